@@ -1,0 +1,1 @@
+"""PostgreSQL and the broker as programs of installed packages, for a checkout with no server beside it."""
