@@ -1,0 +1,53 @@
+"""Who may do what: the acts, and the roles that may perform them at their own centre.
+
+Deny, then allow: what is not listed here is refused. In words: docs/access.md.
+"""
+
+from enum import StrEnum
+
+from django.db import models
+
+
+class Act(StrEnum):
+    """What a door may ask about before it opens. Every act is bound to a centre."""
+
+    VIEW_RESULTS = "view_results"  # dashboards and results of the centre's patients
+    VIEW_RECORDS = "view_records"  # clinical records under registry numbers
+    VIEW_IDENTITY = "view_identity"  # names and MRNs
+    EDIT_PATIENTS = "edit_patients"  # patient, diagnosis, contacts, disease events, death
+    EDIT_TREATMENTS = "edit_treatments"  # courses, cycles, administrations, discontinuations
+    EDIT_IMAGING = "edit_imaging"  # studies and readings
+    CORRECT_IN_ADMIN = "correct_in_admin"  # the correction desk
+    MANAGE_USERS = "manage_users"  # users and memberships
+    MANAGE_COHORTS = "manage_cohorts"  # cohorts and protocols
+
+
+class Role(models.TextChoices):
+    COORDINATOR = "coordinator", "Coordinator"
+    PHYSICIAN = "physician", "Physician"
+    PHYSICIST = "physicist", "Physicist"
+    READER = "reader", "Reader"
+    DATA_MANAGER = "data_manager", "Data manager"
+    RESEARCHER = "researcher", "Researcher"
+    INTEGRATION = "integration", "Integration"
+    ADMINISTRATOR = "administrator", "Administrator"
+
+
+_CLINICAL = {Act.VIEW_RESULTS, Act.VIEW_RECORDS, Act.VIEW_IDENTITY}
+_EDITS = {Act.EDIT_PATIENTS, Act.EDIT_TREATMENTS, Act.EDIT_IMAGING}
+
+ROLE_ACTS: dict[str, frozenset[Act]] = {
+    Role.COORDINATOR: frozenset(_CLINICAL | {Act.EDIT_PATIENTS, Act.EDIT_TREATMENTS}),
+    Role.PHYSICIAN: frozenset(_CLINICAL | _EDITS),
+    Role.PHYSICIST: frozenset(_CLINICAL | {Act.EDIT_TREATMENTS}),
+    Role.READER: frozenset(_CLINICAL | {Act.EDIT_IMAGING}),
+    Role.DATA_MANAGER: frozenset(_CLINICAL | _EDITS | {Act.CORRECT_IN_ADMIN, Act.MANAGE_COHORTS}),
+    Role.RESEARCHER: frozenset({Act.VIEW_RESULTS}),
+    Role.INTEGRATION: frozenset({Act.VIEW_RESULTS, Act.VIEW_RECORDS} | _EDITS),
+    Role.ADMINISTRATOR: frozenset({Act.VIEW_RESULTS, Act.VIEW_RECORDS, Act.CORRECT_IN_ADMIN, Act.MANAGE_USERS}),
+}
+
+
+def roles_with(act: Act) -> list[str]:
+    """Return the roles that may perform ``act`` at their centre."""
+    return [role for role, acts in ROLE_ACTS.items() if act in acts]

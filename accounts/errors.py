@@ -1,0 +1,46 @@
+"""What services raise, and how a refusal by the database becomes a sentence for the person who caused it."""
+
+from django.apps import apps
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import IntegrityError
+
+
+class RegistryError(Exception):
+    """A clinical act that the records' state does not allow.
+
+    Attributes:
+        code: stable, for tests and API.
+        message: for people.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class StaleRecord(RegistryError):
+    """The record was changed by somebody else since it was read."""
+
+    def __init__(self, message: str, *, current_version: int) -> None:
+        super().__init__("stale_record", message)
+        self.current_version = current_version
+
+
+def refusal(error: IntegrityError) -> ValidationError:
+    """Return what the database refused, in the words of the constraint that was broken.
+
+    Triggers carry their own sentence; constraints declared on models carry theirs in ``violation_error_message``.
+    """
+    diagnostic = getattr(error.__cause__, "diag", None)
+    name = getattr(diagnostic, "constraint_name", None) or ""
+    for model in apps.get_models():
+        for constraint in model._meta.constraints:
+            if constraint.name == name:
+                return ValidationError({NON_FIELD_ERRORS: [constraint.get_violation_error_message()]}, code=name)
+    # 23514 with no declared constraint: one of the checks across tables, which raise a sentence of their own.
+    if getattr(diagnostic, "sqlstate", None) == "23514" and diagnostic is not None:
+        return ValidationError({NON_FIELD_ERRORS: [diagnostic.message_primary]}, code=name or "refused")
+    return ValidationError(
+        {NON_FIELD_ERRORS: ["The database refused this record: it contradicts another one."]}, code=name or "refused"
+    )

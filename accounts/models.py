@@ -1,0 +1,120 @@
+"""Centres, users and their memberships."""
+
+import uuid
+from functools import cached_property
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+
+from accounts.access import ROLE_ACTS, Act, Role, roles_with
+
+
+def is_time_zone(value: str) -> None:
+    """Raise ValidationError unless ``value`` is an IANA time zone such as Europe/Berlin."""
+    if value not in available_timezones():
+        raise ValidationError("%(value)s is not an IANA time zone such as Europe/Berlin.", params={"value": value})
+
+
+class CentreQuerySet(models.QuerySet["Centre"]):
+    def visible_to(self, user: "User", act: Act = Act.VIEW_RECORDS) -> "CentreQuerySet":
+        """Return the centres at which ``user`` may perform ``act``; none for who is not signed in."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if user.is_superuser:
+            return self
+        return self.filter(pk__in=user.centre_ids(act))
+
+
+class Centre(models.Model):
+    """A clinic that treats patients. Its local dates are the dates of its records."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    code = models.CharField(
+        max_length=8,
+        unique=True,
+        validators=[RegexValidator(r"^[A-Z]{2,8}$", "2 to 8 capital letters, such as STA.")],
+    )
+    name = models.CharField(max_length=200)
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[is_time_zone])
+
+    objects = CentreQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return f"{self.code} · {self.name}"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+class User(AbstractUser):
+    """A person or system that signs in. What it may do follows from its memberships."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+
+    class Meta(AbstractUser.Meta):
+        ordering = ["username"]
+
+    @cached_property
+    def _acts_by_centre(self) -> dict[uuid.UUID, frozenset[Act]]:
+        acts: dict[uuid.UUID, frozenset[Act]] = {}
+        for centre_id, role in self.memberships.values_list("centre_id", "role"):
+            acts[centre_id] = acts.get(centre_id, frozenset()) | ROLE_ACTS.get(role, frozenset())
+        return acts
+
+    def centre_ids(self, act: Act) -> list[uuid.UUID]:
+        """Return the centres at which this user may perform ``act``. One query per request."""
+        if not self.is_active:
+            return []
+        if self.is_superuser:
+            return list(Centre.objects.values_list("pk", flat=True))
+        return [centre_id for centre_id, acts in self._acts_by_centre.items() if act in acts]
+
+    def may(self, act: Act, centre_id: uuid.UUID | None = None) -> bool:
+        """Return whether this user may perform ``act`` at the centre, or at any centre where none is named."""
+        if not self.is_active:
+            return False
+        if self.is_superuser:
+            return True
+        centre_ids = self.centre_ids(act)
+        return bool(centre_ids) if centre_id is None else centre_id in centre_ids
+
+    def require(self, act: Act, centre_id: uuid.UUID | None = None) -> None:
+        """Raise PermissionDenied unless this user may perform ``act`` at the centre."""
+        if not self.may(act, centre_id):
+            raise PermissionDenied(f"Your roles do not include this: {act.value.replace('_', ' ')}.")
+
+
+class Membership(models.Model):
+    """A role of a user at a centre. A person may hold several."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=20, choices=Role)
+
+    class Meta:
+        ordering = ["centre__code", "role"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "centre", "role"],
+                name="accounts_membership_once",
+                violation_error_message="This user already has this role at this centre.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values),
+                name="accounts_membership_role_known",
+                violation_error_message="This role does not exist.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.get_role_display()} at {self.centre.code}"
+
+
+__all__ = ["Act", "Centre", "Membership", "Role", "User", "roles_with"]

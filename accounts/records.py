@@ -1,0 +1,254 @@
+"""What every clinical record has: a UUID, a version, a history by triggers, voiding instead of deletion, one access door.
+
+And the three ways in which one is written: first entry, correction with a reason, voiding with a reason. Services of the
+clinical apps call these; no door writes a record by itself.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import date, timedelta
+from typing import Any, ClassVar, Self, TypeVar
+
+import pghistory
+import pgtrigger
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db import IntegrityError, connection, models, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from accounts.access import Act
+from accounts.errors import RegistryError, StaleRecord, refusal
+from accounts.history import change_context
+from accounts.models import User
+
+
+class ClinicalQuerySet(models.QuerySet):
+    def visible_to(self, user: User, act: Act = Act.VIEW_RECORDS) -> Self:
+        """Return the rows of the centres at which ``user`` may perform ``act``: the one door to clinical records."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if user.is_superuser:
+            return self.all()
+        return self.filter(**{f"{self.model.CENTRE_PATH}__in": user.centre_ids(act)})
+
+    def current(self) -> Self:
+        """Return the rows that have not been voided."""
+        return self.filter(voided_at__isnull=True)
+
+
+class ClinicalRecord(models.Model):
+    """Base of all clinical tables. Subclasses are decorated with ``clinical_record``."""
+
+    # From this model to its centre's key and to its patient, for the access door and for messages.
+    CENTRE_PATH: ClassVar[str] = "patient__centre_id"
+    PATIENT_PATH: ClassVar[str] = "patient"
+    EDIT_ACT: ClassVar[Act] = Act.EDIT_PATIENTS
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    version = models.PositiveIntegerField(
+        default=1, editable=False, db_comment="Raised by a trigger at every change; a form that holds an older one is told."
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    voided_at = models.DateTimeField(null=True, blank=True, editable=False)
+    void_reason = models.CharField(max_length=500, blank=True, editable=False)
+
+    objects = ClinicalQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(voided_at__isnull=True, void_reason="") | (Q(voided_at__isnull=False) & ~Q(void_reason="")),
+                name="%(app_label)s_%(class)s_void_has_reason",
+                violation_error_message="A voided record needs a reason, and only a voided one has it.",
+            )
+        ]
+
+    @property
+    def centre_id_of_record(self) -> uuid.UUID:
+        """The centre that this record belongs to."""
+        value: Any = self
+        for step in self.CENTRE_PATH.split("__"):
+            value = getattr(value, step)
+        return value
+
+
+ModelT = TypeVar("ModelT", bound=type[models.Model])
+
+
+def clinical_record(model: ModelT) -> ModelT:
+    """Give a model its history (insert, update, delete), its version and its protection from deletion, by triggers."""
+    pgtrigger.register(
+        pgtrigger.Trigger(
+            name="bump_version",
+            when=pgtrigger.Before,
+            operation=pgtrigger.Update,
+            condition=pgtrigger.AnyChange(),
+            func="NEW.version = OLD.version + 1; RETURN NEW;",
+        ),
+        pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+    )(model)
+    return pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())(model)
+
+
+def not_in_future(value: date) -> None:
+    """Raise ValidationError where a date lies after today, anywhere on earth."""
+    # A centre east of UTC is already in tomorrow: a day's grace costs less than refusing today's fact.
+    if value > timezone.now().date() + timedelta(days=1):
+        raise ValidationError("This date lies in the future.", code="in_future")
+
+
+def check_deferred() -> None:
+    """Run the checks across tables now instead of at commit, so that their refusal can be answered here."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+_writing: ContextVar[bool] = ContextVar("writing", default=False)
+
+# Called after the commit of each clinical act; floors above add what they want to know of it (see analytics.apps).
+after_clinical_write: list[Callable[[], None]] = []
+
+
+@contextmanager
+def clinical_write(*, by: User | None, reason: str = "") -> Iterator[None]:
+    """One clinical act: a transaction with its history context, whose refusals are ValidationErrors.
+
+    Raises:
+        ValidationError: a constraint or a check across tables refused what was written; nothing is stored.
+    """
+    outermost = not _writing.get()
+    token = _writing.set(True)
+    try:
+        with change_context(by=by, reason=reason), transaction.atomic():
+            yield
+            if outermost:  # within an act, records may contradict each other until it is complete
+                check_deferred()
+                for callback in after_clinical_write:
+                    transaction.on_commit(callback, robust=True)
+    except IntegrityError as error:
+        raise refusal(error) from error
+    finally:
+        _writing.reset(token)
+
+
+def _save_valid(record: ClinicalRecord, *, update_fields: list[str] | None = None) -> None:
+    record.full_clean()
+    record.save(force_insert=update_fields is None, update_fields=update_fields)
+    record.refresh_from_db(fields=["version"])
+
+
+def create_record(record: ClinicalRecord, *, by: User | None, reason: str = "") -> ClinicalRecord:
+    """Store a first entry. It needs no reason.
+
+    Args:
+        record: unsaved, with all its values.
+        by: who enters it; None for a command run on the server itself.
+
+    Raises:
+        PermissionDenied: ``by`` may not edit such records at this centre.
+        ValidationError: the values break a rule of the record.
+    """
+    if by is not None:
+        by.require(record.EDIT_ACT, record.centre_id_of_record)
+    with clinical_write(by=by, reason=reason):
+        _save_valid(record)
+    return record
+
+
+def lock_current(record: ClinicalRecord, *, expected_version: int | None) -> ClinicalRecord:
+    """Return the row locked for this transaction, refusing where it is no longer the one that was read.
+
+    Raises:
+        StaleRecord: it was changed since ``expected_version``.
+        RegistryError: ``voided``, it has been voided.
+    """
+    locked = type(record)._default_manager.select_for_update(of=("self",)).get(pk=record.pk)
+    if expected_version is not None and locked.version != expected_version:
+        raise StaleRecord(
+            "Somebody else changed this record while you had it open. Nothing of yours was stored.",
+            current_version=locked.version,
+        )
+    if locked.voided_at is not None:
+        raise RegistryError("voided", "This record has been voided.")
+    return locked
+
+
+def require_reason(reason: str) -> str:
+    """Return the reason, stripped.
+
+    Raises:
+        ValidationError: it is blank.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise ValidationError({"reason": ValidationError("Say why this is corrected.", code="required")})
+    return reason
+
+
+def correct_record(
+    record: ClinicalRecord,
+    changes: dict[str, Any],
+    *,
+    by: User | None,
+    reason: str,
+    expected_version: int | None = None,
+    also: Callable[[ClinicalRecord], None] | None = None,
+) -> ClinicalRecord:
+    """Store a correction of ``record`` with its reason. Values that stay the same are no change.
+
+    Args:
+        changes: field name to new value.
+        expected_version: the version the values were read at; None where nothing was read before.
+        also: further writes of the same act, in the same transaction, given the corrected record.
+
+    Raises:
+        StaleRecord, RegistryError: see ``lock_current``.
+        PermissionDenied: ``by`` may not edit such records at this centre.
+        ValidationError: no reason, an unknown field, or values that break a rule of the record.
+    """
+    reason = require_reason(reason)
+    if by is not None:
+        by.require(record.EDIT_ACT, record.centre_id_of_record)
+    with clinical_write(by=by, reason=reason):
+        locked = lock_current(record, expected_version=expected_version)
+        changed = []
+        for name, value in changes.items():
+            try:
+                field = locked._meta.get_field(name)
+            except FieldDoesNotExist as error:
+                raise ValidationError({name: "There is no such field."}) from error
+            if not field.editable:
+                raise ValidationError({name: "This field cannot be changed."})
+            if getattr(locked, field.attname) != getattr(value, "pk", value):
+                setattr(locked, name, value)
+                changed.append(name)
+        if changed:
+            _save_valid(locked, update_fields=changed)
+        if also is not None:
+            also(locked)
+    return locked
+
+
+def void_record(
+    record: ClinicalRecord, *, by: User | None, reason: str, expected_version: int | None = None
+) -> ClinicalRecord:
+    """Take a record out of all counts, keeping it in the history.
+
+    Raises:
+        StaleRecord, RegistryError, PermissionDenied, ValidationError: as for ``correct_record``.
+    """
+    reason = require_reason(reason)
+    if by is not None:
+        by.require(record.EDIT_ACT, record.centre_id_of_record)
+    with clinical_write(by=by, reason=reason):
+        locked = lock_current(record, expected_version=expected_version)
+        locked.voided_at = timezone.now()
+        locked.void_reason = reason
+        locked.save(update_fields=["voided_at", "void_reason"])
+        locked.refresh_from_db(fields=["version"])
+    return locked

@@ -1,0 +1,290 @@
+"""The numbers behind each figure, worked out from a cohort's result (the ``results`` contract of the API).
+
+Plain Python: figures, their CSV and their words for screen readers all read the numbers from here, so that they
+cannot disagree. Nothing is estimated here; the survival table comes from ``analytics.rules``.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import accumulate
+from typing import Any, Literal
+
+DAYS_PER_MONTH = 30.4375
+
+Endpoint = Literal["pfs", "os"]
+Result = Mapping[str, Any]
+
+ENDPOINT_NAMES: dict[Endpoint, str] = {"pfs": "Progression-free survival", "os": "Overall survival"}
+
+# Best overall responses from best to worst, and as they are said on a figure.
+RESPONSES = {
+    "CR": "Complete response (CR)",
+    "PR": "Partial response (PR)",
+    "SD": "Stable disease (SD)",
+    "NON_CR_NON_PD": "Non-CR/non-PD",
+    "PD": "Progressive disease (PD)",
+    "NE": "Not evaluable (NE)",
+}
+
+# Steps of a time axis, in months; a follow-up longer than the last allows gets multiples of it.
+TICK_STEPS_MONTHS = (3, 6, 12, 24, 60, 120)
+
+
+@dataclass(frozen=True)
+class SurvivalTable:
+    """One endpoint's survival table, oldest day first; all sequences have the same length.
+
+    ``at_risk`` counts patients whose time is >= the day; ``survival`` is just after the day; a limit is ``None``
+    where it is undefined.
+    """
+
+    days: Sequence[float]
+    at_risk: Sequence[int]
+    events: Sequence[int]
+    censored: Sequence[int]
+    survival: Sequence[float]
+    lower: Sequence[float | None]
+    upper: Sequence[float | None]
+
+    @classmethod
+    def of(cls, result: Result, endpoint: Endpoint) -> "SurvivalTable":
+        """Return the table of ``endpoint`` in ``result``.
+
+        Raises:
+            ValueError: its columns differ in length, or its days do not ascend.
+        """
+        raw = result[endpoint]["table"]
+        columns = {name: list(raw.get(name) or ()) for name in cls.__dataclass_fields__}
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"The {endpoint} table's columns must be of one length, not {lengths}.")
+        days = columns["days"]
+        if any(later <= earlier for earlier, later in zip(days, days[1:], strict=False)):
+            raise ValueError(f"The {endpoint} table's days must ascend.")
+        return cls(**columns)
+
+    @property
+    def last_month(self) -> float:
+        """The longest follow-up, months; 0 for an empty table."""
+        return self.days[-1] / DAYS_PER_MONTH if self.days else 0.0
+
+
+@dataclass(frozen=True)
+class RiskRow:
+    """Where a cohort's patients are at ``month``: ``at_risk + events + censored`` is always everybody.
+
+    A patient whose time equals the month exactly still counts as at risk.
+    """
+
+    month: int
+    at_risk: int
+    events: int
+    censored: int
+
+
+def tick_months(last_month: float, *, at_most: int = 13) -> list[int]:
+    """Return the ticks of a time axis in months: 0, 3, 6 … or wider steps, through ``last_month``.
+
+    The steps are the narrowest that need no more than ``at_most`` ticks; the last tick is at or past ``last_month``.
+    """
+    steps = [*TICK_STEPS_MONTHS, *(120 * n for n in range(2, 1000))]
+    for step in steps:
+        ticks = list(range(0, int(-(-last_month // step) * step) + 1, step))
+        if len(ticks) <= at_most:
+            return ticks if len(ticks) > 1 else [0, step]
+    raise ValueError(f"A follow-up of {last_month} months cannot be drawn.")
+
+
+def risk_table(table: SurvivalTable, months: Sequence[int]) -> list[RiskRow]:
+    """Return the patients at risk, and those with an event or censored before, at each of ``months``."""
+    events = [0, *accumulate(table.events)]
+    censored = [0, *accumulate(table.censored)]
+    rows = []
+    position = 0
+    for month in months:
+        while position < len(table.days) and table.days[position] < month * DAYS_PER_MONTH:
+            position += 1
+        at_risk = table.at_risk[position] if position < len(table.days) else 0
+        rows.append(RiskRow(month, at_risk, events[position], censored[position]))
+    return rows
+
+
+@dataclass(frozen=True)
+class Share:
+    """One bar: ``n`` of ``of`` patients."""
+
+    key: str
+    name: str
+    n: int
+    of: int
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.n / self.of if self.of else 0.0
+
+
+def response_shares(result: Result) -> list[Share]:
+    """Return the best overall responses, best first, each out of all patients who have one recorded."""
+    counts: Mapping[str, int] = result["orr"].get("best_overall_response") or {}
+    unknown = set(counts) - set(RESPONSES)
+    if unknown:
+        raise ValueError(f"Unknown best overall responses: {sorted(unknown)}.")
+    total = sum(counts.values())
+    return [Share(key, name, counts.get(key, 0), total) for key, name in RESPONSES.items()]
+
+
+def course_shares(result: Result) -> list[Share]:
+    """Return courses completed, ongoing, and discontinued after each cycle, in the order they are drawn.
+
+    Courses that none of these counts holds come last, under "Not classified", so that the shares are the whole.
+    """
+    courses = result["courses"]
+    of = max((courses[key]["of"] for key in ("completed", "ongoing", "discontinued")), default=0)
+    shares = [
+        Share("completed", "Completed", courses["completed"]["n"], of),
+        Share("ongoing", "Ongoing", courses["ongoing"]["n"], of),
+    ]
+    after_cycle = courses["discontinued"].get("after_cycle") or {}
+    known = 0
+    for cycle, n in sorted(after_cycle.items(), key=lambda pair: int(pair[0])):
+        known += n
+        shares.append(Share(f"discontinued-{cycle}", f"Discontinued after cycle {cycle}", n, of))
+    unplaced = courses["discontinued"]["n"] - known
+    if unplaced > 0:
+        shares.append(Share("discontinued-unknown", "Discontinued, cycle unknown", unplaced, of))
+    rest = of - sum(share.n for share in shares)
+    if rest > 0:
+        shares.append(Share("not-classified", "Not classified", rest, of))
+    return shares
+
+
+# Words
+
+
+def cohort_name(result: Result) -> str:
+    """Return the cohort's name, or its slug where the result has none."""
+    return str(result.get("name") or result["cohort"])
+
+
+def counted(n: int, noun: str) -> str:
+    """Return ``1 patient``, ``63 patients``, ``12,345 patients``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def percent(fraction: float) -> str:
+    """Return a fraction in [0, 1] as a percentage with one decimal and a space, ``26.1 %``."""
+    return f"{100 * fraction:.1f} %"
+
+
+def months_text(days: float) -> str:
+    """Return days as months of 30.4375 days with one decimal, without the unit."""
+    return f"{days / DAYS_PER_MONTH:.1f}"
+
+
+def cutoff_text(result: Result) -> str:
+    """Return the data cut-off as ``31 January 2020``; a value that is no ISO date is returned as it is."""
+    value = str(result.get("data_cutoff") or "not stated")
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        return value
+    return f"{day.day} {day:%B %Y}"
+
+
+def median_lines(result: Result, endpoint: Endpoint) -> list[str]:
+    """Return the median and its interval in words, one or two lines; ``Median not reached`` where S stays above 0.5."""
+    outcome = result[endpoint]
+    median, (lower, upper) = outcome["median_days"], outcome.get("median_ci95") or (None, None)
+    if median is None:
+        lines = ["Median not reached"]
+        if lower is not None:
+            lines.append(f"95 % CI from {months_text(lower)} months, upper limit not reached")
+        return lines
+    low = "not estimable" if lower is None else months_text(lower)
+    high = "not reached" if upper is None else months_text(upper)
+    return [f"Median {months_text(median)} months", f"95 % CI {low} to {high}"]
+
+
+def definition_text(definition: Any) -> str:
+    """Return the definition as one line of text.
+
+    A definition that brings its own words (``words``, ``text`` or ``summary``) is quoted. Otherwise every plain field is
+    said as ``field name: value``, so that nothing the figure rests on is left out.
+    """
+    if not definition:
+        return "as stored with the cohort"
+    if not isinstance(definition, Mapping):
+        return str(definition)
+    for key in ("words", "text", "summary"):
+        if isinstance(definition.get(key), str) and definition[key].strip():
+            return str(definition[key]).strip().rstrip(".")
+    return "; ".join(f"{str(key).replace('_', ' ')}: {_plain(value)}" for key, value in definition.items())
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{str(key).replace('_', ' ')} {_plain(item)}" for key, item in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(item) for item in value) or "none"
+    return str(value).replace("_", " ")
+
+
+# CSV
+
+_ORIGIN_COLUMNS = ["cohort", "data_cutoff", "revision"]
+_SURVIVAL_COLUMNS = [
+    "days",
+    "months",
+    "at_risk_patients",
+    "events_patients",
+    "censored_patients",
+    "survival_fraction",
+    "lower_95_fraction",
+    "upper_95_fraction",
+]
+_SHARE_COLUMNS = ["name", "n_patients", "of_patients", "percent"]
+
+
+def numbers_csv(result: Result, figure: str) -> str:
+    """Return the rows behind ``figure`` as CSV (RFC 4180) with one header row that names the units.
+
+    Every row carries the cohort, its data cut-off and revision, so that a row copied elsewhere keeps its origin. An
+    undefined limit is an empty cell. Survival rows are day-level: one with a single event is one patient.
+
+    Args:
+        figure: ``pfs``, ``os``, ``best-response`` or ``courses``.
+
+    Raises:
+        KeyError: there is no such figure.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text)
+    origin = [result["cohort"], result.get("data_cutoff"), result.get("revision")]
+    if figure in ENDPOINT_NAMES:
+        endpoint: Endpoint = "pfs" if figure == "pfs" else "os"
+        table = SurvivalTable.of(result, endpoint)
+        writer.writerow(_ORIGIN_COLUMNS + _SURVIVAL_COLUMNS)
+        for day, *numbers in zip(
+            table.days,
+            table.at_risk,
+            table.events,
+            table.censored,
+            table.survival,
+            table.lower,
+            table.upper,
+            strict=True,
+        ):
+            writer.writerow([*origin, day, f"{day / DAYS_PER_MONTH:.4f}", *numbers])
+        return text.getvalue()
+    shares = {"best-response": response_shares, "courses": course_shares}[figure](result)
+    writer.writerow(_ORIGIN_COLUMNS + _SHARE_COLUMNS)
+    for share in shares:
+        writer.writerow([*origin, share.name, share.n, share.of, f"{share.percent:.2f}" if share.of else ""])
+    return text.getvalue()

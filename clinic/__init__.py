@@ -1,0 +1,1 @@
+"""Pages that look across records: home, patients, the chart, entry forms."""

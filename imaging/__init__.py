@@ -1,0 +1,1 @@
+"""Imaging: studies at their timepoints and the readings of their response."""

@@ -1,0 +1,1 @@
+"""Rules of imaging: plain values in, plain values out."""

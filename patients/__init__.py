@@ -1,0 +1,1 @@
+"""Patients: identity, diagnosis, contacts, disease events, death."""

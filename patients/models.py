@@ -1,0 +1,330 @@
+"""Patients and what is true of them before and beyond a course: identity, diagnosis, contacts, disease events, death."""
+
+import pgtrigger
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Upper
+
+from accounts.access import Act
+from accounts.models import Centre, User
+from accounts.records import ClinicalQuerySet, ClinicalRecord, clinical_record, not_in_future
+
+
+class Sex(models.TextChoices):
+    FEMALE = "female", "Female"
+    MALE = "male", "Male"
+    OTHER = "other", "Other"
+    UNKNOWN = "unknown", "Unknown"
+
+
+class TumourType(models.TextChoices):
+    NET = "net", "Neuroendocrine tumour"
+    PARAGANGLIOMA = "paraganglioma", "Paraganglioma"
+    PHAEOCHROMOCYTOMA = "phaeochromocytoma", "Phaeochromocytoma"
+    OTHER_SSTR_POSITIVE = "other_sstr_positive", "Other SSTR-positive tumour"
+
+
+class PrimarySite(models.TextChoices):
+    PANCREAS = "pancreas", "Pancreas"
+    SMALL_INTESTINE = "small_intestine", "Small intestine"
+    CAECUM = "caecum", "Caecum"
+    APPENDIX = "appendix", "Appendix"
+    STOMACH = "stomach", "Stomach"
+    COLON_RECTUM = "colon_rectum", "Colon or rectum"
+    LUNG = "lung", "Lung"
+    ADRENAL = "adrenal", "Adrenal"
+    PARAGANGLIA = "paraganglia", "Paraganglia"
+    OTHER = "other", "Other"
+    UNKNOWN = "unknown", "Unknown primary"
+
+
+class WhoGrade(models.TextChoices):
+    G1 = "g1", "G1"
+    G2 = "g2", "G2"
+    G3 = "g3", "G3"
+    UNKNOWN = "unknown", "Not known"
+
+
+class FunctionalSyndrome(models.TextChoices):
+    NONE = "none", "Non-functioning"
+    CARCINOID = "carcinoid", "Carcinoid syndrome"
+    INSULINOMA = "insulinoma", "Insulinoma"
+    GASTRINOMA = "gastrinoma", "Gastrinoma"
+    GLUCAGONOMA = "glucagonoma", "Glucagonoma"
+    VIPOMA = "vipoma", "VIPoma"
+    CATECHOLAMINE = "catecholamine", "Catecholamine excess"
+    OTHER = "other", "Other"
+    UNKNOWN = "unknown", "Not known"
+
+
+class MetastaticSite(models.TextChoices):
+    LIVER = "liver", "Liver"
+    LYMPH_NODE = "lymph_node", "Lymph node"
+    BONE = "bone", "Bone"
+    PERITONEUM = "peritoneum", "Peritoneum"
+    LUNG = "lung", "Lung"
+    BRAIN = "brain", "Brain"
+    OTHER = "other", "Other"
+
+
+class ContactSource(models.TextChoices):
+    VISIT = "visit", "Clinic visit"
+    TELEPHONE = "telephone", "Telephone"
+    LETTER = "letter", "Letter from another physician"
+    REGISTRY = "registry", "Population register"
+    OTHER = "other", "Other"
+
+
+class DiseaseEventKind(models.TextChoices):
+    CLINICAL_PROGRESSION = "clinical_progression", "Clinical progression"
+    NEW_THERAPY = "new_therapy", "Start of another anticancer therapy"
+
+
+class DeathCause(models.TextChoices):
+    DISEASE = "disease", "The tumour"
+    TREATMENT = "treatment", "The treatment"
+    COMORBIDITY = "comorbidity", "Co-morbidity"
+    OTHER = "other", "Other"
+    UNKNOWN = "unknown", "Not known"
+
+
+class PatientQuerySet(ClinicalQuerySet):
+    def search(self, words: str, user: User) -> "PatientQuerySet":
+        """Return patients by registry number and, at centres where ``user`` may see identity, by name or MRN.
+
+        Case and accents are forgiven; every word must be found.
+        """
+        found = self
+        identity_centres = user.centre_ids(Act.VIEW_IDENTITY)
+        for word in words.split():
+            identified = PatientIdentity.objects.filter(centre__in=identity_centres).filter(
+                Q(mrn__iexact=word)
+                | Q(family_name__unaccent__icontains=word)
+                | Q(given_names__unaccent__icontains=word)
+            )
+            found = found.filter(
+                Q(registry_number__icontains=word) | Q(pk__in=identified.values("patient_id"))
+            )
+        return found
+
+
+@clinical_record
+class Patient(ClinicalRecord):
+    """A person under a registry number. Who that is stands in ``PatientIdentity`` alone."""
+
+    CENTRE_PATH = "centre_id"
+    PATIENT_PATH = "self"
+
+    centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="patients")
+    registry_number = models.CharField(
+        max_length=20,
+        unique=True,
+        validators=[RegexValidator(r"^[A-Z]{2,8}-[0-9]{4,}$", "A centre code and a number, such as STA-0001.")],
+    )
+    sex = models.CharField(max_length=10, choices=Sex)
+    birth_date = models.DateField(validators=[not_in_future])
+
+    objects = PatientQuerySet.as_manager()
+
+    class Meta(ClinicalRecord.Meta):
+        ordering = ["registry_number"]
+        triggers = [pgtrigger.ReadOnly(name="centre_stays", fields=["centre"])]
+        constraints = [
+            *ClinicalRecord.Meta.constraints,
+            models.CheckConstraint(
+                condition=Q(sex__in=Sex.values),
+                name="patients_patient_sex_known",
+                violation_error_message="Sex must be female, male, other or unknown.",
+            ),
+            models.CheckConstraint(
+                condition=Q(birth_date__gte="1890-01-01"),
+                name="patients_patient_birth_date_plausible",
+                violation_error_message="The date of birth must be 1890-01-01 or later.",
+            ),
+        ]
+        indexes = [models.Index(fields=["centre", "registry_number"], name="patients_by_centre")]
+
+    def __str__(self) -> str:
+        return self.registry_number
+
+
+@clinical_record
+class PatientIdentity(ClinicalRecord):
+    """Who a patient is: a table of its own, which de-identified roles never touch."""
+
+    patient = models.OneToOneField(Patient, on_delete=models.PROTECT, related_name="identity")
+    # Kept equal to the patient's by a trigger: MRNs are unique per centre, so that a refusal tells nothing of another's.
+    centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="+", editable=False)
+    mrn = models.CharField("MRN", max_length=40)
+    family_name = models.CharField(max_length=100, blank=True)
+    given_names = models.CharField(max_length=100, blank=True)
+
+    class Meta(ClinicalRecord.Meta):
+        verbose_name = "identity"
+        verbose_name_plural = "identities"
+        triggers = [
+            pgtrigger.Trigger(
+                name="centre_of_patient",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                func="SELECT centre_id INTO NEW.centre_id FROM patients_patient WHERE id = NEW.patient_id; RETURN NEW;",
+            )
+        ]
+        constraints = [
+            *ClinicalRecord.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["centre", "mrn"],
+                name="patients_patientidentity_mrn_once",
+                violation_error_message="Another patient of this centre has this MRN.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(mrn=""),
+                name="patients_patientidentity_mrn_present",
+                violation_error_message="An identity needs an MRN.",
+            ),
+        ]
+        indexes = [
+            GinIndex(OpClass(Upper("family_name"), name="gin_trgm_ops"), name="patients_identity_family_name"),
+        ]
+
+    def __str__(self) -> str:
+        return f"identity of {self.patient}"
+
+
+@clinical_record
+class Diagnosis(ClinicalRecord):
+    """The tumour that the patient is treated for."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="diagnoses")
+    tumour_type = models.CharField(max_length=24, choices=TumourType)
+    primary_site = models.CharField(max_length=20, choices=PrimarySite)
+    diagnosed_on = models.DateField(null=True, blank=True, validators=[not_in_future])
+    who_grade = models.CharField("WHO grade", max_length=8, choices=WhoGrade, default=WhoGrade.UNKNOWN)
+    ki67_percent = models.DecimalField(
+        "Ki-67 (%)",
+        max_digits=4,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(100)],
+        db_comment="percent of nuclei",
+    )
+    functional_syndrome = models.CharField(
+        max_length=16, choices=FunctionalSyndrome, default=FunctionalSyndrome.UNKNOWN
+    )
+    stage = models.CharField(max_length=20, blank=True)
+    metastatic_sites = ArrayField(
+        models.CharField(max_length=16, choices=MetastaticSite), default=list, blank=True
+    )
+
+    class Meta(ClinicalRecord.Meta):
+        verbose_name_plural = "diagnoses"
+        constraints = [
+            *ClinicalRecord.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["patient"],
+                condition=Q(voided_at__isnull=True),
+                name="patients_diagnosis_one_per_patient",
+                violation_error_message="This patient already has a diagnosis: correct that one.",
+            ),
+            models.CheckConstraint(
+                condition=Q(tumour_type__in=TumourType.values) & Q(primary_site__in=PrimarySite.values),
+                name="patients_diagnosis_codes_known",
+                violation_error_message="The tumour type or primary site is not one of the list.",
+            ),
+            models.CheckConstraint(
+                condition=Q(ki67_percent__isnull=True) | Q(ki67_percent__gte=0, ki67_percent__lte=100),
+                name="patients_diagnosis_ki67_is_percent",
+                violation_error_message="Ki-67 must lie between 0 and 100 %.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_tumour_type_display()}, {self.get_primary_site_display().lower()}"
+
+
+@clinical_record
+class Contact(ClinicalRecord):
+    """A date on which the patient is known to have been alive."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="contacts")
+    known_alive_on = models.DateField(validators=[not_in_future])
+    source = models.CharField(max_length=12, choices=ContactSource, default=ContactSource.VISIT)
+    note = models.CharField(max_length=500, blank=True)
+
+    class Meta(ClinicalRecord.Meta):
+        ordering = ["known_alive_on"]
+        constraints = [
+            *ClinicalRecord.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["patient", "known_alive_on", "source"],
+                condition=Q(voided_at__isnull=True),
+                name="patients_contact_once",
+                violation_error_message="This contact has already been recorded.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.patient} alive on {self.known_alive_on}"
+
+
+@clinical_record
+class DiseaseEvent(ClinicalRecord):
+    """What ends or bounds freedom from progression outside imaging."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="disease_events")
+    kind = models.CharField(max_length=24, choices=DiseaseEventKind)
+    occurred_on = models.DateField(validators=[not_in_future])
+    note = models.CharField(max_length=500, blank=True)
+
+    class Meta(ClinicalRecord.Meta):
+        ordering = ["occurred_on"]
+        constraints = [
+            *ClinicalRecord.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["patient", "kind", "occurred_on"],
+                condition=Q(voided_at__isnull=True),
+                name="patients_diseaseevent_once",
+                violation_error_message="This event has already been recorded.",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=DiseaseEventKind.values),
+                name="patients_diseaseevent_kind_known",
+                violation_error_message="An event is a clinical progression or the start of another therapy.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} on {self.occurred_on}"
+
+
+@clinical_record
+class Death(ClinicalRecord):
+    """That the patient died, when and of what."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="deaths")
+    died_on = models.DateField(validators=[not_in_future])
+    cause = models.CharField(max_length=12, choices=DeathCause)
+    note = models.CharField(max_length=500, blank=True)
+
+    class Meta(ClinicalRecord.Meta):
+        constraints = [
+            *ClinicalRecord.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["patient"],
+                condition=Q(voided_at__isnull=True),
+                name="patients_death_one_per_patient",
+                violation_error_message="The death of this patient has already been recorded: correct that record.",
+            ),
+            models.CheckConstraint(
+                condition=Q(cause__in=DeathCause.values),
+                name="patients_death_cause_known",
+                violation_error_message="The cause of death is not one of the list.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.patient} died on {self.died_on}"

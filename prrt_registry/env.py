@@ -1,0 +1,102 @@
+"""What differs between machines, read from the environment in one place.
+
+Every variable is listed in ``.env.example``. A value that cannot be used stops the start with its name.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the variable, or ``default`` where it is unset or blank."""
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """Return the variable read as yes or no.
+
+    Raises:
+        ImproperlyConfigured: it is set to something else.
+    """
+    value = text(name).lower()
+    if not value:
+        return default
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise ImproperlyConfigured(f"{name} must be yes or no, not {value!r}.")
+
+
+def whole_number(name: str, *, default: int) -> int:
+    """Return the variable as an integer of 0 or more.
+
+    Raises:
+        ImproperlyConfigured: it is set to something else.
+    """
+    value = text(name)
+    if not value:
+        return default
+    if not value.isdecimal():
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.")
+    return int(value)
+
+
+def words(name: str) -> list[str]:
+    """Return the comma-separated parts of the variable, without blanks."""
+    return [part.strip() for part in text(name).split(",") if part.strip()]
+
+
+def require(names: dict[str, str]) -> None:
+    """Refuse to start while a variable of ``names`` (name to purpose) is unset, naming all that are missing.
+
+    Raises:
+        ImproperlyConfigured: at least one is missing.
+    """
+    missing = [f"{name} ({purpose})" for name, purpose in names.items() if not text(name)]
+    if missing:
+        raise ImproperlyConfigured(
+            "REGISTRY_MODE=production needs " + ", ".join(missing) + ". See .env.example."
+        )
+
+
+def database(url: str) -> dict[str, object]:
+    """Return Django's settings for ``postgresql://user:password@host:port/name``.
+
+    Raises:
+        ImproperlyConfigured: the address is for another engine or names no database.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ImproperlyConfigured("DATABASE_URL must start with postgresql://; no other engine is supported.")
+    name = unquote(parts.path.lstrip("/"))
+    if not name:
+        raise ImproperlyConfigured("DATABASE_URL must end with the name of a database.")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": name,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+    }
+
+
+def kept_secret(path: Path) -> str:
+    """Return the secret kept in ``path``, made at first use and readable by its owner alone."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    secret = secrets.token_urlsafe(50)
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:  # another process was first
+        return path.read_text()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secret)
+    return secret

@@ -1,0 +1,193 @@
+"""Builders of the plainest valid rows. A test states only what it is about."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import factory
+from factory.django import DjangoModelFactory
+
+from accounts.models import Centre, Membership, Role, User
+from imaging.models import OverallResponse, Reading, Study, Timepoint
+from patients.models import (
+    Contact,
+    Death,
+    DeathCause,
+    Diagnosis,
+    DiseaseEvent,
+    DiseaseEventKind,
+    Patient,
+    PatientIdentity,
+    PrimarySite,
+    Sex,
+    TumourType,
+)
+from treatments.models import (
+    Administration,
+    Course,
+    Cycle,
+    CycleStatus,
+    Discontinuation,
+    DiscontinuationReason,
+    Protocol,
+)
+
+STARTED_ON = date(2019, 1, 7)
+
+
+class CentreFactory(DjangoModelFactory):
+    class Meta:
+        model = Centre
+        django_get_or_create = ("code",)
+
+    code = "STA"
+    name = factory.LazyAttribute(lambda centre: f"Clinic {centre.code}")
+    time_zone = "Europe/Berlin"
+
+
+class UserFactory(DjangoModelFactory):
+    class Meta:
+        model = User
+
+    username = factory.Sequence(lambda n: f"user{n}")
+
+
+def make_user(*, role: str | None = Role.PHYSICIAN, centre: Centre | None = None, **values: Any) -> User:
+    """Return a saved user who holds ``role`` at ``centre`` (the plain centre where none is named)."""
+    user = UserFactory(**values)
+    if role is not None:
+        Membership.objects.create(user=user, centre=centre or CentreFactory(), role=role)
+    return user
+
+
+class PatientFactory(DjangoModelFactory):
+    class Meta:
+        model = Patient
+
+    centre = factory.SubFactory(CentreFactory)
+    registry_number = factory.Sequence(lambda n: f"STA-{n + 1:04d}")
+    sex = Sex.FEMALE
+    birth_date = date(1957, 3, 2)
+
+
+class PatientIdentityFactory(DjangoModelFactory):
+    class Meta:
+        model = PatientIdentity
+
+    patient = factory.SubFactory(PatientFactory)
+    centre = factory.SelfAttribute("patient.centre")
+    mrn = factory.Sequence(lambda n: f"MRN{n:05d}")
+    family_name = "Example"
+    given_names = "Erika"
+
+
+class DiagnosisFactory(DjangoModelFactory):
+    class Meta:
+        model = Diagnosis
+
+    patient = factory.SubFactory(PatientFactory)
+    tumour_type = TumourType.NET
+    primary_site = PrimarySite.PANCREAS
+
+
+class ContactFactory(DjangoModelFactory):
+    class Meta:
+        model = Contact
+
+    patient = factory.SubFactory(PatientFactory)
+    known_alive_on = date(2020, 1, 15)
+
+
+class DiseaseEventFactory(DjangoModelFactory):
+    class Meta:
+        model = DiseaseEvent
+
+    patient = factory.SubFactory(PatientFactory)
+    kind = DiseaseEventKind.CLINICAL_PROGRESSION
+    occurred_on = date(2019, 10, 1)
+
+
+class DeathFactory(DjangoModelFactory):
+    class Meta:
+        model = Death
+
+    patient = factory.SubFactory(PatientFactory)
+    died_on = date(2019, 12, 1)
+    cause = DeathCause.COMORBIDITY
+
+
+def default_protocol() -> Protocol:
+    """Return the protocol that a migration ships, 4 × 7,400 MBq every 8 weeks."""
+    protocol, _ = Protocol.objects.get_or_create(
+        code="177lu-dotatate-4x7400-q8w",
+        version=1,
+        defaults={
+            "name": "177Lu-DOTATATE 4 × 7,400 MBq every 8 weeks",
+            "radiopharmaceutical": "177Lu-DOTATATE",
+            "physical_half_life_days": Decimal("6.647"),
+            "planned_cycles": 4,
+            "interval_days": 56,
+            "window_days": 7,
+            "prescribed_activity_mbq": Decimal("7400"),
+            "imaging_after_cycles": [2, 4],
+        },
+    )
+    return protocol
+
+
+class CourseFactory(DjangoModelFactory):
+    """A course with its planned cycles; ``given=2`` has the first two given every 8 weeks from STARTED_ON."""
+
+    class Meta:
+        model = Course
+        skip_postgeneration_save = True
+
+    patient = factory.SubFactory(PatientFactory)
+    number = 1
+    protocol = factory.LazyFunction(default_protocol)
+
+    @factory.post_generation
+    def given(course: Course, create: bool, given: int | None, **_: Any) -> None:  # noqa: N805
+        for number in range(1, course.protocol.planned_cycles + 1):
+            planned_on = STARTED_ON + timedelta(days=56 * (number - 1))
+            is_given = number <= (given or 0)
+            cycle = Cycle.objects.create(
+                course=course,
+                number=number,
+                planned_on=planned_on,
+                status=CycleStatus.GIVEN if is_given else CycleStatus.PLANNED,
+            )
+            if is_given:
+                Administration.objects.create(
+                    cycle=cycle,
+                    administered_at=datetime.combine(planned_on, time(9, 30), UTC),
+                    prescribed_activity_mbq=Decimal("7400"),
+                    administered_activity_mbq=Decimal("7391.5"),
+                )
+
+
+class DiscontinuationFactory(DjangoModelFactory):
+    class Meta:
+        model = Discontinuation
+
+    course = factory.SubFactory(CourseFactory, given=2)
+    discontinued_on = date(2019, 5, 2)
+    after_cycle = 2
+    main_reason = DiscontinuationReason.COMORBIDITY
+
+
+class StudyFactory(DjangoModelFactory):
+    class Meta:
+        model = Study
+
+    patient = factory.SubFactory(PatientFactory)
+    timepoint = Timepoint.BASELINE
+    performed_on = date(2018, 12, 17)
+
+
+class ReadingFactory(DjangoModelFactory):
+    class Meta:
+        model = Reading
+
+    study = factory.SubFactory(StudyFactory, timepoint=Timepoint.INTERIM, performed_on=date(2019, 4, 1))
+    overall_response = OverallResponse.SD

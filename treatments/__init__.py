@@ -1,0 +1,1 @@
+"""Treatment: protocols, courses, cycles, administrations, discontinuations."""

@@ -1,0 +1,1 @@
+"""Rules of treatment: plain values in, plain values out."""
