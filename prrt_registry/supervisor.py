@@ -25,18 +25,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import IO
 
 from prrt_registry.embedded import broker, postgres
 from prrt_registry.embedded.daemon import EmbeddedServerError, explain, rotate, tail
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEFAULT_PORT = 8000
+LOCK_NAME = "supervisor.lock"
 NEEDED_SPACE_MB = 300  # a fresh cluster, its first log files and the assets
 
 READY_TIMEOUT_SECONDS = 90.0
@@ -153,48 +153,45 @@ def refuse_unusable_folder(var: Path) -> None:
         )
 
 
-class SingleInstance:
-    """The lock that lets one supervisor run on a ``var``; the file says which process and which address."""
+@contextmanager
+def only_supervisor(var: Path, *, address: str) -> Iterator[None]:
+    """Hold the lock that lets one supervisor run on ``var``; its file says which process and which address.
 
-    def __init__(self, var: Path) -> None:
-        self.path = var / "supervisor.lock"
-        self._file: IO[str] | None = None
-
-    def acquire(self, *, address: str) -> None:
-        """Take the lock until the process ends.
-
-        Raises:
-            SupervisorError: another process holds it.
-        """
-        file = self.path.open("a+")
+    Raises:
+        SupervisorError: another one runs.
+    """
+    with (var / LOCK_NAME).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
             pid, _, where = file.read().strip().partition(" ")
-            file.close()
             raise SupervisorError(
-                f"The registry already runs here: {where} (process {pid}, data in {self.path.parent}).\n"
+                f"The registry already runs here: {where} (process {pid}, data in {var}).\n"
                 "End it with: make stop"
             ) from None
         file.truncate(0)
         file.write(f"{os.getpid()} {address}\n")
         file.flush()
-        self._file = file
+        yield
 
-    def holder(self) -> int | None:
-        """Return the process id of the supervisor that holds the lock; None when nobody does."""
+
+def supervisor_of(var: Path) -> int | None:
+    """Return the process id of the supervisor that runs on ``var``; None when there is none."""
+    while True:
         try:
-            file = self.path.open("r+")
+            file = (var / LOCK_NAME).open("r+")
         except FileNotFoundError:
             return None
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                # Blank for the instant between taking the lock and writing the id.
-                return int((file.read().split() or ["-1"])[0])
-        return None
+                if said := file.read().split():
+                    return int(said[0])
+            else:
+                return None
+        time.sleep(POLL_SECONDS)  # it holds the lock and has not written its id yet
 
 
 # Children
@@ -282,7 +279,7 @@ def _load_prctl() -> Callable[..., int] | None:
     if not sys.platform.startswith("linux"):
         return None
     try:
-        return ctypes.CDLL(None, use_errno=True).prctl  # type: ignore[no-any-return]
+        return ctypes.CDLL(None, use_errno=True).prctl
     except (OSError, AttributeError):
         return None
 
@@ -299,14 +296,14 @@ def _die_with(supervisor: int) -> None:
             os._exit(1)
 
 
-def end_all(children: Sequence[Child], *, seconds: float = STOP_TIMEOUT_SECONDS) -> None:
-    """Ask every process to end, and kill those that have not after ``seconds``."""
+def end_all(children: Sequence[Child]) -> None:
+    """Ask every process to end, and kill those that have not within ``STOP_TIMEOUT_SECONDS``."""
     running = [child for child in children if child.process is not None]
     for child in running:
         if child.process and child.process.poll() is None:
             # Only the process itself: gunicorn and Celery end their own children in order.
             child.process.terminate()
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     for child in running:
         if child.process:
             with suppress(subprocess.TimeoutExpired):
@@ -464,25 +461,24 @@ def run(var: Path, *, say: Callable[[str], None]) -> None:
     """
     address = f"http://127.0.0.1:{port()}/"
     refuse_unusable_folder(var)
-    SingleInstance(var).acquire(address=address)
-    refuse_taken_port(port())
-    os.environ["REGISTRY_VAR"] = str(var)
-
-    supervisor = Supervisor(var, say=say)
-    supervisor.handle_signals()
-    try:
-        supervisor.prepare()
-        supervisor.start()
-        say(f"\nThe registry is ready: {address}\n")
-        users = var / "demo-users.txt"
-        if users.exists():
-            say(users.read_text())
-        say(f"Logs: {var / 'log'}. End it with Ctrl-C or, from elsewhere, with: make stop")
-        supervisor.watch()
-    except _Interrupted:
-        say("\nEnding …")
-    finally:
-        supervisor.end()
+    with only_supervisor(var, address=address):
+        refuse_taken_port(port())
+        os.environ["REGISTRY_VAR"] = str(var)
+        supervisor = Supervisor(var, say=say)
+        supervisor.handle_signals()
+        try:
+            supervisor.prepare()
+            supervisor.start()
+            say(f"\nThe registry is ready: {address}\n")
+            users = var / "demo-users.txt"
+            if users.exists():
+                say(users.read_text())
+            say(f"Logs: {var / 'log'}. End it with Ctrl-C or, from elsewhere, with: make stop")
+            supervisor.watch()
+        except _Interrupted:
+            say("\nEnding …")
+        finally:
+            supervisor.end()
     say("Everything has ended. The data are kept.")
 
 
@@ -492,11 +488,8 @@ def stop(var: Path, *, say: Callable[[str], None]) -> None:
     Raises:
         SupervisorError: it does not end.
     """
-    instance = SingleInstance(var)
     stopped = False
-    while (pid := instance.holder()) == -1:
-        time.sleep(POLL_SECONDS)
-    if pid is not None:
+    if (pid := supervisor_of(var)) is not None:
         say(f"Ending the registry (process {pid}) …")
         try:
             os.kill(pid, signal.SIGTERM)
@@ -505,7 +498,7 @@ def stop(var: Path, *, say: Callable[[str], None]) -> None:
         except ProcessLookupError:
             pass  # it has just ended
         deadline = time.monotonic() + 30
-        while instance.holder() is not None:
+        while supervisor_of(var) is not None:
             if time.monotonic() > deadline:
                 raise SupervisorError(f"Process {pid} does not end. Kill it (kill -9 {pid}) and repeat this.")
             time.sleep(POLL_SECONDS)

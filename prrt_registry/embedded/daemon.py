@@ -121,6 +121,19 @@ def lives(life: Path) -> bool:
         return False
 
 
+@contextmanager
+def hold(life: Path) -> Iterator[int]:
+    """Take ``life`` and yield its descriptor, for a program that inherits it to hold it on.
+
+    Raises:
+        EmbeddedServerError: a process of the server lives.
+    """
+    with life.open("a") as file:
+        if not _try_lock(file.fileno()):
+            raise EmbeddedServerError(f"A server that holds {life} is still running.")
+        yield file.fileno()
+
+
 def launch(
     argv: Sequence[str | Path],
     *,
@@ -137,9 +150,7 @@ def launch(
     Call it inside `exclusive`, and only when `lives` says no.
     """
     rotate(log)
-    with life.open("a") as held, log.open("ab") as output:
-        if not _try_lock(held.fileno()):
-            raise EmbeddedServerError(f"A server that holds {life} is still running.")
+    with hold(life) as held, log.open("ab") as output:
         subprocess.run(  # noqa: S603 - our own programs, no shell sees the words
             ["/bin/sh", "-c", '"$@" &', "sh", *map(str, argv)],
             check=True,
@@ -149,7 +160,7 @@ def launch(
             cwd=cwd,
             env=dict(env),
             start_new_session=True,
-            pass_fds=(held.fileno(),),
+            pass_fds=(held,),
             **as_user(uid, gid),
         )
 

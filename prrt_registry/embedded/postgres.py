@@ -65,7 +65,8 @@ _SERVER_SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %d ",
 }
-_NO_FSYNC_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Still safe against a kill of the server: what is committed is with the operating system.
+_NO_FSYNC_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
 
 
 @dataclass(frozen=True)
@@ -346,7 +347,7 @@ def _copied_programs(bin_folder: Path) -> Path:
 
 def _start(place: _Place) -> None:
     if daemon.lives(place.life):
-        # Coming up, going down, or the last backends of a server that was killed.
+        # Coming up, going down, being made, or the last backends of a server that was killed.
         daemon.wait_until(
             lambda: (
                 _probe(place, "postgres") in (_READY, _TOO_MANY_CONNECTIONS) or not daemon.lives(place.life)
@@ -373,17 +374,20 @@ def _create_cluster(place: _Place, bin_folder: Path) -> None:
     new.mkdir(mode=0o700)
     if os.geteuid() != place.uid:
         os.chown(new, place.uid, place.gid)
-    _run(
-        [
-            bin_folder / "initdb",
-            *("--pgdata", new, "--username", USER, "--encoding", "UTF8"),
-            # The package is built without ICU, and libc's locales differ between hosts.
-            *("--locale-provider", "builtin", "--locale", "C.UTF-8"),
-            *("--auth-local", "trust", "--auth-host", "reject", "--no-instructions"),
-            *([] if place.fsync else ["--no-sync"]),
-        ],
-        place,
-    )
+    # initdb holds the life lock: one whose starter was killed works on, and the next must wait for it.
+    with daemon.hold(place.life) as life:
+        _run(
+            [
+                bin_folder / "initdb",
+                *("--pgdata", new, "--username", USER, "--encoding", "UTF8"),
+                # The package is built without ICU, and libc's locales differ between hosts.
+                *("--locale-provider", "builtin", "--locale", "C.UTF-8"),
+                *("--auth-local", "trust", "--auth-host", "reject", "--no-instructions"),
+                *([] if place.fsync else ["--no-sync"]),
+            ],
+            place,
+            pass_fds=(life,),
+        )
     new.rename(place.data)
 
 
@@ -440,7 +444,7 @@ def _stop(place: _Place) -> bool:
     return True
 
 
-def _run(argv: list[str | Path], place: _Place | None) -> str:
+def _run(argv: list[str | Path], place: _Place | None, *, pass_fds: tuple[int, ...] = ()) -> str:
     """Run a program of the package, as ``place``'s user if given, and return what it printed."""
     user = daemon.as_user(place.uid, place.gid) if place else {}
     done = subprocess.run(  # noqa: S603 - our own programs
@@ -452,6 +456,7 @@ def _run(argv: list[str | Path], place: _Place | None) -> str:
         text=True,
         errors="replace",
         check=False,
+        pass_fds=pass_fds,
         **user,
     )
     if done.returncode != 0:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql import base, client
 
 from prrt_registry.embedded import postgres
+from prrt_registry.embedded.daemon import EmbeddedServerError
 
 
 def embedded_server(settings_dict: dict[str, Any]) -> postgres.ConnectionParams:
@@ -28,14 +28,12 @@ def embedded_server(settings_dict: dict[str, Any]) -> postgres.ConnectionParams:
         return postgres.ensure_running(
             Path(settings_dict["EMBEDDED_VAR"]), fsync=settings_dict.get("EMBEDDED_FSYNC", True)
         )
-    except postgres.EmbeddedServerError as error:
+    except EmbeddedServerError as error:
         raise psycopg.OperationalError(str(error)) from error
 
 
 class DatabaseClient(client.DatabaseClient):
     """``manage.py dbshell``: the package's psql, so that nothing has to be installed for it."""
-
-    connection: BaseDatabaseWrapper
 
     def runshell(self, parameters: Iterable[str]) -> None:
         server = embedded_server(self.connection.settings_dict)
