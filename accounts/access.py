@@ -44,7 +44,9 @@ ROLE_ACTS: dict[str, frozenset[Act]] = {
     Role.DATA_MANAGER: frozenset(_CLINICAL | _EDITS | {Act.CORRECT_IN_ADMIN, Act.MANAGE_COHORTS}),
     Role.RESEARCHER: frozenset({Act.VIEW_RESULTS}),
     Role.INTEGRATION: frozenset({Act.VIEW_RESULTS, Act.VIEW_RECORDS} | _EDITS),
-    Role.ADMINISTRATOR: frozenset({Act.VIEW_RESULTS, Act.VIEW_RECORDS, Act.CORRECT_IN_ADMIN, Act.MANAGE_USERS}),
+    Role.ADMINISTRATOR: frozenset(
+        {Act.VIEW_RESULTS, Act.VIEW_RECORDS, Act.CORRECT_IN_ADMIN, Act.MANAGE_USERS}
+    ),
 }
 
 

@@ -21,5 +21,3 @@ class ChangeContextMiddleware(HistoryMiddleware):
         else:
             context["source"] = "form"
         return context
-
-

@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.functions import Now
 
 from accounts.access import ROLE_ACTS, Act, Role, roles_with
 
@@ -15,7 +16,9 @@ from accounts.access import ROLE_ACTS, Act, Role, roles_with
 def is_time_zone(value: str) -> None:
     """Raise ValidationError unless ``value`` is an IANA time zone such as Europe/Berlin."""
     if value not in available_timezones():
-        raise ValidationError("%(value)s is not an IANA time zone such as Europe/Berlin.", params={"value": value})
+        raise ValidationError(
+            "%(value)s is not an IANA time zone such as Europe/Berlin.", params={"value": value}
+        )
 
 
 class CentreQuerySet(models.QuerySet["Centre"]):
@@ -117,4 +120,22 @@ class Membership(models.Model):
         return f"{self.user} · {self.get_role_display()} at {self.centre.code}"
 
 
-__all__ = ["Act", "Centre", "Membership", "Role", "User", "roles_with"]
+class IdempotencyKey(models.Model):
+    """That a user's POST with this key was done, and which record came of it. Removed after 24 hours."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    route = models.CharField(max_length=255, db_comment="method and path")
+    fingerprint = models.CharField(max_length=64, db_comment="keyed hash of the body, which itself is not kept")
+    object_id = models.UUIDField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="accounts_idempotencykey_once")]
+        indexes = [models.Index(fields=["created_at"], name="accounts_idempotencykey_age")]
+
+    def __str__(self) -> str:
+        return f"{self.route} at {self.created_at}"
+
+
+__all__ = ["Act", "Centre", "IdempotencyKey", "Membership", "Role", "User", "roles_with"]

@@ -49,7 +49,9 @@ class ClinicalRecord(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     version = models.PositiveIntegerField(
-        default=1, editable=False, db_comment="Raised by a trigger at every change; a form that holds an older one is told."
+        default=1,
+        editable=False,
+        db_comment="Raised by a trigger at every change; a form that holds an older one is told.",
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     voided_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -61,7 +63,8 @@ class ClinicalRecord(models.Model):
         abstract = True
         constraints = [
             models.CheckConstraint(
-                condition=Q(voided_at__isnull=True, void_reason="") | (Q(voided_at__isnull=False) & ~Q(void_reason="")),
+                condition=Q(voided_at__isnull=True, void_reason="")
+                | (Q(voided_at__isnull=False) & ~Q(void_reason="")),
                 name="%(app_label)s_%(class)s_void_has_reason",
                 violation_error_message="A voided record needs a reason, and only a voided one has it.",
             )

@@ -23,9 +23,9 @@ class Definition(models.Model):
 
     name = models.CharField(max_length=100, unique=True)
     endpoints = models.JSONField(help_text="The fields of analytics.rules.endpoints.EndpointDefinition.")
-    data_cutoff = models.DateField(null=True, blank=True, help_text="Facts after it do not exist. Blank: today.")
-    # Of an open definition: the day its fixed-horizon rates were last counted for; moved on by a task every day.
-    counted_on = models.DateField(null=True, blank=True, editable=False)
+    data_cutoff = models.DateField(
+        null=True, blank=True, help_text="Facts after it do not exist. Blank: today."
+    )
 
     def __str__(self) -> str:
         return self.name
@@ -70,7 +70,9 @@ class Cohort(models.Model):
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True)
     # Plain words shown on the dashboard beside a figure: what a reader would otherwise stumble over.
-    remarks = models.JSONField(default=dict, blank=True, help_text='Figure ("orr", "pfs", "os") to explanation.')
+    remarks = models.JSONField(
+        default=dict, blank=True, help_text='Figure ("orr", "pfs", "os") to explanation.'
+    )
     definition = models.ForeignKey(Definition, on_delete=models.PROTECT, related_name="cohorts")
     courses_counted = models.CharField(max_length=5, choices=CoursesCounted, default=CoursesCounted.FIRST)
     # The filter. An empty list does not restrict.
@@ -79,6 +81,10 @@ class Cohort(models.Model):
     primary_sites = ArrayField(models.CharField(max_length=20), default=list, blank=True)
     started_from = models.DateField(null=True, blank=True, help_text="First administration on or after.")
     started_to = models.DateField(null=True, blank=True, help_text="First administration on or before.")
+
+    # What its tallies were last counted by, and the cut-off of their fixed-horizon rates; see analytics.tallies.
+    tallied_by = models.TextField(default="", editable=False)
+    tallied_to = models.DateField(null=True, editable=False)
 
     objects = CohortQuerySet.as_manager()
 
@@ -95,33 +101,45 @@ class Outcome(models.Model):
     definition = models.ForeignKey(Definition, on_delete=models.CASCADE, related_name="+")
     course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="outcomes")
     centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="+")
-    is_first_course = models.BooleanField(default=True)
-    tumour_type = models.CharField(max_length=24, blank=True)
-    primary_site = models.CharField(max_length=20, blank=True)
+    derived_at = models.DateTimeField(
+        null=True, db_comment="null: a place held for an outcome not derived yet"
+    )
+    problem = models.CharField(
+        max_length=300,
+        db_default="",
+        db_comment="why nothing could be derived; such a course is counted apart",
+    )
+    is_first_course = models.BooleanField(db_default=True)
+    tumour_type = models.CharField(max_length=24, db_default="")
+    primary_site = models.CharField(max_length=20, db_default="")
 
-    time_zero = models.DateField(null=True, db_comment="first administration, local date; null: nothing given by the cut-off")
-    status = models.CharField(max_length=12, default="ongoing")
-    cycles_given = models.PositiveSmallIntegerField(default=0)
+    time_zero = models.DateField(
+        null=True, db_comment="first administration, local date; null: nothing given by the cut-off"
+    )
+    status = models.CharField(max_length=12, db_default="ongoing")
+    cycles_given = models.PositiveSmallIntegerField(db_default=0)
     discontinued_after_cycle = models.PositiveSmallIntegerField(null=True)
-    discontinuation_reason = models.CharField(max_length=16, blank=True)
+    discontinuation_reason = models.CharField(max_length=16, db_default="")
 
     pfs_days = models.PositiveIntegerField(null=True, db_comment="d from time_zero")
     pfs_event = models.BooleanField(null=True)
     pfs_on = models.DateField(null=True)
-    pfs_basis = models.CharField(max_length=40, blank=True)
+    pfs_basis = models.CharField(max_length=40, db_default="")
     os_days = models.PositiveIntegerField(null=True, db_comment="d from time_zero")
     os_event = models.BooleanField(null=True)
     os_on = models.DateField(null=True)
-    os_basis = models.CharField(max_length=40, blank=True)
+    os_basis = models.CharField(max_length=40, db_default="")
 
-    best_overall_response = models.CharField(max_length=16, blank=True)
-    response_evaluable = models.BooleanField(default=False)
-    response_evaluable_reason = models.CharField(max_length=200, blank=True)
-    death_cause = models.CharField(max_length=12, blank=True)
+    best_overall_response = models.CharField(max_length=16, db_default="")
+    response_evaluable = models.BooleanField(db_default=False)
+    response_evaluable_reason = models.CharField(max_length=200, db_default="")
+    death_cause = models.CharField(max_length=12, db_default="")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["course", "definition"], name="analytics_outcome_one_per_course_and_definition"),
+            models.UniqueConstraint(
+                fields=["course", "definition"], name="analytics_outcome_one_per_course_and_definition"
+            ),
         ]
         indexes = [models.Index(fields=["definition", "centre"], name="analytics_outcome_by_centre")]
 
@@ -142,13 +160,22 @@ class StaleCourse(models.Model):
     class Meta:
         indexes = [models.Index(fields=["course_id"], name="analytics_stale_by_course")]
 
+    def __str__(self) -> str:
+        return f"course {self.course_id} stale since {self.marked_at}"
+
 
 class StaleResult(models.Model):
     """A mark that the results of a cohort must be computed again, put in the transaction that changed its tallies."""
 
     id = models.BigAutoField(primary_key=True)
     cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="+")
+    centre = models.ForeignKey(
+        Centre, on_delete=models.PROTECT, related_name="+", help_text="Whose tallies changed."
+    )
     marked_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"results of cohort {self.cohort_id} stale since {self.marked_at}"
 
 
 class Tally(models.Model):
@@ -160,7 +187,9 @@ class Tally(models.Model):
     cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="+")
     centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="+")
     measure = models.CharField(max_length=16)
-    at = models.IntegerField(default=0, db_comment="d for pfs and os; months for the horizon measures; cycle for status")
+    at = models.IntegerField(
+        default=0, db_comment="d for pfs and os; months for the horizon measures; cycle for status"
+    )
     category = models.CharField(max_length=40)
     n = models.IntegerField()
 
@@ -170,6 +199,9 @@ class Tally(models.Model):
                 fields=["cohort", "centre", "measure", "at", "category"], name="analytics_tally_once"
             ),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.measure} {self.at} {self.category}: {self.n}"
 
 
 class Result(models.Model):

@@ -41,7 +41,9 @@ class Study(ClinicalRecord):
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="studies")
     course_number = models.PositiveSmallIntegerField(
-        default=1, validators=[MinValueValidator(1)], help_text="The patient's course that this study belongs to."
+        default=1,
+        validators=[MinValueValidator(1)],
+        help_text="The patient's course that this study belongs to.",
     )
     timepoint = models.CharField(max_length=10, choices=Timepoint)
     modality = models.CharField(max_length=8, choices=Modality, default=Modality.PET_CT)

@@ -122,7 +122,9 @@ class Patient(ClinicalRecord):
     registry_number = models.CharField(
         max_length=20,
         unique=True,
-        validators=[RegexValidator(r"^[A-Z]{2,8}-[0-9]{4,}$", "A centre code and a number, such as STA-0001.")],
+        validators=[
+            RegexValidator(r"^[A-Z]{2,8}-[0-9]{4,}$", "A centre code and a number, such as STA-0001.")
+        ],
     )
     sex = models.CharField(max_length=10, choices=Sex)
     birth_date = models.DateField(validators=[not_in_future])
@@ -187,7 +189,9 @@ class PatientIdentity(ClinicalRecord):
             ),
         ]
         indexes = [
-            GinIndex(OpClass(Upper("family_name"), name="gin_trgm_ops"), name="patients_identity_family_name"),
+            GinIndex(
+                OpClass(Upper("family_name"), name="gin_trgm_ops"), name="patients_identity_family_name"
+            ),
         ]
 
     def __str__(self) -> str:

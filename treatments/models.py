@@ -216,7 +216,9 @@ class Discontinuation(ClinicalRecord):
 
     course = models.ForeignKey(Course, on_delete=models.PROTECT, related_name="discontinuations")
     discontinued_on = models.DateField(validators=[not_in_future])
-    after_cycle = models.PositiveSmallIntegerField(help_text="Number of cycles given before the course was stopped.")
+    after_cycle = models.PositiveSmallIntegerField(
+        help_text="Number of cycles given before the course was stopped."
+    )
     main_reason = models.CharField(max_length=16, choices=DiscontinuationReason)
     further_reasons = ArrayField(
         models.CharField(max_length=16, choices=DiscontinuationReason), default=list, blank=True

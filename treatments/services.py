@@ -22,7 +22,12 @@ from treatments.rules.schedule import planned_dates
 
 
 def start_course(
-    *, patient: Patient, protocol: Protocol, first_planned_on: date | None, intent: str = Intent.INITIAL, by: User | None
+    *,
+    patient: Patient,
+    protocol: Protocol,
+    first_planned_on: date | None,
+    intent: str = Intent.INITIAL,
+    by: User | None,
 ) -> Course:
     """Start the patient's next course and plan all its cycles.
 
@@ -33,7 +38,9 @@ def start_course(
     with clinical_write(by=by):
         Patient.objects.select_for_update().get(pk=patient.pk)
         courses = patient.courses.current()
-        if courses.filter(cycles__status__in=[CycleStatus.PLANNED, CycleStatus.HELD], cycles__voided_at=None).exists():
+        if courses.filter(
+            cycles__status__in=[CycleStatus.PLANNED, CycleStatus.HELD], cycles__voided_at=None
+        ).exists():
             raise RegistryError("course_ongoing", f"{patient} has a course with cycles still to come.")
         last = courses.order_by("-number").values_list("number", flat=True).first() or 0
         course = Course(patient=patient, number=last + 1, protocol=protocol, intent=intent)
@@ -54,7 +61,8 @@ def given_dates(course: Course) -> dict[int, date]:
     zone = course.patient.centre.zone
     given = Administration.objects.current().filter(cycle__course=course, cycle__voided_at__isnull=True)
     return {
-        number: at.astimezone(zone).date() for number, at in given.values_list("cycle__number", "administered_at")
+        number: at.astimezone(zone).date()
+        for number, at in given.values_list("cycle__number", "administered_at")
     }
 
 
@@ -190,7 +198,9 @@ def discontinue_course(
         cycles = list(locked.cycles.current().select_for_update())
         given = sum(cycle.status == CycleStatus.GIVEN for cycle in cycles)
         if given >= locked.protocol.planned_cycles:
-            raise RegistryError("course_completed", f"All cycles of {locked} have been given: it is completed.")
+            raise RegistryError(
+                "course_completed", f"All cycles of {locked} have been given: it is completed."
+            )
         for cycle in cycles:
             if cycle.status in {CycleStatus.PLANNED, CycleStatus.HELD}:
                 cycle.status = CycleStatus.CANCELLED
@@ -221,4 +231,3 @@ def void_discontinuation(
             cycle.save(update_fields=["status"])
         replan(discontinuation.course)
     return discontinuation
-

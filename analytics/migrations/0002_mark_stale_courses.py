@@ -52,6 +52,26 @@ CREATE TRIGGER mark_stale_after_{name} AFTER {operation} ON {table}
 """
         DROP += f"DROP TRIGGER mark_stale_after_{name} ON {table};\nDROP FUNCTION {function}();\n"
 
+# Another definition: every course has another outcome under it.
+CREATE += """
+CREATE FUNCTION analytics_stale_for_definition() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO analytics_stalecourse (course_id) SELECT id FROM treatments_course;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER mark_stale_after_insert AFTER INSERT ON analytics_definition
+    FOR EACH ROW EXECUTE FUNCTION analytics_stale_for_definition();
+CREATE TRIGGER mark_stale_after_update AFTER UPDATE ON analytics_definition
+    FOR EACH ROW
+    WHEN (OLD.endpoints IS DISTINCT FROM NEW.endpoints OR OLD.data_cutoff IS DISTINCT FROM NEW.data_cutoff)
+    EXECUTE FUNCTION analytics_stale_for_definition();
+"""
+DROP += """
+DROP TRIGGER mark_stale_after_insert ON analytics_definition;
+DROP TRIGGER mark_stale_after_update ON analytics_definition;
+DROP FUNCTION analytics_stale_for_definition();
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [

@@ -21,7 +21,9 @@ def add_cohort(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 def remove_cohort(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     apps.get_model("analytics", "Cohort").objects.filter(slug="all").delete()
-    apps.get_model("analytics", "Definition").objects.filter(name="Registry default", cohorts__isnull=True).delete()
+    apps.get_model("analytics", "Definition").objects.filter(
+        name="Registry default", cohorts__isnull=True
+    ).delete()
 
 
 class Migration(migrations.Migration):

@@ -32,14 +32,15 @@ BEGIN
     END IF;
 
     SELECT min(number) INTO wrong FROM (
-        SELECT y.number, a.administered_at, lag(a.administered_at) OVER (ORDER BY y.number) AS before
+        SELECT y.number, (a.administered_at AT TIME ZONE zone)::date AS given_on,
+            lag((a.administered_at AT TIME ZONE zone)::date) OVER (ORDER BY y.number) AS before
         FROM treatments_cycle y
         JOIN treatments_administration a ON a.cycle_id = y.id AND a.voided_at IS NULL
         WHERE y.course_id = checked_course AND y.voided_at IS NULL
-    ) AS given_cycles WHERE administered_at <= before;
+    ) AS given_cycles WHERE given_on <= before;
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = '23514', CONSTRAINT = 'treatments_cycles_in_order',
-            MESSAGE = format('Cycle %s cannot have been given before an earlier cycle.', wrong);
+            MESSAGE = format('Cycle %s cannot have been given on or before the day of an earlier cycle.', wrong);
     END IF;
 
     SELECT min((a.administered_at AT TIME ZONE zone)::date), max((a.administered_at AT TIME ZONE zone)::date), count(*)

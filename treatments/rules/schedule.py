@@ -27,7 +27,9 @@ def planned_dates(
         ValueError: ``planned_cycles`` or ``interval_days`` is below 1.
     """
     if planned_cycles < 1 or interval_days < 1:
-        raise ValueError(f"A plan needs cycles and an interval, not {planned_cycles} cycles every {interval_days} d.")
+        raise ValueError(
+            f"A plan needs cycles and an interval, not {planned_cycles} cycles every {interval_days} d."
+        )
     dates: dict[int, date | None] = {}
     last = max(given_on, default=0)
     for number in range(1, planned_cycles + 1):
@@ -38,7 +40,9 @@ def planned_dates(
         elif last:
             dates[number] = given_on[last] + timedelta(days=interval_days * (number - last))
         else:
-            dates[number] = first_planned_on and first_planned_on + timedelta(days=interval_days * (number - 1))
+            dates[number] = first_planned_on and first_planned_on + timedelta(
+                days=interval_days * (number - 1)
+            )
     return dates
 
 
