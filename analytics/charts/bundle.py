@@ -38,7 +38,8 @@ def build_vega_bundle(folder: Path) -> bool:
     descriptor, name = tempfile.mkstemp(dir=folder, prefix=".vega-")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f"{_first_line()}\n{bundle}")
+            # The bundle declares one- and two-letter names; outside a function they would become the page's own.
+            file.write(f"{_first_line()}\n(() => {{\n{bundle}\n}})();\n")
         Path(name).chmod(0o644)
         Path(name).replace(target)
     except BaseException:

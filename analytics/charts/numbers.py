@@ -9,8 +9,10 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, Literal
+
+from analytics.rules.endpoints import EndpointDefinition
 
 DAYS_PER_MONTH = 30.4375
 
@@ -62,7 +64,7 @@ class SurvivalTable:
         if len(set(lengths.values())) > 1:
             raise ValueError(f"The {endpoint} table's columns must be of one length, not {lengths}.")
         days = columns["days"]
-        if any(later <= earlier for earlier, later in zip(days, days[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(days)):
             raise ValueError(f"The {endpoint} table's days must ascend.")
         return cls(**columns)
 
@@ -208,20 +210,30 @@ def median_lines(result: Result, endpoint: Endpoint) -> list[str]:
     return [f"Median {months_text(median)} months", f"95 % CI {low} to {high}"]
 
 
-def definition_text(definition: Any) -> str:
-    """Return the definition as one line of text.
+# The sentences of a definition that a figure rests on, by what they speak of.
+_SPOKEN_OF = {
+    "pfs": ("Time zero", "PFS"),
+    "os": ("Time zero", "(OS)"),
+    "best-response": ("Best overall response", "(ORR)"),
+    "courses": (),
+}
 
-    A definition that brings its own words (``words``, ``text`` or ``summary``) is quoted. Otherwise every plain field is
-    said as ``field name: value``, so that nothing the figure rests on is left out.
+
+def definition_text(definition: Mapping[str, Any] | None, figure: str) -> str:
+    """Return the sentences of ``definition`` that ``figure`` rests on; empty where it rests on none.
+
+    ``definition`` is what ``EndpointDefinition.to_json`` stored. One that this version cannot read (a newer one's) is
+    said field by field, since a figure without its definition would be worse than an ugly line.
     """
-    if not definition:
-        return "as stored with the cohort"
-    if not isinstance(definition, Mapping):
-        return str(definition)
-    for key in ("words", "text", "summary"):
-        if isinstance(definition.get(key), str) and definition[key].strip():
-            return str(definition[key]).strip().rstrip(".")
-    return "; ".join(f"{str(key).replace('_', ' ')}: {_plain(value)}" for key, value in definition.items())
+    if not definition or not _SPOKEN_OF[figure]:
+        return ""
+    try:
+        sentences = EndpointDefinition.from_json(definition).in_words()
+    except (TypeError, ValueError):
+        return (
+            "; ".join(f"{key.replace('_', ' ')}: {_plain(value)}" for key, value in definition.items()) + "."
+        )
+    return " ".join(said for said in sentences if any(word in said for word in _SPOKEN_OF[figure]))
 
 
 def _plain(value: Any) -> str:
@@ -230,7 +242,9 @@ def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return ", ".join(f"{str(key).replace('_', ' ')} {_plain(item)}" for key, item in value.items()) or "none"
+        return (
+            ", ".join(f"{str(key).replace('_', ' ')} {_plain(item)}" for key, item in value.items()) or "none"
+        )
     if isinstance(value, list | tuple):
         return ", ".join(_plain(item) for item in value) or "none"
     return str(value).replace("_", " ")

@@ -72,7 +72,9 @@ def km_spec(result: Result, endpoint: Endpoint, *, theme: look.Theme = "screen")
     x_scale = alt.Scale(domain=[0, ticks[-1]], nice=False, zero=True)
     y_scale = alt.Scale(domain=[0, 1], nice=False)
     x = alt.X(
-        "m:Q", scale=x_scale, axis=alt.Axis(values=ticks, title="Months since first administration", grid=False)
+        "m:Q",
+        scale=x_scale,
+        axis=alt.Axis(values=ticks, title="Months since first administration", grid=False),
     )
     y = alt.Y(
         "s:Q",
@@ -131,10 +133,13 @@ def km_spec(result: Result, endpoint: Endpoint, *, theme: look.Theme = "screen")
                 + ("Small strokes: censored. " if ticks_drawn else "Censored on too many days to mark each. ")
                 + "Below the axis: patients at risk at that month; with an event or censored before it.",
                 result,
+                endpoint,
             ),
         )
     )
-    header = _header(title, _cohort_line(result, outcome["n"], "patient", counted(outcome["events"], "event")))
+    header = _header(
+        title, _cohort_line(result, outcome["n"], "patient", counted(outcome["events"], "event"))
+    )
     chart = alt.vconcat(plot, risk, spacing=10).resolve_scale(x="shared").properties(title=header)
     datasets = {
         "curve": _curve_data(table),
@@ -157,7 +162,9 @@ def _columns(name: str) -> alt.Chart:
     import altair as alt
 
     chart = alt.Chart(alt.NamedData(name=name))
-    columns = {"curve": "ds", "band": ["d", "l", "u", "part"], "rows": ["d", "s", "c", "e", "n", "l", "u"]}[name]
+    columns = {"curve": "ds", "band": ["d", "l", "u", "part"], "rows": ["d", "s", "c", "e", "n", "l", "u"]}[
+        name
+    ]
     return chart.transform_flatten(list(columns)).transform_calculate(m=f"datum.d / {DAYS_PER_MONTH}")
 
 
@@ -241,9 +248,7 @@ def _median_layers(outcome: Result, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     month = outcome["median_days"] / DAYS_PER_MONTH
     across = _one([{"m": 0, "s": 0.5, "m2": month}]).mark_rule(style="median").encode(x=x, x2="m2:Q", y=y)
     down = (
-        _one([{"m": month, "s": 0, "s2": 0.5}])
-        .mark_rule(style="median")
-        .encode(x=x, y=y, y2=alt.Y2("s2:Q"))
+        _one([{"m": month, "s": 0, "s2": 0.5}]).mark_rule(style="median").encode(x=x, y=y, y2=alt.Y2("s2:Q"))
     )
     return [across, down]
 
@@ -327,7 +332,9 @@ def best_response_spec(result: Result, *, theme: look.Theme = "screen") -> Spec:
     room = max(look.text_width(_count_label(share), look.TEXT_SIZE) for share in shares) + 12
     most = max(share.n for share in shares)
     x = alt.X(
-        "n:Q", scale=alt.Scale(domain=[0, most * RESPONSES_WIDTH / (RESPONSES_WIDTH - room)], nice=False), axis=None
+        "n:Q",
+        scale=alt.Scale(domain=[0, most * RESPONSES_WIDTH / (RESPONSES_WIDTH - room)], nice=False),
+        axis=None,
     )
     base = alt.Chart(alt.NamedData(name="bars")).encode(
         x=x,
@@ -335,7 +342,14 @@ def best_response_spec(result: Result, *, theme: look.Theme = "screen") -> Spec:
             "name:N",
             sort=names,
             scale=alt.Scale(domain=names, paddingInner=0.35, paddingOuter=0.1),
-            axis=alt.Axis(title=None, domain=False, ticks=False, labelPadding=8, labelLimit=220, labelFontSize=look.TEXT_SIZE),
+            axis=alt.Axis(
+                title=None,
+                domain=False,
+                ticks=False,
+                labelPadding=8,
+                labelLimit=220,
+                labelFontSize=look.TEXT_SIZE,
+            ),
         ),
     )
     tips = _tooltips(theme, name="Response", label="Patients")
@@ -347,11 +361,14 @@ def best_response_spec(result: Result, *, theme: look.Theme = "screen") -> Spec:
     rated, treated = result["orr"].get("of"), result.get("n_patients")
     note = f"Bars: the {counted(of, 'patient')} with a best overall response"
     note += f", of {counted(treated, 'treated patient')}." if treated is not None else "."
-    note += " Dark bars are objective responses."
+    note += " The first two bars are objective responses."
     if rated and rated != of:
         note += f" The objective response rate has a denominator of its own, {counted(rated, 'patient')}."
     chart = alt.layer(*bars, labels).properties(
-        name="plot", width=RESPONSES_WIDTH, height=30 * len(names), title=_footer(note, result)
+        name="plot",
+        width=RESPONSES_WIDTH,
+        height=30 * len(names),
+        title=_footer(note, result, "best-response"),
     )
     header = _header(title, _cohort_line(result, of, "best response"), words.orr_line(result))
     datasets = {
@@ -365,9 +382,7 @@ def best_response_spec(result: Result, *, theme: look.Theme = "screen") -> Spec:
             for share in shares
         ]
     }
-    return _finished(
-        alt.vconcat(chart).properties(title=header), datasets, words.response_alt(result), theme
-    )
+    return _finished(alt.vconcat(chart).properties(title=header), datasets, words.response_alt(result), theme)
 
 
 def courses_spec(result: Result, *, theme: look.Theme = "screen") -> Spec:
@@ -411,7 +426,7 @@ def courses_spec(result: Result, *, theme: look.Theme = "screen") -> Spec:
         note += f" Discontinued: {stopped['n']:,} of {of:,} ({percent(stopped['n'] / of)})"
         note += f"; main reasons: {said}." if said else "."
     chart = alt.layer(*layers).properties(
-        name="plot", width=COURSES_WIDTH, height=layout.height, title=_footer(note, result)
+        name="plot", width=COURSES_WIDTH, height=layout.height, title=_footer(note, result, "courses")
     )
     header = _header(title, _cohort_line(result, of, "treated patient"))
     return _finished(alt.vconcat(chart).properties(title=header), {}, words.courses_alt(result), theme)
@@ -428,15 +443,17 @@ class _CourseLayout:
 
 
 def _course_layout(shares: list[Share]) -> _CourseLayout:
-    """Return the bar's parts with a label each that overlaps no other.
+    """Return the bar's parts with a label each, none over another.
 
-    A part wide enough carries its label underneath. A narrow one drops a line to a row of its own: labels to the left of
-    their lines take the first rows from left to right, so that no line crosses a label; those with no room to
-    their left follow from right to left with the label on the other side.
+    A part wide enough carries its label underneath. A narrow one drops a line to a row of its own. Labels left of their
+    lines come first, from left to right, then those with no room on that side, from right to left with the label on
+    the other: within each group no line crosses a label.
     """
     total = sum(share.n for share in shares)
     looks = _part_looks(shares)
-    parts, labels, leaders = [], [], []
+    parts: list[dict[str, Any]] = []
+    labels: list[dict[str, Any]] = []
+    leaders: list[dict[str, Any]] = []
     narrow: list[tuple[float, str]] = []
     position = 0.0
     for share, part_look in zip(shares, looks, strict=True):
@@ -514,7 +531,7 @@ def _empty_spec(result: Result, title: str, message: str, theme: look.Theme) -> 
         _one([{"t": message}])
         .mark_text(style="empty", baseline="middle", align="center")
         .encode(x=alt.value(PLOT_WIDTH / 2), y=alt.value(60), text="t:N")
-        .properties(name="plot", width=PLOT_WIDTH, height=120, title=_footer("", result))
+        .properties(name="plot", width=PLOT_WIDTH, height=120, title=_footer("", result, None))
     )
     header = _header(title, _cohort_line(result))
     alt_text = f"{title} of {cohort_name(result)}: {message[0].lower()}{message[1:]}."
@@ -529,25 +546,32 @@ def _cohort_line(result: Result, n: int | None = None, noun: str = "patient", *m
 def _header(title: str, *lines: str) -> alt.TitleParams:
     import altair as alt
 
-    subtitle = [piece for line in lines for piece in look.wrapped(line, width=PLOT_WIDTH, size=look.TEXT_SIZE)]
+    subtitle = [
+        piece for line in lines for piece in look.wrapped(line, width=PLOT_WIDTH, size=look.TEXT_SIZE)
+    ]
     return alt.TitleParams(text=title, subtitle=subtitle)
 
 
-def _footer(note: str, result: Result) -> alt.TitleParams:
+def _footer(note: str, result: Result, figure: str | None) -> alt.TitleParams:
     """Return the lines under a figure: how to read it, then what it rests on."""
     import altair as alt
 
     origin = f"Revision {result.get('revision', 'not stated')}, data cut-off {result.get('data_cutoff', 'not stated')}"
     if result.get("stale"):
         origin += ", newer changes not yet counted"
-    origin += f". Definition: {definition_text(result.get('definition'))}."
+    origin += "."
+    definition = definition_text(result.get("definition"), figure) if figure else ""
+    if definition:
+        origin += f" Definition: {definition}"
     lines = [
         piece
         for line in (note, origin)
         if line
         for piece in look.wrapped(line, width=PLOT_WIDTH + 40, size=look.FOOTER_SIZE)
     ]
-    return alt.TitleParams(text=lines, orient="bottom", style="footer", anchor="start", frame="bounds", offset=16)
+    return alt.TitleParams(
+        text=lines, orient="bottom", style="footer", anchor="start", frame="bounds", offset=16
+    )
 
 
 def _finished(chart: alt.VConcatChart, datasets: dict[str, Any], description: str, theme: look.Theme) -> Spec:
@@ -559,7 +583,7 @@ def _finished(chart: alt.VConcatChart, datasets: dict[str, Any], description: st
     spec["description"] = description
     spec["datasets"] = {**spec.get("datasets", {}), **datasets}
     if theme == "screen":
-        spec["usermeta"] = {"dark": look.DARK}
+        spec["usermeta"] = {"dark": look.DARK}  # charts.js lays it over the config where the page is dark
     return spec
 
 
@@ -576,7 +600,9 @@ FIGURES: dict[str, Figure] = {
     "pfs": Figure(
         ENDPOINT_NAMES["pfs"], partial(km_spec, endpoint="pfs"), partial(words.survival_alt, endpoint="pfs")
     ),
-    "os": Figure(ENDPOINT_NAMES["os"], partial(km_spec, endpoint="os"), partial(words.survival_alt, endpoint="os")),
+    "os": Figure(
+        ENDPOINT_NAMES["os"], partial(km_spec, endpoint="os"), partial(words.survival_alt, endpoint="os")
+    ),
     "best-response": Figure("Best overall response", best_response_spec, words.response_alt),
     "courses": Figure("Treatment courses", courses_spec, words.courses_alt),
 }

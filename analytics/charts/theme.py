@@ -135,4 +135,4 @@ def text_width(text: str, size: float) -> float:
 
 def wrapped(text: str, *, width: float, size: float) -> list[str]:
     """Return ``text`` in lines that fit ``width`` pixels at font size ``size``, never in the middle of a word."""
-    return wrap(text, max(20, int(width / (0.5 * size))), break_long_words=True) or [""]
+    return wrap(text, max(20, int(width / (0.48 * size))), break_on_hyphens=False) or [""]
