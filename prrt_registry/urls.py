@@ -3,7 +3,12 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from prrt_registry import health
+
 urlpatterns = [
+    path("health/live/", health.live, name="health-live"),
+    path("health/ready/", health.ready, name="health-ready"),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("prrt_registry.api_urls")),
     path("account/", include("allauth.account.urls")),
 ]

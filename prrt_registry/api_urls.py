@@ -1,0 +1,67 @@
+"""Addresses of the REST API, version 1."""
+
+from django.urls import path, re_path
+from django.urls.resolvers import URLPattern, URLResolver
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.routers import DefaultRouter
+
+from accounts.api import CentreViewSet
+from accounts.rest.tokens import CurrentTokenView, TokensView
+from accounts.rest.views import NowhereView
+from analytics.api import CohortViewSet
+from imaging.api import ReadingViewSet, StudyViewSet
+from patients.api import (
+    ContactViewSet,
+    DeathViewSet,
+    DiagnosisViewSet,
+    DiseaseEventViewSet,
+    IdentityViewSet,
+    PatientViewSet,
+)
+from treatments.api import (
+    AdministrationViewSet,
+    CourseViewSet,
+    CycleViewSet,
+    DiscontinuationViewSet,
+    ProtocolViewSet,
+)
+
+app_name = "api"
+
+router = DefaultRouter(use_regex_path=False)
+router.include_format_suffixes = False
+router.register("centres", CentreViewSet, "centre")
+router.register("protocols", ProtocolViewSet, "protocol")
+router.register("patients", PatientViewSet, "patient")
+router.register("diagnoses", DiagnosisViewSet, "diagnosis")
+router.register("contacts", ContactViewSet, "contact")
+router.register("disease-events", DiseaseEventViewSet, "disease-event")
+router.register("deaths", DeathViewSet, "death")
+router.register("courses", CourseViewSet, "course")
+router.register("cycles", CycleViewSet, "cycle")
+router.register("administrations", AdministrationViewSet, "administration")
+router.register("discontinuations", DiscontinuationViewSet, "discontinuation")
+router.register("studies", StudyViewSet, "study")
+router.register("readings", ReadingViewSet, "reading")
+router.register("cohorts", CohortViewSet, "cohort")
+
+identity = IdentityViewSet.as_view(
+    {"get": "retrieve", "post": "create", "put": "update", "patch": "partial_update"}, basename="identity"
+)
+docs = SpectacularSwaggerSplitView.as_view(url_name="api:schema")
+docs.login_required = True  # a page for people: who is not signed in is sent to the sign-in, not told 401
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", docs, name="docs"),
+    path("tokens/", TokensView.as_view(), name="tokens"),
+    path("tokens/current/", CurrentTokenView.as_view(), name="token-current"),
+    path("patients/<uuid:patient_id>/identity/", identity, name="patient-identity"),
+    path(
+        "patients/<uuid:patient_id>/identity/history/",
+        IdentityViewSet.as_view({"get": "history"}, basename="identity"),
+        name="patient-identity-history",
+    ),
+    *router.urls,
+    re_path(r"^.*$", NowhereView.as_view()),
+]
