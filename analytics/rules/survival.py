@@ -143,8 +143,8 @@ def kaplan_meier(table: EventTable) -> Curve:
     events = np.array(table.events, dtype=np.int64)
     censored = np.array(table.censored, dtype=np.int64)
     left = events + censored
-    # lifelines' own table counts after the removals of a day; clinicians and R count whose time is t or
-    # later.
+    # The risk table lifelines draws counts after the removals of a day; clinicians and R count all whose time
+    # is that day or later.
     at_risk = left.sum() - left.cumsum() + left
 
     fitter = KaplanMeierFitter(alpha=0.05)
@@ -159,9 +159,8 @@ def kaplan_meier(table: EventTable) -> Curve:
     survival = fitter.survival_function_.to_numpy()[-days.size :, 0]
     limits = fitter.confidence_interval_.to_numpy()[-days.size :]
 
-    # exp(log 0) is 0, and before the first event every logarithm is 0; stated all the same, since the
-    # limits hang on it: lifelines gives 0 or 1 where they are undefined.
-    survival = np.where(at_risk == events, 0.0, np.where(events.cumsum() == 0, 1.0, survival))
+    # lifelines gives limits of 0 where survival is 0, and of 1 where it is 1. Both ends are exact: exp(log
+    # 0) is 0, and before the first event every logarithm is 0.
     defined = ((survival > 0) & (survival < 1)).tolist()
     lower = [limit if known else None for limit, known in zip(limits[:, 0].tolist(), defined, strict=True)]
     upper = [limit if known else None for limit, known in zip(limits[:, 1].tolist(), defined, strict=True)]
