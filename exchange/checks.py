@@ -1,0 +1,235 @@
+"""What must hold between the facts of one patient, checked before anything is written, so that each problem has its place.
+
+The database checks the same at the end of the transaction (``*/migrations/0002_*``); it is the net below this one.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from exchange.problems import Problem
+from exchange.rows import Row
+from imaging.models import OverallResponse, Timepoint
+from treatments.models import CycleStatus, Protocol
+
+
+@dataclass(slots=True)
+class Fact:
+    """A row of the file completed by what the registry holds, or a record of the registry alone (``row`` is None)."""
+
+    values: dict[str, Any]
+    row: Row | None = None
+
+    def readable(self, column: str) -> bool:
+        return self.row is None or column not in self.row.unreadable
+
+
+@dataclass
+class PatientFacts:
+    """Everything known of a patient once the file is in: sheet name to facts."""
+
+    registry_number: str
+    sheets: dict[str, list[Fact]] = field(default_factory=dict)
+
+    def of(self, sheet: str) -> list[Fact]:
+        return self.sheets.get(sheet, [])
+
+
+def _at(expected: str, *candidates: tuple[Fact | None, str]) -> Problem:
+    """Return a problem at the first candidate that stands in the file."""
+    for fact, column in candidates:
+        if fact is not None and fact.row is not None:
+            return fact.row.problem(column, expected)
+    return Problem(expected)
+
+
+_DATED = (
+    ("diagnoses", "diagnosed_on", "diagnosis"),
+    ("contacts", "known_alive_on", "contact"),
+    ("disease_events", "occurred_on", "event"),
+    ("deaths", "died_on", "death"),
+    ("cycles", "administered_at", "administration"),
+    ("discontinuations", "discontinued_on", "discontinuation"),
+    ("studies", "performed_on", "study"),
+)
+
+
+def check_patient(
+    facts: PatientFacts, *, protocols: Mapping[tuple[str, int], Protocol], zone: ZoneInfo, latest: date
+) -> Iterator[Problem]:
+    """Yield what contradicts among a patient's facts.
+
+    Args:
+        protocols: by code and version.
+        zone: of the centre: its local dates count.
+        latest: the last day that is not in the future.
+    """
+    yield from _dates(facts, zone=zone, latest=latest)
+    yield from _identity(facts)
+    for course in facts.of("courses"):
+        yield from _course(facts, course, protocols=protocols, zone=zone)
+    yield from _imaging(facts)
+
+
+def _local_date(value: Any, zone: ZoneInfo) -> date:
+    return value.astimezone(zone).date() if hasattr(value, "astimezone") else value
+
+
+def _dates(facts: PatientFacts, *, zone: ZoneInfo, latest: date) -> Iterator[Problem]:
+    patient = next(iter(facts.of("patients")), None)
+    death = next(iter(facts.of("deaths")), None)
+    born = patient.values["birth_date"] if patient else None
+    died = death.values["died_on"] if death else None
+    if patient is not None and born is not None and born > latest:
+        yield _at("lies in the future", (patient, "birth_date"))
+    for sheet, column, what in _DATED:
+        for fact in facts.of(sheet):
+            value = fact.values.get(column)
+            if value is None:
+                continue
+            on = _local_date(value, zone)
+            if on > latest and fact.row is not None:
+                yield _at("lies in the future", (fact, column))
+            if born is not None and on < born:
+                yield _at(
+                    f"{what} on {on}, but the patient was born on {born}",
+                    (fact, column),
+                    (patient, "birth_date"),
+                )
+            if died is not None and on > died:
+                yield _at(
+                    f"{what} on {on}, but the patient died on {died}", (fact, column), (death, "died_on")
+                )
+
+
+def _identity(facts: PatientFacts) -> Iterator[Problem]:
+    for patient in facts.of("patients"):
+        if not patient.values.get("mrn") and patient.readable("mrn"):
+            for column in ("family_name", "given_names"):
+                if patient.values.get(column):
+                    yield _at("a name needs an MRN beside it", (patient, column))
+
+
+ADMINISTRATION_COLUMNS = (
+    "administered_at",
+    "prescribed_activity_mbq",
+    "administered_activity_mbq",
+    "lot",
+    "deviation_explanation",
+)
+
+
+def _course(
+    facts: PatientFacts, course: Fact, *, protocols: Mapping[tuple[str, int], Protocol], zone: ZoneInfo
+) -> Iterator[Problem]:
+    number = course.values["course_number"]
+    protocol = protocols.get((course.values["protocol_code"], course.values["protocol_version"]))
+    cycles = [cycle for cycle in facts.of("cycles") if cycle.values["course_number"] == number]
+    cycles.sort(key=lambda cycle: cycle.values["cycle_number"])
+    stop = next(
+        (fact for fact in facts.of("discontinuations") if fact.values["course_number"] == number), None
+    )
+    stopped_on = stop.values["discontinued_on"] if stop else None
+
+    n_given = 0
+    before: Fact | None = None
+    for cycle in cycles:
+        values = cycle.values
+        if protocol is not None and values["cycle_number"] > protocol.planned_cycles:
+            yield _at(
+                f"expected at most cycle {protocol.planned_cycles}, as the protocol {protocol.code} plans",
+                (cycle, "cycle_number"),
+                (course, "protocol_code"),
+            )
+        if not cycle.readable("status"):
+            continue
+        if values["status"] != CycleStatus.GIVEN:
+            for column in ADMINISTRATION_COLUMNS:
+                if values.get(column) not in (None, ""):
+                    yield _at(
+                        f"expected nothing, since the cycle is {values['status']}, not given", (cycle, column)
+                    )
+            if stop is not None and values["status"] != CycleStatus.CANCELLED:
+                yield _at(
+                    f"expected cancelled, since the course was discontinued on {stopped_on}",
+                    (cycle, "status"),
+                    (stop, "discontinued_on"),
+                )
+            continue
+        n_given += 1
+        for column in ("administered_at", "administered_activity_mbq"):
+            if values.get(column) is None and cycle.readable(column):
+                yield _at("expected a value, since the cycle was given", (cycle, column))
+        at = values.get("administered_at")
+        if at is None:
+            continue
+        on = _local_date(at, zone)
+        if before is not None and on <= _local_date(before.values["administered_at"], zone):
+            yield _at(
+                f"expected a day after cycle {before.values['cycle_number']}, which was given on"
+                f" {_local_date(before.values['administered_at'], zone)}",
+                (cycle, "administered_at"),
+                (before, "administered_at"),
+            )
+        if stopped_on is not None and on > stopped_on:
+            yield _at(
+                f"cycle {values['cycle_number']} was given on {on}, but the course was discontinued on {stopped_on}",
+                (cycle, "administered_at"),
+                (stop, "discontinued_on"),
+            )
+        before = cycle
+
+    if stop is not None:
+        if stop.values["after_cycle"] != n_given and stop.readable("after_cycle"):
+            yield _at(
+                f"expected {n_given}, the number of cycles that were given",
+                (stop, "after_cycle"),
+                *((cycle, "status") for cycle in cycles),
+            )
+        if protocol is not None and n_given >= protocol.planned_cycles:
+            yield _at(
+                "expected no discontinuation: all planned cycles were given, the course is completed",
+                (stop, "discontinued_on"),
+                *((cycle, "status") for cycle in cycles),
+            )
+
+
+def _imaging(facts: PatientFacts) -> Iterator[Problem]:
+    baselines: dict[int, Fact] = {}
+    for study in facts.of("studies"):
+        if study.values["timepoint"] != Timepoint.BASELINE:
+            continue
+        number = study.values["course_number"]
+        if number in baselines:
+            other = baselines[number]
+            yield _at(
+                f"expected one baseline study in a course: there is one on {other.values['performed_on']} too",
+                (study, "timepoint"),
+                (other, "timepoint"),
+            )
+        else:
+            baselines[number] = study
+    for study in facts.of("studies"):
+        baseline = baselines.get(study.values["course_number"])
+        if baseline is None or study.values["timepoint"] == Timepoint.BASELINE:
+            continue
+        if study.values["performed_on"] <= baseline.values["performed_on"]:
+            yield _at(
+                f"expected after the baseline of this course on {baseline.values['performed_on']}",
+                (study, "performed_on"),
+                (baseline, "performed_on"),
+            )
+    for reading in facts.of("readings"):
+        if reading.values["timepoint"] == Timepoint.BASELINE:
+            yield _at(
+                "expected a study after the baseline: the baseline itself has no response",
+                (reading, "timepoint"),
+            )
+        if (
+            reading.values.get("new_lesions")
+            and reading.readable("overall_response")
+            and reading.values["overall_response"] != OverallResponse.PD
+        ):
+            yield _at("expected PD, since there are new lesions (RECIST 1.1)", (reading, "overall_response"))

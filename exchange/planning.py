@@ -1,0 +1,410 @@
+"""What an import would write: the rows of a file beside what the registry holds, with every contradiction between them."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+from django.db import connection
+from django.utils import timezone
+
+from accounts.models import Centre
+from accounts.records import ClinicalRecord
+from exchange.checks import ADMINISTRATION_COLUMNS, Fact, PatientFacts, check_patient
+from exchange.columns import SHEET, SHEETS, Column, Sheet
+from exchange.problems import Problem
+from exchange.rows import Key, Row, SheetRows, blanks
+from patients.models import Patient, PatientIdentity
+from treatments.models import CycleStatus, Protocol
+
+IDENTITY_COLUMNS = frozenset({"mrn", "family_name", "given_names"})
+_TO_COME = frozenset({CycleStatus.PLANNED.value, CycleStatus.HELD.value})
+_PLAN_COLUMNS = frozenset({"status", "planned_on"})
+_BATCH = 1000
+# From so many new rows on the planner should know of them, before the checks across tables look them up one by one.
+_ANALYZE_FROM = 2_000
+
+
+@dataclass
+class Counts:
+    """Rows of one sheet by what became of them."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+
+@dataclass(slots=True)
+class _Stored:
+    """A record of the registry with its second one, and their values by column name."""
+
+    record: Any
+    extra: Any
+    values: dict[str, Any]
+
+
+def _chunks(items: Sequence[Any], size: int = 5000) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+class Plan:
+    """The writes that a file asks for. ``make`` reads and checks, ``write`` writes; both in one transaction.
+
+    Args:
+        found: sheet name to rows.
+        reason: "" when none was given: corrections are then problems.
+        problems: where all problems are added.
+    """
+
+    def __init__(
+        self, *, centre: Centre, found: dict[str, SheetRows], reason: str, problems: list[Problem]
+    ) -> None:
+        self.centre = centre
+        self.found = found
+        self.reason = reason
+        self.problems = problems
+        self.protocols: dict[tuple[str, int], Protocol] = {
+            (protocol.code, protocol.version): protocol for protocol in Protocol.objects.all()
+        }
+        self.stored: dict[str, dict[Key, _Stored]] = {sheet.name: {} for sheet in SHEETS}
+        self.unusable: dict[str, str] = {}  # registry number to why no row may name it
+        self.touched: set[str] = set()  # registry numbers of patients with a new or changed row
+        self.new: dict[str, list[tuple[Key, Row]]] = defaultdict(list)
+        # What to save of which record: sheet, record, extra, changed columns of either.
+        self.changed: list[tuple[Sheet, _Stored, Row, list[Column]]] = []
+        self.extra_new: list[tuple[Sheet, _Stored, Row]] = []
+        self.extra_void: list[_Stored] = []
+
+    # Reading and checking
+
+    def make(self) -> dict[str, Counts]:
+        """Compare the file with the registry; return counts per sheet of the file."""
+        self._load()
+        counts = {}
+        for name, rows in self.found.items():
+            counts[name] = Counts()
+            for key, row in rows.rows.items():
+                self._place(rows, key, row, counts[name])
+        self._check_mrns()
+        latest = timezone.now().date() + timedelta(days=1)  # a centre in the east is already in tomorrow
+        for facts in self._facts_of_touched():
+            self.problems.extend(
+                check_patient(facts, protocols=self.protocols, zone=self.centre.zone, latest=latest)
+            )
+        return counts
+
+    def _load(self) -> None:
+        """Read and lock what the registry holds of the patients in the file."""
+        numbers = sorted({key[0] for rows in self.found.values() for key in rows.rows})
+        patient_ids: list[Any] = []
+        for chunk in _chunks(numbers):
+            for patient in Patient.objects.filter(registry_number__in=chunk).select_for_update(of=("self",)):
+                number = patient.registry_number
+                if patient.centre_id != self.centre.pk:
+                    self.unusable[number] = "this number belongs to a patient of another centre"
+                elif patient.voided_at is not None:
+                    self.unusable[number] = "this patient was voided in the registry"
+                else:
+                    patient_ids.append(patient.pk)
+        for sheet in SHEETS:
+            for chunk in _chunks(patient_ids):
+                self._load_sheet(sheet, chunk)
+
+    def _load_sheet(self, sheet: Sheet, patient_ids: Sequence[Any]) -> None:
+        path = "pk" if sheet.model is Patient else sheet.model.PATIENT_PATH
+        records = sheet.model._default_manager.filter(**{f"{path}__in": patient_ids}, voided_at__isnull=True)
+        parent = sheet.parent
+        prefix, related = "", []
+        while parent is not None:
+            prefix = f"{prefix}{parent[0]}__"
+            related.append(prefix.removesuffix("__"))
+            records = records.filter(**{f"{prefix}voided_at__isnull": True})
+            parent = SHEET[parent[1]].parent
+        if sheet.name == "courses":
+            related.append("protocol")
+        held = list(records.select_related(*related).select_for_update(of=("self",)))
+        extras: dict[Any, Any] = {}
+        if sheet.extra_model is not None:
+            for extra in sheet.extra_model._default_manager.filter(
+                **{f"{sheet.extra_link}__in": [record.pk for record in held]}, voided_at__isnull=True
+            ).select_for_update(of=("self",)):
+                extras[getattr(extra, f"{sheet.extra_link}_id")] = extra
+        for record in held:
+            extra = extras.get(record.pk)
+            values = {
+                column.name: _value(extra if column.extra else record, column) for column in sheet.columns
+            }
+            self.stored[sheet.name][tuple(values[name] for name in sheet.key)] = _Stored(
+                record, extra, values
+            )
+
+    def _place(self, rows: SheetRows, key: Key, row: Row, counts: Counts) -> None:
+        """Decide whether a row is new, changed or unchanged, and complete its values."""
+        sheet = rows.sheet
+        if not self._belongs(sheet, key, row):
+            return
+        stored = self.stored[sheet.name].get(key)
+        if sheet.name == "courses":
+            self._check_protocol(row)
+        if sheet.name == "cycles":
+            self._fill_prescription(row, stored)
+        if stored is None:
+            row.values = dict(blanks(sheet)) | row.values
+            self.new[sheet.name].append((key, row))
+            self.touched.add(key[0])
+            counts.new += 1
+            return
+        said = row.values
+        row.values = stored.values | said
+        if sheet.name == "cycles" and said["status"] != CycleStatus.GIVEN and stored.extra is not None:
+            # Taken back: what the file does not say of the administration goes with it.
+            row.values |= {name: None for name in ADMINISTRATION_COLUMNS if name not in said}
+        differing = [
+            column
+            for column in sheet.columns
+            if column.name in said
+            and column.name not in row.unreadable
+            and not column.kind.same(_or_blank(stored.values[column.name], column), said[column.name])
+        ]
+        if not differing:
+            counts.unchanged += 1
+            return
+        counts.changed += 1
+        self.touched.add(key[0])
+        self._change(sheet, stored, row, differing)
+
+    def _change(self, sheet: Sheet, stored: _Stored, row: Row, differing: list[Column]) -> None:
+        own = [column for column in differing if not column.extra]
+        extra = [column for column in differing if column.extra]
+        corrected = differing
+        if sheet.name == "cycles" and stored.values["status"] in _TO_COME:
+            # The course goes on: a cycle is given, held, planned anew or cancelled as the clinic's own pages do it.
+            corrected = [column for column in own if column.name not in _PLAN_COLUMNS]
+        elif extra and stored.extra is None and sheet.name == "patients":
+            corrected = own  # an identity where there was none is a first entry
+        if sheet.name == "patients" and stored.extra is not None and row.values["mrn"] == "":
+            if "mrn" not in row.unreadable:
+                self.problems.append(
+                    row.problem(
+                        "mrn", f"expected {stored.extra.mrn}: a file cannot take an identity away", value=""
+                    )
+                )
+            return
+        if corrected and not self.reason:
+            for column in corrected:
+                self.problems.append(
+                    row.problem(
+                        column.name,
+                        f"the registry holds “{column.kind.write(stored.values[column.name])}”: a correction, which"
+                        " needs a reason",
+                        value=column.kind.write(row.values[column.name]) or "(blank)",
+                    )
+                )
+        if own:
+            self.changed.append((sheet, stored, row, own))
+        if stored.extra is not None and sheet.name == "cycles" and row.values["status"] != CycleStatus.GIVEN:
+            self.extra_void.append(stored)
+        elif extra and stored.extra is None:
+            self.extra_new.append((sheet, stored, row))
+        elif extra:
+            self.changed.append((sheet, stored, row, extra))
+
+    def _belongs(self, sheet: Sheet, key: Key, row: Row) -> bool:
+        """Return whether the row's patient and parent exist in the file or the registry; else add the problem."""
+        number = key[0]
+        if not number.startswith(f"{self.centre.code}-"):
+            self.problems.append(
+                row.problem("registry_number", f"expected a number of the centre, {self.centre.code}-…")
+            )
+            return False
+        if number in self.unusable:
+            self.problems.append(row.problem("registry_number", self.unusable[number]))
+            return False
+        if sheet.parent is None:
+            return True
+        parent = SHEET[sheet.parent[1]]
+        parent_key = key[: len(parent.key)]
+        in_file = self.found.get(parent.name)
+        if (in_file is not None and parent_key in in_file.rows) or parent_key in self.stored[parent.name]:
+            return True
+        what = ", ".join(str(part) for part in parent_key)
+        self.problems.append(
+            row.problem(
+                parent.key[-1],
+                f"there is no such row in {parent.name}, nor such a record in the registry ({what})",
+            )
+        )
+        return False
+
+    def _check_protocol(self, row: Row) -> None:
+        code, version = row.values["protocol_code"], row.values["protocol_version"]
+        if code is None or version is None or (code, version) in self.protocols:
+            return
+        known = ", ".join(f"{code} version {version}" for code, version in self.protocols)
+        self.problems.append(
+            row.problem("protocol_code", f"unknown protocol (version {version}); known: {known}")
+        )
+
+    def _fill_prescription(self, row: Row, stored: _Stored | None) -> None:
+        """Put the protocol's activity where a given cycle names no prescription."""
+        values = row.values
+        column = "prescribed_activity_mbq"
+        if (
+            values["status"] != CycleStatus.GIVEN
+            or values.get(column) is not None
+            or column in row.unreadable
+        ):
+            return
+        if column not in values and stored is not None and stored.extra is not None:
+            return  # the file has no such column: it says nothing of it
+        key = (values["registry_number"], values["course_number"])
+        in_file = self.found["courses"].rows.get(key) if "courses" in self.found else None
+        course = in_file.values if in_file is not None else self.stored["courses"][key].values
+        protocol = self.protocols.get((course["protocol_code"], course["protocol_version"]))
+        values[column] = protocol.prescribed_activity_mbq if protocol is not None else None
+
+    def _check_mrns(self) -> None:
+        """An MRN belongs to one patient of the centre."""
+        rows = self.found.get("patients")
+        if rows is None or "mrn" not in rows.present:
+            return
+        first: dict[str, Row] = {}
+        for row in rows.rows.values():
+            mrn = row.values.get("mrn")
+            if mrn and first.setdefault(mrn, row) is not row:
+                self.problems.append(row.problem("mrn", f"the same MRN as in row {first[mrn].number}"))
+        for chunk in _chunks(sorted(first)):
+            held = PatientIdentity.objects.filter(centre=self.centre, mrn__in=chunk)
+            for mrn, number in held.values_list("mrn", "patient__registry_number"):
+                if first[mrn].values["registry_number"] != number:
+                    self.problems.append(first[mrn].problem("mrn", f"{number} has this MRN in the registry"))
+        # A voided identity still takes its patient's place: it is restored at the correction desk, not by a file.
+        wanting = {
+            key[0]: row for key, row in rows.rows.items()
+            if row.values.get("mrn") and (s := self.stored["patients"].get(key)) is not None and s.extra is None
+        }  # fmt: skip
+        for chunk in _chunks(sorted(wanting)):
+            voided = PatientIdentity.objects.filter(
+                patient__registry_number__in=chunk, voided_at__isnull=False
+            )
+            for number in voided.values_list("patient__registry_number", flat=True):
+                self.problems.append(
+                    wanting[number].problem("mrn", "the identity of this patient was voided")
+                )
+
+    def _facts_of_touched(self) -> Iterator[PatientFacts]:
+        """Yield what is known of each patient of whom something is new or changed."""
+        known = {number: PatientFacts(number) for number in sorted(self.touched)}
+        for sheet in SHEETS:
+            rows = self.found[sheet.name].rows if sheet.name in self.found else {}
+            for key, stored in self.stored[sheet.name].items():
+                if key[0] in known and key not in rows:
+                    known[key[0]].sheets.setdefault(sheet.name, []).append(Fact(stored.values))
+            for key, row in rows.items():
+                if key[0] in known and row.values.keys() >= {column.name for column in sheet.columns}:
+                    known[key[0]].sheets.setdefault(sheet.name, []).append(Fact(row.values, row))
+        yield from known.values()
+
+    # Writing
+
+    def write(self) -> None:
+        """Store the plan. Records are written in batches; triggers keep their history all the same."""
+        made: dict[str, dict[Key, Any]] = {}
+        for sheet in SHEETS:
+            made[sheet.name] = {}
+            records, extras = [], []
+            for key, row in self.new[sheet.name]:
+                record = sheet.model(**self._fields(sheet, row, extra=False))
+                if sheet.parent is None:
+                    record.centre = self.centre  # type: ignore[attr-defined]
+                else:
+                    field, parent = sheet.parent
+                    parent_key = key[: len(SHEET[parent].key)]
+                    setattr(
+                        record, field, made[parent].get(parent_key) or self.stored[parent][parent_key].record
+                    )
+                made[sheet.name][key] = record
+                records.append(record)
+                if _has_extra(sheet, row):
+                    extras.append(self._extra(sheet, record, row))
+            for of, stored, row in self.extra_new:
+                if of is sheet and _has_extra(sheet, row):
+                    extras.append(self._extra(sheet, stored.record, row))
+            self._create(sheet.model, records)
+            if sheet.extra_model is not None:
+                self._create(sheet.extra_model, extras)
+        self._save_changes()
+        self._void_administrations()
+
+    def _fields(self, sheet: Sheet, row: Row, *, extra: bool) -> dict[str, Any]:
+        """Return field name to value of what the row says of its record, references to other records left out."""
+        fields = {
+            column.path: row.values[column.name]
+            for column in sheet.columns
+            if column.extra == extra and "__" not in column.path
+        }
+        if sheet.name == "courses":
+            fields["protocol"] = self.protocols[row.values["protocol_code"], row.values["protocol_version"]]
+        return fields
+
+    def _extra(self, sheet: Sheet, record: Any, row: Row) -> Any:
+        model = cast(type[ClinicalRecord], sheet.extra_model)
+        extra = model(**self._fields(sheet, row, extra=True))
+        setattr(extra, sheet.extra_link, record)
+        if isinstance(extra, PatientIdentity):
+            extra.centre = self.centre
+        return extra
+
+    def _create(self, model: type[ClinicalRecord], records: list[Any]) -> None:
+        if not records:
+            return
+        model._default_manager.bulk_create(records, batch_size=_BATCH)
+        if len(records) >= _ANALYZE_FROM:
+            with connection.cursor() as cursor:
+                cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
+
+    def _save_changes(self) -> None:
+        by_model: dict[type[Any], dict[Any, Any]] = defaultdict(dict)
+        fields: dict[type[Any], set[str]] = defaultdict(set)
+        for sheet, stored, row, columns in self.changed:
+            record = stored.extra if columns[0].extra else stored.record
+            values = self._fields(sheet, row, extra=columns[0].extra)
+            for column in columns:
+                name = "protocol" if column.path.startswith("protocol__") else column.path
+                setattr(record, name, values[name])
+                fields[type(record)].add(name)
+            by_model[type(record)][record.pk] = record
+        for model, records in by_model.items():
+            model._default_manager.bulk_update(records.values(), sorted(fields[model]), batch_size=_BATCH)
+
+    def _void_administrations(self) -> None:
+        now = timezone.now()
+        for stored in self.extra_void:
+            stored.extra.voided_at = now
+            stored.extra.void_reason = self.reason
+        if self.extra_void:
+            extras = [stored.extra for stored in self.extra_void]
+            type(extras[0])._default_manager.bulk_update(
+                extras, ["voided_at", "void_reason"], batch_size=_BATCH
+            )
+
+
+def _value(record: Any, column: Column) -> Any:
+    for step in column.path.split("__"):
+        if record is None:
+            return None
+        record = getattr(record, step)
+    return record
+
+
+def _or_blank(value: Any, column: Column) -> Any:
+    """Return a stored value, or what a blank cell stands for where there is none."""
+    return column.blank if value is None else value
+
+
+def _has_extra(sheet: Sheet, row: Row) -> bool:
+    if sheet.name == "patients":
+        return bool(row.values["mrn"])
+    return sheet.name == "cycles" and row.values["status"] == CycleStatus.GIVEN

@@ -1,0 +1,148 @@
+"""Importing a cohort file, all or nothing, and exporting one. In words: docs/cohort-file.md."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.core.exceptions import ValidationError
+
+from accounts.access import Act
+from accounts.errors import RegistryError
+from accounts.history import change_context
+from accounts.models import Centre, User
+from accounts.records import check_deferred, clinical_write
+from exchange import exporting, reading, writing
+from exchange.planning import IDENTITY_COLUMNS, Counts, Plan
+from exchange.problems import ImportRefused, Problem
+from exchange.rows import SheetRows, read_rows
+
+__all__ = [
+    "Counts",
+    "ImportRefused",
+    "ImportSummary",
+    "Problem",
+    "export_cohort",
+    "find_centre",
+    "import_cohort",
+]
+
+
+@dataclass(frozen=True)
+class ImportSummary:
+    """What an import did, or would do: sheet name to counts, of the sheets that the file holds."""
+
+    centre: str
+    counts: dict[str, Counts]
+    dry_run: bool
+
+
+def find_centre(code: str) -> Centre:
+    """Return the centre with this code.
+
+    Raises:
+        RegistryError: ``unknown_centre``; the message names the known ones.
+    """
+    centre = Centre.objects.filter(code=code).first()
+    if centre is None:
+        known = ", ".join(Centre.objects.values_list("code", flat=True)) or "none yet"
+        raise RegistryError("unknown_centre", f"There is no centre {code}. Known centres: {known}.")
+    return centre
+
+
+class _DryRun(Exception):
+    """No error: it ends the transaction of a dry run, so that nothing is kept."""
+
+
+def import_cohort(
+    path: Path, *, centre: Centre, by: User | None = None, reason: str = "", dry_run: bool = False
+) -> ImportSummary:
+    """Store what a cohort file says of a centre's patients: all of it, or nothing.
+
+    New rows are first entries. Rows that the registry holds with other values are corrections and need ``reason``; a
+    cycle that was planned or on hold may go on without one. Records that the file does not name are left alone.
+
+    Args:
+        path: a folder or .zip of CSV files, or an .xlsx workbook.
+        by: who imports; None for a command run on the server itself.
+        dry_run: check and write everything, the database's own checks included, then take it back.
+
+    Raises:
+        PermissionDenied: ``by`` may not edit such records, or not see identities, at this centre.
+        ImportRefused: with every problem of the file, each with its place.
+    """
+    reason = reason.strip()
+    found, problems = _read(path, centre)
+    if by is not None:
+        _require(by, centre, found)
+    summary = ImportSummary(centre.code, {name: Counts() for name in found}, dry_run)
+    try:
+        with change_context(source="import"), clinical_write(by=by, reason=reason):
+            # Two imports, or an import and a desk, must not give one number to two patients.
+            Centre.objects.select_for_update().get(pk=centre.pk)
+            plan = Plan(centre=centre, found=found, reason=reason, problems=problems)
+            summary.counts.update(plan.make())
+            if problems:
+                raise ImportRefused(sorted(problems, key=_place))
+            plan.write()
+            if dry_run:
+                check_deferred()
+                raise _DryRun
+    except _DryRun:
+        pass
+    except ValidationError as error:
+        raise ImportRefused(
+            [Problem(f"the database refused the file: {text}") for text in error.messages]
+        ) from error
+    return summary
+
+
+def _place(problem: Problem) -> tuple[str, int]:
+    return (problem.file, problem.row or 0)
+
+
+def _read(path: Path, centre: Centre) -> tuple[dict[str, SheetRows], list[Problem]]:
+    """Return the sheets by name, and the problems of their cells, columns and keys.
+
+    Raises:
+        ImportRefused: the file cannot be read at all.
+    """
+    problems: list[Problem] = []
+    found: dict[str, SheetRows] = {}
+    left = reading.MAX_ROWS
+    for table in reading.open_cohort(path):
+        if table.sheet.name in found:
+            raise ImportRefused([Problem("this sheet is there twice", file=table.place)])
+        rows = read_rows(table, zone=centre.zone, problems=problems, at_most=left)
+        found[table.sheet.name] = rows
+        left -= rows.n
+    return found, problems
+
+
+def _require(by: User, centre: Centre, found: dict[str, SheetRows]) -> None:
+    """Raise PermissionDenied unless ``by`` may write all that the file holds."""
+    for rows in found.values():
+        by.require(rows.sheet.act, centre.pk)
+        if IDENTITY_COLUMNS & rows.present:
+            by.require(Act.VIEW_IDENTITY, centre.pk)
+
+
+def export_cohort(
+    path: Path, *, centre: Centre, by: User | None = None, with_identity: bool = False
+) -> dict[str, int]:
+    """Write a centre's current records as a cohort file; the same records give the same bytes.
+
+    Args:
+        path: ends in .zip or .xlsx, or is a folder, which is made.
+        with_identity: with the columns mrn, family_name and given_names.
+
+    Returns:
+        Sheet name to number of rows.
+
+    Raises:
+        PermissionDenied: ``by`` may not see such records at this centre.
+        RegistryError: ``cannot_write``, the path cannot be written to.
+    """
+    if by is not None:
+        by.require(Act.VIEW_RECORDS, centre.pk)
+        if with_identity:
+            by.require(Act.VIEW_IDENTITY, centre.pk)
+    return writing.write_cohort(path, exporting.tables(centre, with_identity=with_identity))
