@@ -6,7 +6,7 @@ Every variable is listed in ``.env.example``. A value that cannot be used stops 
 import os
 import secrets
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -67,22 +67,37 @@ def require(names: dict[str, str]) -> None:
 def database(url: str) -> dict[str, object]:
     """Return Django's settings for ``postgresql://user:password@host:port/name``.
 
+    As with libpq, ``?host=/folder`` names the folder of a unix socket, and further words after the ``?`` are options of
+    the connection, such as ``sslmode=verify-full``: nobody shall believe in a TLS that an ignored word never asked for.
+
     Raises:
-        ImproperlyConfigured: the address is for another engine or names no database.
+        ImproperlyConfigured: the address is for another engine, cannot be read, or names no database.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        # Not "from": the error's own words would show a part of the password.
+        raise ImproperlyConfigured(
+            "DATABASE_URL cannot be read: percent-encode characters such as @ / : # [ in its password."
+        ) from None
     if parts.scheme not in {"postgres", "postgresql"}:
-        raise ImproperlyConfigured("DATABASE_URL must start with postgresql://; no other engine is supported.")
+        raise ImproperlyConfigured(
+            "DATABASE_URL must start with postgresql://; no other engine is supported."
+        )
     name = unquote(parts.path.lstrip("/"))
     if not name:
         raise ImproperlyConfigured("DATABASE_URL must end with the name of a database.")
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    socket_folder = options.pop("host", "")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": name,
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": unquote(parts.hostname or ""),
-        "PORT": str(parts.port or ""),
+        "HOST": unquote(parts.hostname or "") or socket_folder,
+        "PORT": str(port or ""),
+        "OPTIONS": options,
     }
 
 
