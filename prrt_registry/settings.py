@@ -44,9 +44,9 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 SYNTHETIC_DATA_BANNER = env.flag("SYNTHETIC_DATA_BANNER", default=not IN_PRODUCTION)
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "accounts.admin_app.CorrectionDeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "prrt_registry.admin_csp.AdminContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -193,8 +194,8 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
-# The admin's theme evaluates its own attributes; only pages under /admin/ get this (prrt_registry.urls).
-ADMIN_CONTENT_SECURITY_POLICY = {"script-src": [UNSAFE_EVAL, UNSAFE_INLINE], "style-src": [UNSAFE_INLINE]}
+# The admin's theme evaluates its own attributes; only pages under /admin/ get this (prrt_registry.admin_csp).
+ADMIN_CONTENT_SECURITY_POLICY = {"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]}
 
 # Language and time: facts have dates of their centre; the clock is kept in UTC.
 
@@ -282,7 +283,12 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
-UNFOLD = {"SITE_TITLE": "PRRT registry", "SITE_HEADER": "PRRT registry", "SHOW_HISTORY": True}
+UNFOLD = {
+    "SITE_TITLE": "PRRT registry",
+    "SITE_HEADER": "PRRT registry",
+    "SITE_SUBHEADER": "Correction desk",
+    "SHOW_HISTORY": True,
+}
 
 LOGGING = {
     "version": 1,
