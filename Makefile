@@ -52,7 +52,12 @@ requirements: .venv/.uv ## compile requirements*.txt from requirements*.in
 			--output-file "$$name.txt" "$$name.in" || exit 1; \
 	done
 
-# The environment. A stamp is newer than what it was installed from, so a second run installs nothing.
+# The environment. A stamp is newer than what it was installed from, so a second run installs nothing. An environment
+# whose making was interrupted, or whose Python has gone or become another version, cannot import pip: it is made anew.
+
+ifneq ($(wildcard .venv),)
+$(shell $(PY) -c 'import pip' 2>/dev/null || rm -f $(PY) .venv/.uv .venv/.installed .venv/.installed-dev)
+endif
 
 define install
 	@echo "Installing $(1) …"

@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -78,6 +79,10 @@ def stop(var: Path) -> bool:
                 seconds=_STOP_TIMEOUT_SECONDS,
                 otherwise=f"The broker in {base} does not end. Log: {base.parent / 'log' / 'broker.log'}",
             )
+            with suppress(
+                OSError
+            ):  # something else may lie there; an empty folder in /tmp would stay for ever
+                _socket(var).parent.rmdir()
             return True
 
 

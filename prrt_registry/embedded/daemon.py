@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypedDict
 
 SOCKET_PATH_LIMIT_BYTES = 100  # the kernel's limit is 108 on Linux and 104 on macOS, both with a final NUL
 START_TIMEOUT_SECONDS = 120.0  # recovery after a power cut replays up to max_wal_size
@@ -165,7 +166,15 @@ def launch(
         )
 
 
-def as_user(uid: int, gid: int) -> dict[str, object]:
+class RunAs(TypedDict, total=False):
+    """Arguments of `subprocess` that choose the user."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def as_user(uid: int, gid: int) -> RunAs:
     """Return the arguments that make `subprocess` run a program as ``uid``; none when that is us already."""
     if os.geteuid() == uid:
         return {}

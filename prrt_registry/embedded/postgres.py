@@ -29,6 +29,7 @@ import signal
 import socket
 import struct
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -180,6 +181,8 @@ def destroy(var: Path, *, fsync: bool | None = None) -> None:
             shutil.rmtree(place.socket_folder, ignore_errors=True)
             if place.home != base:
                 shutil.rmtree(place.home)
+                with suppress(OSError):  # the data or programs of another checkout stay
+                    _ELSEWHERE.rmdir()
         if base.exists():
             shutil.rmtree(base)
 
@@ -441,12 +444,14 @@ def _stop(place: _Place) -> bool:
         seconds=_STOP_TIMEOUT_SECONDS,
         otherwise=f"PostgreSQL in {place.data} does not end. Log: {place.log}",
     )
+    with suppress(OSError):  # something else may lie there; an empty folder in /tmp would stay for ever
+        place.socket_folder.rmdir()
     return True
 
 
 def _run(argv: list[str | Path], place: _Place | None, *, pass_fds: tuple[int, ...] = ()) -> str:
     """Run a program of the package, as ``place``'s user if given, and return what it printed."""
-    user = daemon.as_user(place.uid, place.gid) if place else {}
+    user = daemon.as_user(place.uid, place.gid) if place else daemon.RunAs()
     done = subprocess.run(  # noqa: S603 - our own programs
         [str(word) for word in argv],
         cwd="/",

@@ -28,11 +28,16 @@ postgres.ensure_running(sys.argv[1], fsync=False)
 """
 
 
-@pytest.fixture
-def short_folder() -> Iterator[Path]:
+def new_folder() -> Path:
     # pytest's tmp_path is 0700 to its owner: root's server, which runs as another user, could not enter it.
     folder = Path(tempfile.mkdtemp(prefix="prrt ", dir="/tmp"))
     folder.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    folder = new_folder()
     yield folder
     shutil.rmtree(folder)
 
@@ -42,6 +47,23 @@ def var(short_folder: Path) -> Iterator[Path]:
     var = short_folder / "var"
     yield var
     postgres.destroy(var)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Path]:
+    """Return a cluster that was made once and does not run: copying it is faster than making one."""
+    folder = new_folder()
+    postgres.ensure_running(folder, fsync=False)
+    postgres.stop(folder)
+    yield folder / "postgres-nosync"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def params(cluster: Path, var: Path) -> postgres.ConnectionParams:
+    """Start the server of ``var`` on a copy of the cluster; root's copy belongs to root, as a restored one would."""
+    shutil.copytree(cluster, var / "postgres-nosync")
+    return postgres.ensure_running(var, fsync=False)
 
 
 def query(params: postgres.ConnectionParams, sql: str) -> object:
@@ -87,16 +109,13 @@ def test_the_first_start_makes_a_cluster_and_the_second_finds_it_running(var):
     assert query(first, "SELECT datlocale FROM pg_database WHERE datlocprovider = 'b' LIMIT 1") == "C.UTF-8"
 
 
-def test_it_listens_only_on_a_socket_that_others_cannot_reach(var):
-    params = postgres.ensure_running(var, fsync=False)
-
+def test_it_listens_only_on_a_socket_that_others_cannot_reach(params):
     assert query(params, "SHOW listen_addresses") == ""
     assert Path(params.host).stat().st_mode & 0o777 == 0o700
     assert len(os.fsencode(params.host)) < daemon.SOCKET_PATH_LIMIT_BYTES
 
 
-def test_it_comes_back_with_its_data_after_the_server_was_killed(var):
-    params = postgres.ensure_running(var, fsync=False)
+def test_it_comes_back_with_its_data_after_the_server_was_killed(var, params):
     query(params, "CREATE TABLE kept AS SELECT 7 AS value")
     pid = postmaster(params)
     os.kill(pid, signal.SIGKILL)
@@ -108,8 +127,7 @@ def test_it_comes_back_with_its_data_after_the_server_was_killed(var):
     assert query(again, "SELECT value FROM kept") == 7
 
 
-def test_a_pid_file_that_names_a_stranger_neither_stops_the_start_nor_hurts_the_stranger(var):
-    params = postgres.ensure_running(var, fsync=False)
+def test_a_pid_file_that_names_a_stranger_neither_stops_the_start_nor_hurts_the_stranger(var, params):
     file = pid_file(params)
     left_by_the_crash = file.read_text()
     postgres.stop(var)
@@ -184,17 +202,15 @@ def test_root_in_a_folder_of_its_own_keeps_the_data_elsewhere_and_opens_nothing(
     assert not data.parent.exists()
 
 
-def test_stop_ends_the_server_once_and_says_whether_there_was_one(var):
-    assert postgres.stop(var) is False
-    pid = postmaster(postgres.ensure_running(var, fsync=False))
+def test_stop_ends_the_server_once_and_says_whether_there_was_one(var, params):
+    pid = postmaster(params)
 
     assert postgres.stop(var) is True
     assert postgres.stop(var) is False
     assert not is_running(pid)
 
 
-def test_stop_does_not_wait_for_an_open_transaction(var):
-    params = postgres.ensure_running(var, fsync=False)
+def test_stop_does_not_wait_for_an_open_transaction(var, params):
     with psycopg.connect(
         host=params.host, port=params.port, user=params.user, dbname=params.dbname
     ) as connection:
@@ -204,18 +220,16 @@ def test_stop_does_not_wait_for_an_open_transaction(var):
         connection.close()
 
 
-def test_a_server_without_fsync_has_data_of_its_own(var):
-    unsafe = postgres.ensure_running(var, fsync=False)
+def test_a_server_without_fsync_has_data_of_its_own(var, params):
     safe = postgres.ensure_running(var)
 
-    assert query(unsafe, "SHOW fsync") == "off"
+    assert query(params, "SHOW fsync") == "off"
     assert query(safe, "SHOW fsync") == "on"
     postgres.stop(var, fsync=False)
     assert query(safe, "SELECT 1") == 1
 
 
-def test_data_of_another_version_are_refused_with_what_to_do(var):
-    params = postgres.ensure_running(var, fsync=False)
+def test_data_of_another_version_are_refused_with_what_to_do(var, params):
     data = pid_file(params).parent
     postgres.stop(var)
     (data / "PG_VERSION").write_text("12\n")
@@ -224,8 +238,7 @@ def test_data_of_another_version_are_refused_with_what_to_do(var):
         postgres.ensure_running(var, fsync=False)
 
 
-def test_a_server_that_does_not_start_says_why(var):
-    params = postgres.ensure_running(var, fsync=False)
+def test_a_server_that_does_not_start_says_why(var, params):
     data = pid_file(params).parent
     postgres.stop(var)
     (data / "postgresql.auto.conf").write_text("no_such_setting = 1\n")
