@@ -1,6 +1,7 @@
 """Tasks of the worker. Each can run twice and beside others: what it claims is locked, and removed with the work done."""
 
 import logging
+import time
 
 from celery import shared_task
 
@@ -22,10 +23,21 @@ def sweep() -> None:
     refresh()
 
 
+# After a failure the broker is left alone for a while: the sweep refreshes what was saved meanwhile.
+PAUSE_SECONDS = 15
+_broker_left_alone_until = 0.0
+
+
 def ask_for_refresh() -> None:
-    """Ask a worker to refresh, after a commit. A broker that is away costs the clinic nothing: the sweep asks again."""
+    """Ask a worker to refresh, after a commit. A broker that is away costs one short try, and never fails a save."""
+    global _broker_left_alone_until
+    if time.monotonic() < _broker_left_alone_until:
+        return
     try:
         refresh.apply_async(retry=False, expires=60)
-    except Exception:
+    except Exception as error:
         # Whatever the broker's client raises, the record is saved and its mark stands in the database.
-        logger.warning("The broker is away: dashboards will follow when the sweep reaches it.", exc_info=True)
+        _broker_left_alone_until = time.monotonic() + PAUSE_SECONDS
+        logger.warning(
+            "The broker is away (%s): dashboards follow with the next sweep.", type(error).__name__
+        )

@@ -2,13 +2,24 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
 
 from accounts.models import Centre, Role, User
+from prrt_registry.embedded import postgres
 from tests.factories import CentreFactory, make_user
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop the tests' own server; it would outlive them."""
+    if not hasattr(session.config, "workerinput"):
+        postgres.stop(settings.VAR_DIR, fsync=False)
+
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -20,6 +31,37 @@ def needs(part: str | None, name: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{name} is missing, and CI must not skip what needs it")
     pytest.skip(f"{name} is not installed on this machine")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment, django_db_blocker, django_db_modify_db_settings
+) -> Iterator[None]:
+    """The test database, also where only ``committed`` asks for it (pytest-django looks for its own marks alone)."""
+    with django_db_blocker.unblock():
+        created = setup_databases(
+            verbosity=0, interactive=False, aliases={"default"}, serialized_aliases=set()
+        )
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(created, verbosity=0)
+
+
+@pytest.fixture
+def committed(django_db_setup, django_db_blocker) -> Iterator[None]:
+    """Let the test commit, as other processes must see its rows; afterwards remove them, and only them.
+
+    pytest-django's own way empties every table, the protocol and the cohort that migrations bring among them.
+    """
+    with django_db_blocker.unblock():
+        assert connection.settings_dict["NAME"].startswith("test_")
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "TRUNCATE patients_patient, accounts_user, accounts_centre,"
+                " analytics_stalecourse, analytics_staleresult CASCADE"
+            )
+        connection.close()
 
 
 @pytest.fixture
