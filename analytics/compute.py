@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Sum
+from django.db import connection
 
-from analytics.models import Cohort, Tally
+from analytics.models import Cohort
 from analytics.rules.endpoints import EndpointDefinition
 from analytics.rules.response import OBJECTIVE_RESPONSES, RESPONSES, Rate, rate
 from analytics.rules.survival import (
@@ -28,16 +28,7 @@ def results(cohort: Cohort, centre_codes: Sequence[str]) -> dict[str, Any]:
 
     Without ``revision``, ``computed_at``, ``stale`` and ``pending``, which belong to the stored result.
     """
-    counts: dict[str, dict[tuple[int, str], int]] = defaultdict(dict)
-    rows = (
-        Tally.objects.filter(cohort=cohort, centre__code__in=centre_codes)
-        .values_list("measure", "at", "category")
-        .annotate(total=Sum("n"))
-        .order_by("measure", "at", "category")
-    )
-    for measure, at, category, n in rows:
-        if n:
-            counts[measure][at, category] = n
+    counts = _counts(cohort, centre_codes)
     rules = cohort.definition.rules
     return {
         "cohort": cohort.slug,
@@ -57,6 +48,25 @@ def results(cohort: Cohort, centre_codes: Sequence[str]) -> dict[str, Any]:
         "pfs": _time_to_event("pfs", counts, rules),
         "os": _time_to_event("os", counts, rules) | {"deaths_by_cause": _deaths(counts["death"])},
     }
+
+
+def _counts(cohort: Cohort, centre_codes: Sequence[str]) -> dict[str, dict[tuple[int, str], int]]:
+    """Return measure to (at, category) to number of courses, summed over the centres."""
+    counts: dict[str, dict[tuple[int, str], int]] = defaultdict(dict)
+    with connection.cursor() as cursor:
+        # Not through the models: an event table has thousands of rows, and each would be converted one by one.
+        cursor.execute(
+            """
+            SELECT t.measure, t.at, t.category, sum(t.n)::int
+            FROM analytics_tally t JOIN accounts_centre z ON z.id = t.centre_id
+            WHERE t.cohort_id = %s AND z.code = ANY(%s)
+            GROUP BY 1, 2, 3 HAVING sum(t.n) <> 0 ORDER BY 1, 2, 3
+            """,
+            [cohort.pk, list(centre_codes)],
+        )
+        for measure, at, category, n in cursor.fetchall():
+            counts[measure][at, category] = n
+    return counts
 
 
 def _courses(status: Mapping[tuple[int, str], int]) -> dict[str, Any]:

@@ -25,12 +25,16 @@ logger = logging.getLogger(__name__)
 # Marks claimed by one transaction: enough to make large rebuilds quick, few enough to lose little when one is killed.
 CHUNK = 1000
 
-_DERIVED = [
-    "derived_at", "problem", "centre", "is_first_course", "tumour_type", "primary_site", "time_zero", "status",
-    "cycles_given", "discontinued_after_cycle", "discontinuation_reason", "pfs_days", "pfs_event", "pfs_on", "pfs_basis",
-    "os_days", "os_event", "os_on", "os_basis", "best_overall_response", "response_evaluable",
-    "response_evaluable_reason", "death_cause",
-]  # fmt: skip
+# The columns of an outcome that are derived, with their types.
+_DERIVED = {
+    "derived_at": "timestamptz", "problem": "text", "centre_id": "uuid", "is_first_course": "bool",
+    "tumour_type": "text", "primary_site": "text", "time_zero": "date", "status": "text", "cycles_given": "int",
+    "discontinued_after_cycle": "int", "discontinuation_reason": "text",
+    "pfs_days": "int", "pfs_event": "bool", "pfs_on": "date", "pfs_basis": "text",
+    "os_days": "int", "os_event": "bool", "os_on": "date", "os_basis": "text",
+    "best_overall_response": "text", "response_evaluable": "bool", "response_evaluable_reason": "text",
+    "death_cause": "text",
+}  # fmt: skip
 
 
 def refresh_inline() -> None:
@@ -116,9 +120,20 @@ def _derive(course_ids: Sequence[UUID], outcomes: Sequence[Outcome]) -> None:
             _fill(outcome, course, *rules[outcome.definition_id])
             derived.append(outcome)
     Outcome.objects.filter(pk__in=gone).delete()
-    Outcome.objects.bulk_create(
-        derived, update_conflicts=True, unique_fields=["course", "definition"], update_fields=_DERIVED
-    )
+    _store(derived)
+
+
+def _store(outcomes: Sequence[Outcome]) -> None:
+    """Write the derived columns of outcomes that have their row: one statement, a third of the time of bulk_update."""
+    columns = ", ".join(_DERIVED)
+    arrays = ", ".join(f"%s::{kind}[]" for kind in _DERIVED.values())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE analytics_outcome o SET ({columns}) = ROW({', '.join(f'u.{name}' for name in _DERIVED)})"  # noqa: S608
+            f" FROM unnest(%s::bigint[], {arrays}) AS u (id, {columns}) WHERE o.id = u.id",
+            [[outcome.pk for outcome in outcomes]]
+            + [[getattr(outcome, name) for outcome in outcomes] for name in _DERIVED],
+        )
 
 
 def _fill(outcome: Outcome, course: facts.Course, rules: EndpointDefinition, cutoff: date) -> None:

@@ -1,0 +1,93 @@
+"""``python -m bench [--patients 63,10000,100000] [--repeats 7]``: measures on servers of its own under ``var/bench``."""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+os.environ.setdefault("REGISTRY_VAR", str(ROOT / "var" / "bench"))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "prrt_registry.settings")
+os.environ.setdefault("LOG_LEVEL", "ERROR")
+
+
+def milliseconds(work: Callable[[], object], *, repeats: int) -> list[float]:
+    """Return how long each of ``repeats`` runs took, ascending, after one that is not counted."""
+    work()
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        work()
+        times.append((time.perf_counter() - began) * 1000)
+    return sorted(times)
+
+
+def p50_p95(times: Sequence[float]) -> str:
+    """Return median and 95th percentile of ascending ``times`` for the table."""
+    return (
+        f"{statistics.median(times):8.1f} {times[min(len(times) - 1, round(0.95 * (len(times) - 1)))]:8.1f}"
+    )
+
+
+def table(title: str, head: str, rows: Sequence[str]) -> None:
+    print(f"\n{title}\n{head}\n{'-' * len(head)}")
+    print("\n".join(rows), flush=True)
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--patients", default="63,10000,100000", help="sizes, separated by commas")
+    parser.add_argument("--repeats", type=int, default=7)
+    options = parser.parse_args(arguments)
+    sizes = [int(size) for size in options.patients.split(",")]
+
+    import django
+
+    django.setup()
+    from bench import measure
+
+    measure.prepare()
+    try:
+        found = [measure.at_size(size, repeats=options.repeats) for size in sizes]
+    finally:
+        measure.end()
+    table(
+        "Full rebuild: outcomes of all courses under every definition, tallies, results (one process)",
+        "patients      seconds   patients/s",
+        [
+            f"{size.patients:>8} {size.rebuild_seconds:>12.2f} {size.patients / size.rebuild_seconds:>12,.0f}"
+            for size in found
+        ],
+    )
+    table(
+        "Results of one cohort: from tallies, and lifelines on plain rows of the same database (ms, median)",
+        "patients   from tallies   PFS+OS rows: fetch + fit   ratio",
+        [
+            f"{size.patients:>8} {size.results_ms:>14.1f} {size.rows_ms:>26.1f} {size.rows_ms / size.results_ms:>7.1f}"
+            for size in found
+        ],
+    )
+    table(
+        "Refresh after one corrected record: commit to fresh result (ms)",
+        "patients   in this process p50 p95   through broker and worker p50 p95",
+        [
+            f"{size.patients:>8} {p50_p95(size.refresh_ms):>26} {p50_p95(size.worker_ms):>36}"
+            for size in found
+        ],
+    )
+    table(
+        "Pages: server time (ms) and number of queries",
+        "patients   dashboard p50 p95  queries   patient list p50 p95  queries",
+        [
+            f"{size.patients:>8} {p50_p95(size.dashboard_ms):>19} {size.dashboard_queries:>8}"
+            f" {p50_p95(size.list_ms):>22} {size.list_queries:>8}"
+            for size in found
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
