@@ -33,7 +33,7 @@ class CentreAdmin(DeskAdmin):
         return Centre.objects.visible_to(user_of(request), Act.CORRECT_IN_ADMIN)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return user_of(request).may(Act.MANAGE_USERS, obj.pk if obj is not None else None)
+        return user_of(request).may(Act.CORRECT_IN_ADMIN, obj.pk if obj is not None else None)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return user_of(request).is_superuser
@@ -72,11 +72,12 @@ class MembershipInline(TabularInline):
         managed = Centre.objects.visible_to(user_of(request), Act.MANAGE_USERS)
         return super().get_queryset(request).filter(centre__in=managed).select_related("centre")
 
-    def formfield_for_foreignkey(self, db_field: models.ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_foreignkey(
+        self, db_field: models.ForeignKey, request: HttpRequest, **kwargs: Any
+    ) -> Any:
         if db_field.name == "centre":
             kwargs["queryset"] = Centre.objects.visible_to(user_of(request), Act.MANAGE_USERS)
-        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        return field
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         if obj is None and not user_of(request).is_superuser:
@@ -114,7 +115,9 @@ class UserAdmin(DjangoUserAdmin, DeskAdmin):
         if user.is_superuser:
             return True
         centres = set(account.memberships.values_list("centre_id", flat=True))
-        return not account.is_superuser and bool(centres) and centres <= set(user.centre_ids(Act.MANAGE_USERS))
+        return (
+            not account.is_superuser and bool(centres) and centres <= set(user.centre_ids(Act.MANAGE_USERS))
+        )
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet:
         user, users = user_of(request), super().get_queryset(request)

@@ -62,7 +62,9 @@ class CorrectionDesk(UnfoldAdminSite):
         """Send on: to the site's sign-in page, or to where the user wanted to go."""
         index = reverse("admin:index", current_app=self.name)
         wanted = request.GET.get("next", "")
-        if not url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
+        if not url_has_allowed_host_and_scheme(
+            wanted, {request.get_host()}, require_https=request.is_secure()
+        ):
             wanted = index
         if self.has_permission(request):
             return redirect(wanted)
@@ -75,7 +77,9 @@ class CorrectionDesk(UnfoldAdminSite):
             logout(request)
         return redirect(settings.LOGIN_URL)
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         return redirect("account_change_password")
 
 
@@ -225,7 +229,9 @@ def history_of(record: ClinicalRecord, *, zone: tzinfo) -> list[Change]:
                 local=f"{event.pgh_created_at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
                 utc=f"{event.pgh_created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
                 record=capfirst(str(model._meta.verbose_name)),
-                what="Voided" if voided else {"insert": "Entered", "delete": "Deleted"}.get(event.pgh_label, "Changed"),
+                what="Voided"
+                if voided
+                else {"insert": "Entered", "delete": "Deleted"}.get(event.pgh_label, "Changed"),
                 who=context.get("username") or "not signed in",
                 door=_DOORS.get(context.get("source", ""), context.get("source") or "Command on the server"),
                 reason=context.get("reason", ""),
@@ -337,7 +343,9 @@ class ClinicalAdmin(DeskAdmin):
     view_acts: ClassVar[tuple[Act, ...]] = (Act.VIEW_RECORDS,)
     entry_fields: ClassVar[tuple[str, ...]] = ()
     correction_fields: ClassVar[tuple[str, ...]] = ()  # those of get_readonly_fields included
-    fixed_fields: ClassVar[tuple[str, ...]] = ()  # shown, not changed: a record at the wrong patient is voided
+    fixed_fields: ClassVar[
+        tuple[str, ...]
+    ] = ()  # shown, not changed: a record at the wrong patient is voided
     entry_form: ClassVar[type[DeskForm]] = DeskForm
     correction_form: ClassVar[type[CorrectionForm]] = CorrectionForm
     actions_detail = ["void"]
@@ -352,7 +360,11 @@ class ClinicalAdmin(DeskAdmin):
 
     @property
     def registry_number_path(self) -> str:
-        return "registry_number" if self.model.PATIENT_PATH == "self" else f"{self.model.PATIENT_PATH}__registry_number"
+        return (
+            "registry_number"
+            if self.model.PATIENT_PATH == "self"
+            else f"{self.model.PATIENT_PATH}__registry_number"
+        )
 
     def __init__(self, model: type[ClinicalRecord], admin_site: admin.AdminSite) -> None:
         super().__init__(model, admin_site)
@@ -367,7 +379,9 @@ class ClinicalAdmin(DeskAdmin):
         rows = cast(ClinicalQuerySet, self.model._default_manager.all())
         for act in (*self.view_acts, Act.CORRECT_IN_ADMIN):
             rows = rows.visible_to(user_of(request), act)
-        return rows.select_related(self.centre_path).order_by(*(self.get_ordering(request) or self.model._meta.ordering))
+        return rows.select_related(self.centre_path).order_by(
+            *(self.get_ordering(request) or self.model._meta.ordering)
+        )
 
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet, search_term: str
@@ -443,10 +457,14 @@ class ClinicalAdmin(DeskAdmin):
             )
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if isinstance(db_field, models.DateTimeField) and field is not None:
-            field.help_text = f"{field.help_text} Local time of the centre: {timezone.get_current_timezone_name()}.".strip()
+            field.help_text = (
+                f"{field.help_text} Local time of the centre: {timezone.get_current_timezone_name()}.".strip()
+            )
         return field
 
-    def formfield_for_foreignkey(self, db_field: models.ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_foreignkey(
+        self, db_field: models.ForeignKey, request: HttpRequest, **kwargs: Any
+    ) -> Any:
         """Offer, and accept, only what the user may put such a record at."""
         user, target = user_of(request), db_field.remote_field.model
         if issubclass(target, ClinicalRecord):
@@ -455,9 +473,9 @@ class ClinicalAdmin(DeskAdmin):
                 rows = rows.visible_to(user, act)
             kwargs["queryset"] = rows.select_related(target.CENTRE_PATH.removesuffix("_id"))
         elif target is Centre:
-            kwargs["queryset"] = Centre.objects.visible_to(user, Act.CORRECT_IN_ADMIN) & Centre.objects.visible_to(
-                user, self.model.EDIT_ACT
-            )
+            kwargs["queryset"] = Centre.objects.visible_to(
+                user, Act.CORRECT_IN_ADMIN
+            ) & Centre.objects.visible_to(user, self.model.EDIT_ACT)
         elif target is User:
             people = User.objects.filter(memberships__role__in=roles_with(self.model.EDIT_ACT))
             centres = desk_centres(user, self.model.EDIT_ACT)
@@ -468,7 +486,10 @@ class ClinicalAdmin(DeskAdmin):
 
     def zone_of_entry(self, request: HttpRequest) -> tzinfo:
         """Return the zone in which the times of a first entry are meant: the desk's, where it has one."""
-        zones = {centre.time_zone: centre.zone for centre in Centre.objects.visible_to(user_of(request), self.model.EDIT_ACT)}
+        zones = {
+            centre.time_zone: centre.zone
+            for centre in Centre.objects.visible_to(user_of(request), self.model.EDIT_ACT)
+        }
         return next(iter(zones.values())) if len(zones) == 1 else UTC
 
     def zone_of(self, record: ClinicalRecord) -> tzinfo:
@@ -488,7 +509,7 @@ class ClinicalAdmin(DeskAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show or store a record, in its centre's local time. What a service refuses is shown in the form, stored not at all."""
+        """Show or store a record, in its centre's local time; what a service refuses comes back in the form."""
         record = self.get_object(request, unquote(object_id)) if object_id else None
         if request.method == "POST" and record is not None and record.voided_at is not None:
             messages.error(request, "This record has been voided. Nothing of yours was stored.")
@@ -513,7 +534,11 @@ class ClinicalAdmin(DeskAdmin):
         return [(record, "expected_version")]
 
     def _refusals(
-        self, request: HttpRequest, refused: ValidationError | RegistryError, record: ClinicalRecord | None, zone: tzinfo
+        self,
+        request: HttpRequest,
+        refused: ValidationError | RegistryError,
+        record: ClinicalRecord | None,
+        zone: tzinfo,
     ) -> list[tuple[str, str | None]]:
         """Return (message, field or None) of a refusal."""
         if isinstance(refused, ValidationError):
@@ -569,7 +594,11 @@ class ClinicalAdmin(DeskAdmin):
     # Voiding
 
     @action(
-        description="Void with a reason", url_path="void", permissions=["void"], icon="block", variant=ActionVariant.DANGER
+        description="Void with a reason",
+        url_path="void",
+        permissions=["void"],
+        icon="block",
+        variant=ActionVariant.DANGER,
     )
     def void(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for the reason, then take the record out of all counts."""
@@ -597,6 +626,7 @@ class ClinicalAdmin(DeskAdmin):
             "title": f"Void: {record}",
             "opts": self.opts,
             "original": record,
+            "patient": self.patient_of(record),
             "form": form,
             "page": page,
             "media": self.media,
@@ -627,10 +657,11 @@ class ClinicalAdmin(DeskAdmin):
             "title": f"History: {record}",
             "opts": self.opts,
             "original": record,
+            "patient": self.patient_of(record),
             "object": record,
             "object_id": object_id,
             # Changes of one transaction share their time: the order they were written in is kept among them.
-            "changes": sorted(reversed(changes), key=lambda change: change.at, reverse=True),
+            "changes": sorted(changes, key=lambda change: change.at)[::-1],
             "zone": str(zone),
             **(extra_context or {}),
         }

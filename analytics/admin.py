@@ -65,7 +65,11 @@ class CohortAdmin(CohortDeskAdmin):
         return form
 
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Any:
-        choices = {"tumour_types": TumourType.choices, "primary_sites": PrimarySite.choices, "centre_codes": []}
+        choices = {
+            "tumour_types": TumourType.choices,
+            "primary_sites": PrimarySite.choices,
+            "centre_codes": [],
+        }
         if db_field.name in choices:
             return forms.MultipleChoiceField(
                 choices=choices[db_field.name], required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget

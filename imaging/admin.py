@@ -25,7 +25,15 @@ class StudyAdmin(OfPatientAdmin):
         "tracer_activity_mbq",
         "uptake_minutes",
     )
-    list_display = ("registry_number", "course_number", "timepoint", "modality", "performed_on", "tracer", "tracer_activity_mbq")
+    list_display = (
+        "registry_number",
+        "course_number",
+        "timepoint",
+        "modality",
+        "performed_on",
+        "tracer",
+        "tracer_activity_mbq",
+    )
     list_filter: ClassVar[Any] = ("timepoint", "modality")
 
     def links(self, request: HttpRequest, record: Any) -> list[tuple[str, str]]:

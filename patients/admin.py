@@ -31,7 +31,11 @@ class PatientEntryForm(DeskForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        if "mrn" in self.fields and not cleaned.get("mrn") and (cleaned.get("family_name") or cleaned.get("given_names")):
+        if (
+            "mrn" in self.fields
+            and not cleaned.get("mrn")
+            and (cleaned.get("family_name") or cleaned.get("given_names"))
+        ):
             self.add_error("mrn", "A name is kept with an MRN only.")
         return cleaned
 
@@ -57,7 +61,11 @@ class PatientAdmin(ClinicalAdmin):
         """Return the lists of all the patient's records."""
         found = []
         for model, model_admin in self.admin_site._registry.items():
-            if issubclass(model, ClinicalRecord) and model is not Patient and model_admin.has_view_permission(request):
+            if (
+                issubclass(model, ClinicalRecord)
+                and model is not Patient
+                and model_admin.has_view_permission(request)
+            ):
                 address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
                 found.append((str(model._meta.verbose_name_plural).capitalize(), f"{address}?q={record}"))
         return found
@@ -88,7 +96,9 @@ class OfPatientAdmin(ClinicalAdmin):
         return [(None, {"fields": self_fields}), *fieldsets[1:]]
 
     def links(self, request: HttpRequest, record: Any) -> list[tuple[str, str]]:
-        return [(f"Patient {record.patient}", reverse("admin:patients_patient_change", args=[record.patient_id]))]
+        return [
+            (f"Patient {record.patient}", reverse("admin:patients_patient_change", args=[record.patient_id]))
+        ]
 
 
 @admin.register(PatientIdentity)
@@ -116,7 +126,14 @@ class DiagnosisAdmin(OfPatientAdmin):
         "stage",
         "metastatic_sites",
     )
-    list_display = ("registry_number", "tumour_type", "primary_site", "who_grade", "ki67_percent", "diagnosed_on")
+    list_display = (
+        "registry_number",
+        "tumour_type",
+        "primary_site",
+        "who_grade",
+        "ki67_percent",
+        "diagnosed_on",
+    )
     list_filter: ClassVar[Any] = ("tumour_type", "primary_site", "who_grade")
 
 

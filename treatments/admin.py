@@ -35,7 +35,15 @@ STATUS_COLOURS = {"Planned": "info", "On hold": "warning", "Given": "success", "
 class ProtocolAdmin(DeskAdmin):
     """Protocols are versioned: one that courses run under stays as it is, and a change is a new version."""
 
-    list_display = ("name", "code", "version", "planned_cycles", "interval_days", "window_days", "prescribed_activity_mbq")
+    list_display = (
+        "name",
+        "code",
+        "version",
+        "planned_cycles",
+        "interval_days",
+        "window_days",
+        "prescribed_activity_mbq",
+    )
     search_fields = ("code", "name")
     words_only = ("name", "source")
 
@@ -79,7 +87,12 @@ class CourseAdmin(OfPatientAdmin):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet:
         given = Q(cycles__status=CycleStatus.GIVEN, cycles__voided_at__isnull=True)
-        return super().get_queryset(request).select_related("protocol").annotate(given=Count("cycles", filter=given))
+        return (
+            super()
+            .get_queryset(request)
+            .select_related("protocol")
+            .annotate(given=Count("cycles", filter=given))
+        )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         self_fields = (
@@ -110,7 +123,12 @@ class CourseAdmin(OfPatientAdmin):
         self, record: Any, changes: dict[str, Any], *, form: Any, by: User, reason: str, expected_version: int
     ) -> None:
         correct_record(
-            record, changes, by=by, reason=reason, expected_version=expected_version, also=services.replan  # type: ignore[arg-type]
+            record,
+            changes,
+            by=by,
+            reason=reason,
+            expected_version=expected_version,
+            also=services.replan,  # type: ignore[arg-type]
         )
 
 
@@ -138,7 +156,15 @@ class CycleAdmin(ClinicalAdmin):
     correction_form = CycleForm
     entry_fields = ("course", "number", "planned_on", "note")
     autocomplete_fields = ("course",)
-    list_display = ("registry_number", "course_number", "number", "planned_on", "state", "given_on", "activity")
+    list_display = (
+        "registry_number",
+        "course_number",
+        "number",
+        "planned_on",
+        "state",
+        "given_on",
+        "activity",
+    )
     list_filter: ClassVar[Any] = ("status",)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet:
@@ -158,7 +184,10 @@ class CycleAdmin(ClinicalAdmin):
     @display(description="Given on", empty_value="–")
     def given_on(self, obj: Cycle) -> date | None:
         administration = current_administration(obj)
-        return administration and administration.administered_at.astimezone(obj.course.patient.centre.zone).date()
+        return (
+            administration
+            and administration.administered_at.astimezone(obj.course.patient.centre.zone).date()
+        )
 
     @display(description="Activity (MBq)", empty_value="–")
     def activity(self, obj: Cycle) -> str | None:
@@ -186,7 +215,9 @@ class CycleAdmin(ClinicalAdmin):
             fieldsets.append(("Correction", {"fields": ("reason", "expected_version")}))
         return fieldsets
 
-    def get_form(self, request: HttpRequest, obj: Any | None = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: Any | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
         """Add the fields of the administration, with its values, to those of the cycle."""
         administration = obj and current_administration(obj)
         if administration is not None and self.has_change_permission(request, obj):
@@ -196,20 +227,30 @@ class CycleAdmin(ClinicalAdmin):
                 fields[name] = page.formfield_for_dbfield(Administration._meta.get_field(name), request)
                 fields[name].initial = getattr(administration, name)
             version = forms.IntegerField(initial=administration.version, widget=forms.HiddenInput)
-            kwargs["form"] = type("GivenCycleForm", (CycleForm,), {**fields, "administration_version": version})
+            kwargs["form"] = type(
+                "GivenCycleForm", (CycleForm,), {**fields, "administration_version": version}
+            )
         return super().get_form(request, obj, change=change, **kwargs)
 
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "status":
             kwargs["choices"] = [
-                choice for choice in CycleStatus.choices if choice[0] in {CycleStatus.PLANNED, CycleStatus.HELD}
+                choice
+                for choice in CycleStatus.choices
+                if choice[0] in {CycleStatus.PLANNED, CycleStatus.HELD}
             ]
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def links(self, request: HttpRequest, record: Any) -> list[tuple[str, str]]:
         found = [
-            (f"Patient {record.course.patient}", reverse("admin:patients_patient_change", args=[record.course.patient_id])),
-            (f"Course {record.course.number}", reverse("admin:treatments_course_change", args=[record.course_id])),
+            (
+                f"Patient {record.course.patient}",
+                reverse("admin:patients_patient_change", args=[record.course.patient_id]),
+            ),
+            (
+                f"Course {record.course.number}",
+                reverse("admin:treatments_course_change", args=[record.course_id]),
+            ),
         ]
         administration = current_administration(record)
         if administration is not None:
@@ -236,7 +277,9 @@ class CycleAdmin(ClinicalAdmin):
         # A date planned for the first cycle moves all the others until one has been given.
         also = _replan
         with clinical_write(by=by, reason=reason):
-            correct_record(record, changes, by=by, reason=reason, expected_version=expected_version, also=also)
+            correct_record(
+                record, changes, by=by, reason=reason, expected_version=expected_version, also=also
+            )
             if of_administration:
                 administration = record.administrations.current().get()
                 services.correct_administration(
@@ -283,7 +326,9 @@ class AdministrationAdmin(ClinicalAdmin):
         zone = obj.cycle.course.patient.centre.zone
         return f"{obj.administered_at.astimezone(zone):%Y-%m-%d %H:%M} ({zone})"
 
-    def get_form(self, request: HttpRequest, obj: Any | None = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: Any | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
         if obj is None and "prescribed_activity_mbq" in form.base_fields:
             form.base_fields["prescribed_activity_mbq"].required = False
@@ -298,7 +343,11 @@ class AdministrationAdmin(ClinicalAdmin):
 
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if db_field.name == "administered_at" and request.method == "GET" and request.resolver_match is not None:
+        if (
+            db_field.name == "administered_at"
+            and request.method == "GET"
+            and request.resolver_match is not None
+        ):
             adding = request.resolver_match.url_name == "treatments_administration_add"
             if adding and not request.GET.get("cycle"):
                 field.help_text = "Start of the infusion. Local time of the centre of the cycle."
@@ -328,7 +377,9 @@ class AdministrationAdmin(ClinicalAdmin):
     def store_correction(
         self, record: Any, changes: dict[str, Any], *, form: Any, by: User, reason: str, expected_version: int
     ) -> None:
-        services.correct_administration(record, changes, by=by, reason=reason, expected_version=expected_version)
+        services.correct_administration(
+            record, changes, by=by, reason=reason, expected_version=expected_version
+        )
 
     def store_void(self, record: Any, *, by: User, reason: str, expected_version: int) -> None:
         services.void_administration(record, by=by, reason=reason, expected_version=expected_version)

@@ -7,8 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
+from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -65,7 +67,9 @@ def foreign(other_centre: Centre) -> dict[str, ClinicalRecord]:
 def records_at(centre: Centre, number: str) -> dict[str, ClinicalRecord]:
     patient = PatientFactory(centre=centre, registry_number=number)
     course = CourseFactory(patient=patient, given=2)
-    reading = ReadingFactory(study=StudyFactory(patient=patient, timepoint="interim", performed_on=date(2019, 4, 1)))
+    reading = ReadingFactory(
+        study=StudyFactory(patient=patient, timepoint="interim", performed_on=date(2019, 4, 1))
+    )
     StudyFactory(patient=patient)
     records = [
         patient,
@@ -104,7 +108,9 @@ def form_values(client: Client, address: str) -> dict[str, Any]:
 
 def errors_of(response: Any) -> str:
     assert response.status_code == 200, response
-    return " ".join(message for found in response.context["adminform"].form.errors.values() for message in found)
+    return " ".join(
+        message for found in response.context["adminform"].form.errors.values() for message in found
+    )
 
 
 def history_rows(record: ClinicalRecord) -> list[Any]:
@@ -157,8 +163,6 @@ def test_sign_in_does_not_send_away_from_the_site(desk, wanted):
 
 
 def test_every_clinical_record_has_a_page():
-    from django.apps import apps
-
     kinds = {model for model in apps.get_models() if issubclass(model, ClinicalRecord)}
 
     assert kinds <= set(CLINICAL)
@@ -203,7 +207,11 @@ def test_a_hidden_record_answers_like_a_missing_one(desk, foreign, model, what):
         name = "void" if what == "void" else what
         response = desk.get(page(model, name, key))
         said = [str(message).replace(key, "KEY") for message in response.wsgi_request._messages]
-        return response.status_code, getattr(response, "url", ""), said[-1:]  # those of the answer before are still unread
+        return (
+            response.status_code,
+            getattr(response, "url", ""),
+            said[-1:],
+        )  # those of the answer before are still unread
 
     assert answer(hidden) == answer(missing)
     assert answer(hidden)[0] == 302
@@ -235,12 +243,18 @@ def test_the_empty_form_of_every_record_opens(desk, model):
 
 
 @pytest.mark.parametrize(
-    ("source", "field"), [(Diagnosis, "patient"), (Cycle, "course"), (Administration, "cycle"), (Reading, "study")]
+    ("source", "field"),
+    [(Diagnosis, "patient"), (Cycle, "course"), (Administration, "cycle"), (Reading, "study")],
 )
 def test_autocomplete_offers_the_own_centres_records_only(desk, one_of_each, foreign, source, field):
     response = desk.get(
         reverse("admin:autocomplete"),
-        {"app_label": source._meta.app_label, "model_name": source._meta.model_name, "field_name": field, "term": "-0"},
+        {
+            "app_label": source._meta.app_label,
+            "model_name": source._meta.model_name,
+            "field_name": field,
+            "term": "-0",
+        },
     )
 
     texts = " ".join(row["text"] for row in response.json()["results"])
@@ -314,7 +328,8 @@ def test_the_filter_by_centre_names_no_other_centre(desk, foreign):
 
 
 @pytest.mark.parametrize(
-    "lookup", ["identity__family_name__startswith=E", "identity__mrn=M-1", "centre__memberships__user__username=x"]
+    "lookup",
+    ["identity__family_name__startswith=E", "identity__mrn=M-1", "centre__memberships__user__username=x"],
 )
 def test_hidden_values_cannot_be_spelled_out_by_lookups(desk, lookup):
     assert desk.get(page(Patient, "changelist") + "?" + lookup).status_code == 400
@@ -327,7 +342,10 @@ def test_an_administrator_sees_records_but_no_identity_and_changes_nothing(clien
     client.force_login(user_with(Role.ADMINISTRATOR))
 
     assert client.get(page(PatientIdentity, "changelist")).status_code == 403
-    assert client.get(page(PatientIdentity, "change", one_of_each["PatientIdentity"].pk)).status_code in {302, 403}
+    assert client.get(page(PatientIdentity, "change", one_of_each["PatientIdentity"].pk)).status_code in {
+        302,
+        403,
+    }
     response = client.get(page(Cycle, "change", one_of_each["Cycle"].pk))
     assert response.status_code == 200
     assert not response.context["has_change_permission"]
@@ -359,7 +377,9 @@ def test_a_correction_without_a_reason_is_refused(desk, one_of_each):
     diagnosis = one_of_each["Diagnosis"]
     values = form_values(desk, page(Diagnosis, "change", diagnosis.pk))
 
-    response = desk.post(page(Diagnosis, "change", diagnosis.pk), values | {"who_grade": "g2", "reason": "  "})
+    response = desk.post(
+        page(Diagnosis, "change", diagnosis.pk), values | {"who_grade": "g2", "reason": "  "}
+    )
 
     assert "required" in errors_of(response)
     diagnosis.refresh_from_db()
@@ -371,7 +391,8 @@ def test_a_correction_is_stored_with_who_why_and_by_which_door(desk, data_manage
     values = form_values(desk, page(Diagnosis, "change", diagnosis.pk))
 
     response = desk.post(
-        page(Diagnosis, "change", diagnosis.pk), values | {"who_grade": "g2", "reason": "Pathology report of 2018"}
+        page(Diagnosis, "change", diagnosis.pk),
+        values | {"who_grade": "g2", "reason": "Pathology report of 2018"},
     )
 
     assert response.status_code == 302
@@ -435,7 +456,9 @@ def test_what_the_database_refuses_at_the_end_is_shown_in_the_form(desk, one_of_
     death = one_of_each["Death"]
     values = form_values(desk, page(Death, "change", death.pk))
 
-    response = desk.post(page(Death, "change", death.pk), values | {"died_on": "2019-02-01", "reason": "Letter"})
+    response = desk.post(
+        page(Death, "change", death.pk), values | {"died_on": "2019-02-01", "reason": "Letter"}
+    )
 
     assert "died on 2019-02-01" in errors_of(response)
     death.refresh_from_db()
@@ -463,7 +486,8 @@ def test_a_record_stays_with_its_patient(desk, centre, one_of_each):
     values = form_values(desk, page(Diagnosis, "change", diagnosis.pk))
 
     desk.post(
-        page(Diagnosis, "change", diagnosis.pk), values | {"patient": other.pk, "stage": "IV", "reason": "Mixed up"}
+        page(Diagnosis, "change", diagnosis.pk),
+        values | {"patient": other.pk, "stage": "IV", "reason": "Mixed up"},
     )
 
     diagnosis.refresh_from_db()
@@ -475,7 +499,10 @@ def test_nothing_is_deleted(desk, one_of_each, model):
     record = one_of_each[model.__name__]
 
     assert desk.post(page(model, "delete", record.pk), {"post": "yes"}).status_code == 403
-    desk.post(page(model, "changelist"), {"action": "delete_selected", "_selected_action": [record.pk], "post": "yes"})
+    desk.post(
+        page(model, "changelist"),
+        {"action": "delete_selected", "_selected_action": [record.pk], "post": "yes"},
+    )
 
     assert model.objects.filter(pk=record.pk).exists()
 
@@ -647,7 +674,13 @@ def test_a_course_is_started_with_its_cycles_and_stopped_by_its_service(desk, ce
 def test_a_patient_is_registered_under_the_next_number_with_an_identity(desk, centre):
     response = desk.post(
         page(Patient, "add"),
-        {"centre": centre.pk, "sex": "male", "birth_date": "1960-02-29", "mrn": "88", "family_name": "Muster"},
+        {
+            "centre": centre.pk,
+            "sex": "male",
+            "birth_date": "1960-02-29",
+            "mrn": "88",
+            "family_name": "Muster",
+        },
     )
 
     assert response.status_code == 302, errors_of(response)
@@ -683,7 +716,9 @@ def test_voiding_needs_a_reason(desk, one_of_each):
 def test_voiding_takes_a_record_out_of_sight_and_keeps_it_in_the_history(desk, data_manager, one_of_each):
     contact = one_of_each["Contact"]
 
-    response = desk.post(page(Contact, "void", contact.pk), {"reason": "Wrong patient", "expected_version": 1})
+    response = desk.post(
+        page(Contact, "void", contact.pk), {"reason": "Wrong patient", "expected_version": 1}
+    )
 
     assert response.status_code == 302
     contact.refresh_from_db()
@@ -691,14 +726,20 @@ def test_voiding_takes_a_record_out_of_sight_and_keeps_it_in_the_history(desk, d
     assert contact not in desk.get(page(Contact, "changelist")).context["cl"].result_list
     assert contact in desk.get(page(Contact, "changelist"), {"voided": "yes"}).context["cl"].result_list
     shown = desk.get(page(Contact, "history", contact.pk)).context["changes"]
-    assert (shown[0].what, shown[0].who, shown[0].reason) == ("Voided", data_manager.username, "Wrong patient")
+    assert (shown[0].what, shown[0].who, shown[0].reason) == (
+        "Voided",
+        data_manager.username,
+        "Wrong patient",
+    )
 
 
 def test_a_stale_void_is_refused(desk, data_manager, one_of_each):
     contact = one_of_each["Contact"]
     correct_record(contact, {"note": "By telephone"}, by=data_manager, reason="Note forgotten")
 
-    response = desk.post(page(Contact, "void", contact.pk), {"reason": "Wrong patient", "expected_version": 1})
+    response = desk.post(
+        page(Contact, "void", contact.pk), {"reason": "Wrong patient", "expected_version": 1}
+    )
 
     assert response.status_code == 422
     assert "Note: (blank) → By telephone" in response.content.decode()
@@ -741,7 +782,9 @@ def test_a_given_cycle_is_not_voided_before_its_administration(desk, one_of_each
 
 def test_the_history_shows_old_and_new_values_blanking_too(desk, data_manager, one_of_each):
     diagnosis = one_of_each["Diagnosis"]
-    correct_record(diagnosis, {"stage": "IV", "ki67_percent": Decimal("4.5")}, by=data_manager, reason="Report")
+    correct_record(
+        diagnosis, {"stage": "IV", "ki67_percent": Decimal("4.5")}, by=data_manager, reason="Report"
+    )
     correct_record(diagnosis, {"stage": ""}, by=data_manager, reason="Other patient's report")
 
     response = desk.get(page(Diagnosis, "history", diagnosis.pk))
@@ -769,15 +812,24 @@ def test_the_history_of_a_cycle_tells_of_its_administration(desk, centre):
     assert change.fields[0].new == "2019-01-08 10:30:00 (Europe/Berlin)"
 
 
+def test_void_and_history_pages_name_the_patient(desk, one_of_each):
+    for what in ("void", "history"):
+        shown = desk.get(page(Diagnosis, what, one_of_each["Diagnosis"].pk)).content.decode()
+        assert "atient STA-0900" in shown
+
+
+def test_dates_are_written_in_iso_format(desk, one_of_each):
+    assert "2019-12-01" in desk.get(page(Death, "changelist")).content.decode()
+    assert 'value="2019-12-01"' in desk.get(page(Death, "change", one_of_each["Death"].pk)).content.decode()
+
+
 # Query counts
 
 
 @pytest.mark.parametrize("model", CLINICAL, ids=CLINICAL_NAMES)
-def test_a_longer_list_takes_no_more_queries(desk, one_of_each, centre, model, django_assert_num_queries):
+def test_a_longer_list_takes_no_more_queries(desk, one_of_each, centre, model):
     def queries() -> int:
-        from django.db import connection
-
-        with CaptureQueriesContext(connection, ) as caught:
+        with CaptureQueriesContext(connection) as caught:
             assert desk.get(page(model, "changelist"), {"voided": "all"}).status_code == 200
         return len(caught)
 
@@ -807,7 +859,12 @@ def inline(*rows: dict[str, Any], initial: int = 0) -> dict[str, Any]:
 
 
 def new_user(**values: Any) -> dict[str, Any]:
-    return {"username": "newcomer", "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD} | values
+    return {
+        "username": "newcomer",
+        "usable_password": "true",
+        "password1": PASSWORD,
+        "password2": PASSWORD,
+    } | values
 
 
 def test_an_administrator_adds_a_user_with_a_role_at_his_centre(administration_desk, centre):
@@ -825,7 +882,9 @@ def test_an_administrator_adds_a_user_with_a_role_at_his_centre(administration_d
 def test_a_new_user_needs_a_role_and_a_good_password(administration_desk, centre):
     without_role = administration_desk.post(page(User, "add"), new_user() | inline())
     short = new_user(password1="short", password2="short")
-    weak = administration_desk.post(page(User, "add"), short | inline({"centre": centre.pk, "role": Role.READER}))
+    weak = administration_desk.post(
+        page(User, "add"), short | inline({"centre": centre.pk, "role": Role.READER})
+    )
 
     assert without_role.status_code == weak.status_code == 200
     assert "at least 15 characters" in weak.content.decode()
@@ -894,7 +953,10 @@ def test_of_a_user_with_roles_elsewhere_only_the_own_centres_roles_are_changed(
     user.refresh_from_db()
     assert user.username == "shared"
     assert user.is_active
-    assert set(user.memberships.values_list("centre__code", "role")) == {("STA", "coordinator"), ("NRD", "physician")}
+    assert set(user.memberships.values_list("centre__code", "role")) == {
+        ("STA", "coordinator"),
+        ("NRD", "physician"),
+    }
 
     forged = {"id": elsewhere.pk, "user": user.pk, "centre": centre.pk, "role": Role.READER, "DELETE": "on"}
     administration_desk.post(address, inline(forged, initial=1))
@@ -951,7 +1013,9 @@ def test_a_protocol_in_use_keeps_its_plan(desk, centre):
     CourseFactory(patient=PatientFactory(centre=centre))
     address = page(Protocol, "change", protocol.pk)
 
-    response = desk.post(address, form_values(desk, address) | {"interval_days": "28", "source": "Label, 2023"})
+    response = desk.post(
+        address, form_values(desk, address) | {"interval_days": "28", "source": "Label, 2023"}
+    )
 
     assert response.status_code == 302
     protocol.refresh_from_db()
