@@ -72,6 +72,13 @@ def test_every_service_is_confined(name):
     assert "privileged" not in service
 
 
+@pytest.mark.parametrize("name", [*OURS, "migrate"])
+def test_every_folder_in_memory_can_be_written_by_the_user_of_its_service(name):
+    for mount in SERVICES[name]["tmpfs"]:
+        folder, _, options = mount.partition(":")
+        assert folder == "/tmp" or "mode=1777" in options or "uid=" in options
+
+
 def test_the_image_runs_as_a_user_of_its_own():
     users = re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE)
 
@@ -257,6 +264,7 @@ def production() -> Iterator[dict[str, str]]:
             "HOSTNAME": socket.gethostname(),
         }
         manage(environment, "migrate", "--no-input", "--verbosity=0")
+        manage(environment, "build_assets")
         yield environment
     finally:
         broker.destroy(var)
@@ -396,3 +404,66 @@ def test_the_health_checks_of_worker_and_beat_tell_a_running_one_from_none(produ
             process.terminate()
         for process in (worker, beat):
             process.wait(timeout=30)
+
+
+ENTER_A_PATIENT = """
+from datetime import date
+from accounts.models import Centre
+from accounts.records import correct_record
+from patients.services import register_patient
+from analytics import freshness
+centre = Centre.objects.create(code="STA", name="Station Clinic")
+patient = register_patient(centre=centre, sex="female", birth_date=date(1960, 1, 2), mrn="0815",
+    family_name="Ölmez", by=None)
+correct_record(patient, {"birth_date": date(1961, 1, 2)}, by=None, reason="letter of the GP")
+freshness.refresh_inline()
+"""
+TRY_TO_DELETE = """
+from django.db import DatabaseError, connection
+try:
+    connection.cursor().execute("DELETE FROM patients_patientidentity")
+except DatabaseError as error:
+    print(error)
+"""
+DESCRIBE_IT = """
+from accounts.models import Centre
+from patients.models import Patient, PatientIdentity
+import pghistory.core
+(events,) = pghistory.core.event_models(tracks_model=Patient)
+print("STATE", [*Centre.objects.values_list("code")],
+    [*Patient.objects.values_list("registry_number", "birth_date", "version")],
+    [*PatientIdentity.objects.values_list("mrn", "family_name")],
+    [*events.objects.order_by("pgh_id").values_list("pgh_label", "birth_date", "pgh_context__reason")])
+"""
+
+
+def state(environment: dict[str, str]) -> str:
+    return manage(environment, "shell", "--verbosity=0", "--command", DESCRIBE_IT).partition("STATE")[2]
+
+
+@pytest.mark.processes
+def test_the_documented_backup_can_be_restored_with_the_documented_commands(production, tmp_path):
+    """Run as they stand in docs/deployment.md, with the programs of the embedded server for those in the container."""
+    documented = (ROOT / "docs" / "deployment.md").read_text()
+    lines = re.findall(r"^docker compose exec -T db (\w+) (.+)$", documented, re.MULTILINE)
+    assert [program for program, _ in lines] == ["pg_dump", "dropdb", "createdb", "pg_restore"]
+    server = postgres.ensure_running(Path(production["REGISTRY_VAR"]), fsync=False)
+    libpq = {"PATH": os.defpath, "PGHOST": server.host, "PGPORT": str(server.port)}
+    manage(production, "shell", "--verbosity=0", "--command", ENTER_A_PATIENT)
+    before = state(production)
+    assert "letter of the GP" in before
+
+    for program, words in lines:
+        words = words.replace("--username=registry", f"--username={server.user}")
+        words = re.sub(r"registry-\S+\.dump|registry-\$\(.*\)\.dump", "registry.dump", words)
+        command = f"{shlex.quote(str(postgres.program(program)))} {words}"
+        done = subprocess.run(
+            ["/bin/sh", "-c", command], cwd=tmp_path, env=libpq, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+    assert state(production) == before
+    manage(production, "migrate", "--check")
+    assert "0 differ" in manage(production, "rebuild_outcomes", "--check")
+    # The restored triggers still do what they did.
+    assert "Cannot delete" in manage(production, "shell", "--verbosity=0", "--command", TRY_TO_DELETE)
