@@ -74,7 +74,8 @@ def check_patient(
 
 
 def _local_date(value: Any, zone: ZoneInfo) -> date:
-    return value.astimezone(zone).date() if hasattr(value, "astimezone") else value
+    local: date = value.astimezone(zone).date() if hasattr(value, "astimezone") else value
+    return local
 
 
 def _dates(facts: PatientFacts, *, zone: ZoneInfo, latest: date) -> Iterator[Problem]:

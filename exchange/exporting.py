@@ -14,7 +14,7 @@ from exchange.writing import OutTable
 
 def current_records(sheet: Sheet, centre: Centre) -> QuerySet[Any]:
     """Return the sheet's records of a centre; what was voided, or hangs on what was, is left out."""
-    records = sheet.model._default_manager.filter(**{sheet.model.CENTRE_PATH: centre.pk}).current()  # type: ignore[attr-defined]
+    records = sheet.model._default_manager.filter(**{sheet.model.CENTRE_PATH: centre.pk}).current()
     path = ""
     model: type[ClinicalRecord] = sheet.model
     parent = sheet.parent

@@ -131,6 +131,7 @@ class Plan:
                 **{f"{sheet.extra_link}__in": [record.pk for record in held]}, voided_at__isnull=True
             ).select_for_update(of=("self",)):
                 extras[getattr(extra, f"{sheet.extra_link}_id")] = extra
+        record: Any
         for record in held:
             extra = extras.get(record.pk)
             values = {
@@ -229,6 +230,8 @@ class Plan:
         in_file = self.found.get(parent.name)
         if (in_file is not None and parent_key in in_file.rows) or parent_key in self.stored[parent.name]:
             return True
+        if in_file is not None and in_file.unreadable:
+            return False  # the header of that sheet is the problem, and has been told
         what = ", ".join(str(part) for part in parent_key)
         self.problems.append(
             row.problem(
@@ -360,7 +363,7 @@ class Plan:
     def _create(self, model: type[ClinicalRecord], records: list[Any]) -> None:
         if not records:
             return
-        model._default_manager.bulk_create(records, batch_size=_BATCH)
+        _copy(model, records)
         if len(records) >= _ANALYZE_FROM:
             with connection.cursor() as cursor:
                 cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
@@ -389,6 +392,25 @@ class Plan:
             type(extras[0])._default_manager.bulk_update(
                 extras, ["voided_at", "void_reason"], batch_size=_BATCH
             )
+
+
+def _copy(model: type[ClinicalRecord], records: Sequence[Any]) -> None:
+    """Insert unsaved records by COPY: triggers fire as for INSERT, and Python has a tenth of the work."""
+    fields = [
+        field for field in model._meta.concrete_fields if field.name != "created_at"
+    ]  # the database's clock
+    names = ", ".join(connection.ops.quote_name(cast(str, field.column)) for field in fields)
+    attributes = [field.attname for field in fields]
+    # Errors of COPY do not pass Django's cursor: without this they would not be IntegrityErrors.
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        # The history's context travels with statements, and COPY is beyond its reach. This one carries it, and it
+        # stands for the rest of the transaction.
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        with cursor.copy(
+            f"COPY {connection.ops.quote_name(model._meta.db_table)} ({names}) FROM STDIN"
+        ) as copy:
+            for record in records:
+                copy.write_row([getattr(record, attribute) for attribute in attributes])
 
 
 def _value(record: Any, column: Column) -> Any:

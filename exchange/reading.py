@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
@@ -142,7 +142,7 @@ def _too_large(name: str) -> ImportRefused:
     )
 
 
-def _csv_tables(files: dict[str, Callable[..., BinaryIO]], binary_mode: str = "") -> list[Table]:
+def _csv_tables(files: dict[str, Callable[..., IO[bytes]]], binary_mode: str = "") -> list[Table]:
     tables, problems = [], []
     for name, opener in files.items():
         sheet = SHEET.get(Path(name).stem.lower())
@@ -158,7 +158,7 @@ def _csv_tables(files: dict[str, Callable[..., BinaryIO]], binary_mode: str = ""
     return tables
 
 
-def _csv_rows(content: BinaryIO, name: str, sheet: Sheet) -> Iterator[list[str]]:
+def _csv_rows(content: IO[bytes], name: str, sheet: Sheet) -> Iterator[list[str]]:
     with io.TextIOWrapper(content, encoding="utf-8-sig", errors="strict", newline="") as text:
         try:
             header = text.readline(64 * 1024)

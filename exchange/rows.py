@@ -47,12 +47,14 @@ class SheetRows:
     Attributes:
         present: names of the columns that the file has.
         rows: key to row, of the rows whose key could be read.
+        unreadable: the header misses columns, so that there are no rows at all.
     """
 
     sheet: Sheet
     present: frozenset[str] = frozenset()
     rows: dict[Key, Row] = field(default_factory=dict)
     n: int = 0
+    unreadable: bool = False
 
 
 def _quoted(value: Any) -> str:
@@ -75,6 +77,7 @@ def read_rows(table: Table, *, zone: ZoneInfo, problems: list[Problem], at_most:
     rows = iter(table.rows)
     columns = _columns(next(rows, ()), table, problems)
     if columns is None:
+        found.unreadable = True
         return found
     found.present = frozenset(column.name for _, column in columns)
     readers = [(index, column, _Reader(column, zone)) for index, column in columns]

@@ -69,7 +69,7 @@ class Kind:
 
     def same(self, stored: Any, read: Any) -> bool:
         """Return whether the registry already holds what the file says."""
-        return stored == read
+        return bool(stored == read)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Text(Kind):
         return "" if value is None else tidy(value)
 
     def same(self, stored: Any, read: Any) -> bool:
-        return tidy(stored) == read
+        return bool(tidy(stored) == read)
 
 
 @lru_cache(maxsize=50_000)

@@ -121,7 +121,7 @@ def _outcomes(data: dict[str, Any]) -> list[Figure]:
     courses, orr, overall = data["courses"], data["orr"], data["os"]
     stopped = courses["discontinued"]
     horizon = {rate["months"]: rate for rate in data["pfs"]["fixed_horizon"]}
-    causes = {cause: n for cause, n in overall["deaths_by_cause"].items() if n}
+    causes = [f"{cause} {n}" for cause, n in sorted(overall["deaths_by_cause"].items()) if n]
     return [
         Figure("data cut-off", "2020-01-31", str(data["data_cutoff"])),
         Figure("completed", "36 of 63 (57.1 %)", _share(courses["completed"])),
@@ -143,7 +143,7 @@ def _outcomes(data: dict[str, Any]) -> list[Figure]:
         Figure(
             "deaths by cause",
             "comorbidity 8",
-            ", ".join(f"{cause} {n}" for cause, n in sorted(causes.items())) or "none",
+            ", ".join(causes) or "none",
         ),
     ]
 

@@ -1,0 +1,23 @@
+"""The page about the cohort file says what the reader reads."""
+
+from pathlib import Path
+
+from exchange.columns import SHEETS
+from exchange.documentation import columns_in_words
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "cohort-file.md"
+
+
+def test_the_page_holds_every_column_as_the_reader_knows_it() -> None:
+    assert columns_in_words() in PAGE.read_text(encoding="utf-8"), (
+        "put in what manage.py describe_cohort_file prints"
+    )
+
+
+def test_every_column_of_a_quantity_says_its_unit_and_every_key_is_needed() -> None:
+    for sheet in SHEETS:
+        for name in sheet.key:
+            assert sheet.column(name).required
+        for column in sheet.columns:
+            if column.kind.__class__.__name__ == "Number":
+                assert column.name.endswith(("_mbq", "_percent"))

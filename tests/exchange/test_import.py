@@ -1,0 +1,383 @@
+"""What an import stores, what it refuses and where it says the problem is."""
+
+# ruff: noqa: E501 - the table of problems reads in lines
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.exceptions import PermissionDenied
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from accounts.models import Centre, Role
+from exchange import planning, services
+from exchange.columns import SHEETS
+from patients.models import Contact, Death, Patient, PatientIdentity
+from tests.exchange.conftest import Tables, write_folder
+from treatments.models import Administration, Cycle
+
+Importer = Callable[..., services.ImportSummary]
+Problems = Callable[..., list[str]]
+
+
+def n_history_rows() -> int:
+    return sum(
+        model._default_manager.count()
+        for model in apps.get_models()
+        if hasattr(model, "pgh_tracked_model")
+        and model._meta.app_label in {"patients", "treatments", "imaging"}
+    )
+
+
+def n_records() -> int:
+    return sum(sheet.model._default_manager.count() for sheet in SHEETS)
+
+
+def test_a_file_is_stored_with_its_values(import_tables: Importer, tables: Tables) -> None:
+    summary = import_tables(tables)
+
+    assert {name: counts.new for name, counts in summary.counts.items()} == {
+        name: len(rows) for name, rows in tables.items()
+    }
+    given = Administration.objects.get(cycle__course__patient__registry_number="STA-0001", cycle__number=2)
+    assert given.administered_at.isoformat() == "2019-04-01T07:30:00+00:00"
+    assert given.administered_activity_mbq == Decimal("7391.5")
+    assert PatientIdentity.objects.get().family_name == "Müller, „Erika“"
+    assert Contact.objects.get(source="letter").note == "two\nlines; é"
+
+
+def test_history_says_who_imported_and_through_which_door(
+    import_tables: Importer, tables: Tables, physician
+) -> None:
+    import_tables(tables, by=physician)
+
+    event = apps.get_model("patients", "PatientEvent").objects.first()
+    assert event.pgh_context["source"] == "import"
+    assert event.pgh_context["username"] == "physician"
+    assert n_history_rows() >= n_records()
+
+
+def test_a_second_import_changes_nothing(import_tables: Importer, tables: Tables) -> None:
+    import_tables(tables)
+    before = n_history_rows()
+
+    summary = import_tables(tables)
+
+    assert all(counts.new == counts.changed == 0 for counts in summary.counts.values())
+    assert summary.counts["cycles"].unchanged == 5
+    assert n_history_rows() == before
+    assert set(Cycle.objects.values_list("version", flat=True)) == {1}
+
+
+def test_a_dry_run_stores_nothing(import_tables: Importer, tables: Tables) -> None:
+    summary = import_tables(tables, dry_run=True)
+
+    assert summary.counts["patients"].new == 2
+    assert n_records() == n_history_rows() == 0
+
+
+def test_one_bad_cell_keeps_the_whole_file_out(problems_of: Problems, tables: Tables) -> None:
+    tables["readings"][0]["overall_response"] = "better"
+
+    assert len(problems_of(tables)) == 1
+    assert n_records() == n_history_rows() == 0
+
+
+# Each problem, with its place. Sheet, row (0-based in the fixture), column, value put there, what must be said.
+CELLS = [
+    ("patients", 0, "birth_date", "02.03.1957", "patients.csv, row 2, birth_date: “02.03.1957”: expected a date as 2019-01-07"),
+    ("patients", 0, "birth_date", "1957-02-30", "row 2, birth_date: “1957-02-30”: expected a date that exists"),
+    ("patients", 0, "birth_date", "1889-12-31", "row 2, birth_date: “1889-12-31”: expected 1890-01-01 or later"),
+    ("patients", 0, "sex", "f", "row 2, sex: “f”: expected one of female, male, other, unknown"),
+    ("patients", 0, "sex", "", "row 2, sex: expected a value; one of female"),
+    ("patients", 1, "registry_number", "NRD-0002", "row 3, registry_number: “NRD-0002”: expected a number of the centre, STA-…"),
+    ("patients", 1, "registry_number", "2", "row 3, registry_number: “2”: expected a registry number such as STA-0001"),
+    ("patients", 1, "registry_number", "STA-0001", "row 3, registry_number: “STA-0001”: the same registry_number as in row 2"),
+    ("patients", 1, "mrn", "0042", "row 3, mrn: “0042”: the same MRN as in row 2"),
+    ("patients", 1, "family_name", "Doe", "row 3, family_name: “Doe”: a name needs an MRN"),
+    ("diagnoses", 0, "ki67_percent", "4,5", "row 2, ki67_percent: “4,5”: expected a percentage such as 4.5; a comma is ambiguous"),
+    ("diagnoses", 0, "ki67_percent", "100.1", "“100.1”: expected a number from 0 up to 100"),
+    ("diagnoses", 0, "metastatic_sites", "liver|toe", "metastatic_sites: “liver|toe”: expected codes with | between them"),
+    ("diagnoses", 0, "diagnosed_on", "1950-01-01", "diagnosis on 1950-01-01, but the patient was born on 1957-03-02"),
+    ("contacts", 0, "registry_number", "STA-0009", "contacts.csv, row 2, registry_number: “STA-0009”: there is no such row in patients"),
+    ("contacts", 1, "known_alive_on", "2019-08-02", "contacts.csv, row 3, known_alive_on: “2019-08-02”: contact on 2019-08-02, but the patient died on 2019-08-01"),
+    ("contacts", 0, "known_alive_on", "2999-01-01", "row 2, known_alive_on: “2999-01-01”: lies in the future"),
+    ("contacts", 0, "note", "x" * 501, "expected at most 500 characters, not 501"),
+    ("courses", 0, "protocol_code", "none", "courses.csv, row 2, protocol_code: “none”: unknown protocol (version 1); known: 177lu-dotatate-4x7400-q8w version 1"),
+    ("courses", 0, "course_number", "0", "row 2, course_number: “0”: expected a whole number from 1"),
+    ("cycles", 2, "cycle_number", "5", "cycles.csv, row 4, cycle_number: “5”: expected at most cycle 4"),
+    ("cycles", 2, "course_number", "2", "row 4, course_number: “2”: there is no such row in courses"),
+    ("cycles", 0, "administered_activity_mbq", "", "row 2, administered_activity_mbq: expected a value, since the cycle was given"),
+    ("cycles", 0, "administered_activity_mbq", "7391.55", "“7391.55”: expected at most 1 decimal place(s)"),
+    ("cycles", 0, "administered_activity_mbq", "0", "“0”: expected a number above 0 up to 20000"),
+    ("cycles", 0, "administered_activity_mbq", "7.391,5", "“7.391,5”: expected a number with a decimal point"),
+    ("cycles", 0, "administered_activity_mbq", "1e4", "“1e4”: expected a number with a decimal point"),
+    ("cycles", 2, "lot", "L1", "row 4, lot: “L1”: expected nothing, since the cycle is planned, not given"),
+    ("cycles", 0, "administered_at", "2019-01-07", "“2019-01-07”: expected a date and time as"),
+    ("cycles", 0, "administered_at", "2019-10-27T02:30", "an offset such as +01:00: clocks changed, this local time exists twice"),
+    ("cycles", 0, "administered_at", "2019-03-31T02:30", "clocks changed, this local time exists not at all"),
+    ("cycles", 1, "administered_at", "2019-01-07T12:00:00+01:00", "row 3, administered_at: “2019-01-07T12:00:00+01:00”: expected a day after cycle 1"),
+    ("cycles", 4, "status", "planned", "row 6, status: “planned”: expected cancelled, since the course was discontinued"),
+    ("cycles", 3, "administered_at", "2019-02-21T09:00:00+01:00", "cycle 1 was given on 2019-02-21, but the course was discontinued on 2019-02-20"),
+    ("discontinuations", 0, "after_cycle", "2", "discontinuations.csv, row 2, after_cycle: “2”: expected 1, the number of cycles"),
+    ("discontinuations", 0, "discontinued_on", "2019-08-02", "discontinuation on 2019-08-02, but the patient died on 2019-08-01"),
+    ("studies", 1, "timepoint", "baseline", "studies.csv, row 3, timepoint: “baseline”: expected one baseline study in a course"),
+    ("studies", 0, "performed_on", "2019-05-13", "row 3, performed_on: “2019-05-13”: expected after the baseline"),
+    ("readings", 0, "performed_on", "2019-05-14", "readings.csv, row 2, modality: “pet_ct”: there is no such row in studies"),
+    ("readings", 0, "new_lesions", "yes", "row 2, overall_response: “SD”: expected PD, since there are new lesions"),
+    ("readings", 0, "new_lesions", "maybe", "row 2, new_lesions: “maybe”: expected yes or no"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sheet", "row", "column", "value", "said"), CELLS)
+def test_a_problem_names_its_place_its_value_and_what_was_expected(
+    problems_of: Problems, tables: Tables, sheet: str, row: int, column: str, value: str, said: str
+) -> None:
+    tables[sheet][row][column] = value
+
+    problems = problems_of(tables)
+
+    assert any(said in problem for problem in problems), problems
+
+
+def test_a_reading_of_a_baseline_is_refused(problems_of: Problems, tables: Tables) -> None:
+    tables["readings"][0] |= {"timepoint": "baseline", "performed_on": "2018-12-17"}
+
+    assert (
+        "readings.csv, row 2, timepoint: “baseline”: expected a study after the baseline"
+        in problems_of(tables)[0]
+    )
+
+
+def test_all_problems_are_reported_at_once(problems_of: Problems, tables: Tables) -> None:
+    tables["patients"][0]["sex"] = "f"
+    tables["cycles"][0]["administered_activity_mbq"] = "7400,5"
+    tables["contacts"][1]["known_alive_on"] = "2019-08-02"
+
+    assert [problem.split(",")[0] for problem in problems_of(tables)] == [
+        "contacts.csv",
+        "cycles.csv",
+        "patients.csv",
+    ]
+
+
+def test_missing_and_unknown_columns_are_named(problems_of: Problems, tables: Tables) -> None:
+    for row in tables["patients"]:
+        row["gender"] = row.pop("sex")
+
+    problems = problems_of(tables)
+
+    assert "patients.csv, row 1, gender: unknown column; expected registry_number" in problems[0]
+    # Nothing is said of rows elsewhere that refer to a sheet which could not be read.
+    assert problems[1:] == ["patients.csv, row 1, sex: this column is missing"]
+
+
+# Corrections
+
+
+def test_a_correction_without_a_reason_is_refused_with_old_and_new_value(
+    import_tables: Importer, problems_of: Problems, tables: Tables
+) -> None:
+    import_tables(tables)
+    tables["patients"][0]["birth_date"] = "1957-03-03"
+    tables["cycles"][0]["administered_activity_mbq"] = "7400.0"
+
+    problems = problems_of(tables)
+
+    assert any("birth_date: “1957-03-03”: the registry holds “1957-03-02”" in problem for problem in problems)
+    assert any("“7400.0”: the registry holds “7391.5”" in problem for problem in problems)
+    assert str(Patient.objects.get(registry_number="STA-0001").birth_date) == "1957-03-02"
+
+
+def test_a_correction_with_a_reason_is_stored_with_it(import_tables: Importer, tables: Tables) -> None:
+    import_tables(tables)
+    tables["patients"][0]["birth_date"] = "1957-03-03"
+    tables["diagnoses"][0]["stage"] = ""
+
+    summary = import_tables(tables, reason="Birth certificate seen")
+
+    assert summary.counts["patients"].changed == summary.counts["diagnoses"].changed == 1
+    patient = Patient.objects.get(registry_number="STA-0001")
+    assert (str(patient.birth_date), patient.version) == ("1957-03-03", 2)
+    assert patient.diagnoses.get().stage == ""
+    event = apps.get_model("patients", "PatientEvent").objects.filter(pgh_obj=patient).latest("pgh_id")
+    assert event.pgh_context["reason"] == "Birth certificate seen"
+
+
+def test_a_planned_cycle_may_be_given_without_a_reason(import_tables: Importer, tables: Tables) -> None:
+    import_tables(tables)
+    tables["cycles"][2] |= {
+        "status": "given",
+        "administered_at": "2019-05-28T10:00",
+        "administered_activity_mbq": "7402.0",
+    }
+
+    import_tables(tables)
+
+    given = Administration.objects.get(cycle__number=3)
+    assert given.administered_at.isoformat() == "2019-05-28T08:00:00+00:00"
+    assert given.prescribed_activity_mbq == 7400  # blank: the protocol's
+
+
+def test_a_given_cycle_is_taken_back_only_with_a_reason(
+    import_tables: Importer, problems_of: Problems, tables: Tables
+) -> None:
+    import_tables(tables)
+    blank = dict.fromkeys(
+        (
+            "administered_at",
+            "prescribed_activity_mbq",
+            "administered_activity_mbq",
+            "lot",
+            "deviation_explanation",
+        ),
+        "",
+    )
+    tables["cycles"][1] |= {"status": "planned", **blank}
+
+    assert any("the registry holds “given”" in problem for problem in problems_of(tables))
+    import_tables(tables, reason="Entered for the wrong patient")
+
+    taken_back = Administration.objects.get(
+        cycle__number=2, cycle__course__patient__registry_number="STA-0001"
+    )
+    assert taken_back.voided_at is not None
+    assert taken_back.void_reason == "Entered for the wrong patient"
+
+
+def test_what_a_file_does_not_hold_is_left_alone(import_tables: Importer, tables: Tables) -> None:
+    import_tables(tables)
+    for row in tables["patients"]:
+        for column in ("mrn", "family_name", "given_names"):
+            row.pop(column)
+    tables["contacts"].pop()
+
+    summary = import_tables({"patients": tables["patients"], "contacts": tables["contacts"]})
+
+    assert summary.counts["patients"].unchanged == 2
+    assert PatientIdentity.objects.count() == 1
+    assert Contact.objects.count() == 2
+
+
+def test_a_new_row_is_checked_against_what_the_registry_holds(
+    import_tables: Importer, problems_of: Problems, tables: Tables
+) -> None:
+    import_tables(tables)
+    later = {"registry_number": "STA-0002", "known_alive_on": "2019-09-01", "source": "visit", "note": ""}
+
+    assert problems_of({"contacts": [later]}) == [
+        "contacts.csv, row 2, known_alive_on: “2019-09-01”: contact on 2019-09-01, but the patient died on 2019-08-01"
+    ]
+    earlier = tables["deaths"][0] | {"registry_number": "STA-0001", "died_on": "2019-05-01"}
+    assert "deaths.csv, row 2, died_on" in problems_of({"deaths": [earlier]})[0]
+
+
+def test_an_mrn_of_another_patient_is_refused(
+    import_tables: Importer, problems_of: Problems, tables: Tables
+) -> None:
+    import_tables(tables)
+    third = tables["patients"][0] | {"registry_number": "STA-0003"}
+
+    assert problems_of({"patients": [third]}) == [
+        "patients.csv, row 2, mrn: “0042”: STA-0001 has this MRN in the registry"
+    ]
+
+
+def test_a_voided_patient_cannot_come_back_by_a_file(
+    import_tables: Importer, problems_of: Problems, tables: Tables
+) -> None:
+    import_tables({"patients": tables["patients"]})
+    Patient.objects.filter(registry_number="STA-0001").update(
+        voided_at="2020-01-01T00:00Z", void_reason="Duplicate"
+    )
+
+    assert (
+        "row 2, registry_number: “STA-0001”: this patient was voided"
+        in problems_of({"patients": tables["patients"]})[0]
+    )
+
+
+def test_what_only_the_database_sees_is_told_without_a_place(
+    problems_of: Problems, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "check_patient", lambda *_, **__: [])
+    tables["deaths"][0]["died_on"] = "2019-04-01"
+
+    assert problems_of(tables) == [
+        "the database refused the file: The patient died on 2019-04-01: a contact, event or diagnosis cannot be later."
+    ]
+    assert not Death.objects.exists()
+
+
+# Who may
+
+
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [(Role.DATA_MANAGER, True), (Role.PHYSICIAN, True), (Role.READER, False), (Role.RESEARCHER, False)],
+)
+def test_roles_decide_who_may_import(
+    import_tables: Importer, tables: Tables, user_with: Callable[..., Any], role: str, may: bool
+) -> None:
+    user = user_with(role)
+    if may:
+        assert import_tables(tables, by=user).counts["patients"].new == 2
+    else:
+        with pytest.raises(PermissionDenied):
+            import_tables(tables, by=user)
+        assert n_records() == 0
+
+
+def test_identities_need_the_act_of_seeing_them(
+    import_tables: Importer, tables: Tables, user_with: Callable[..., Any]
+) -> None:
+    integration = user_with(Role.INTEGRATION)
+    with pytest.raises(PermissionDenied):
+        import_tables(tables, by=integration)
+    for row in tables["patients"]:
+        for column in ("mrn", "family_name", "given_names"):
+            row.pop(column)
+
+    assert import_tables(tables, by=integration).counts["patients"].new == 2
+
+
+def test_roles_at_another_centre_do_not_count(
+    import_tables: Importer, tables: Tables, user_with: Callable[..., Any], other_centre: Centre
+) -> None:
+    with pytest.raises(PermissionDenied):
+        import_tables(tables, by=user_with(Role.PHYSICIAN, other_centre))
+
+
+# The command
+
+
+def test_the_command_prints_counts(station: Centre, tables: Tables, tmp_path: Path, capsys) -> None:
+    call_command("import_cohort", str(write_folder(tmp_path / "c", tables)), "--centre", "STA")
+
+    printed = capsys.readouterr().out
+    assert "cycles" in printed
+    assert next(line for line in printed.splitlines() if line.startswith("cycles")).split() == [
+        "cycles",
+        "5",
+        "0",
+        "0",
+    ]
+
+
+def test_the_command_names_the_known_centres(station: Centre, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"There is no centre XYZ. Known centres: STA\."):
+        call_command("import_cohort", str(tmp_path), "--centre", "XYZ")
+
+
+def test_the_command_prints_every_problem_and_fails(
+    station: Centre, tables: Tables, tmp_path: Path, capsys
+) -> None:
+    tables["patients"][0]["sex"] = "f"
+    with pytest.raises(CommandError, match="Nothing was stored"):
+        call_command("import_cohort", str(write_folder(tmp_path / "c", tables)), "--centre", "STA")
+
+    assert "patients.csv, row 2, sex" in capsys.readouterr().err
