@@ -32,7 +32,8 @@ class ClinicalQuerySet(models.QuerySet):
             return self.none()
         if user.is_superuser:
             return self.all()
-        return self.filter(**{f"{self.model.CENTRE_PATH}__in": user.centre_ids(act)})
+        path = self.model.CENTRE_PATH  # type: ignore[attr-defined]
+        return self.filter(**{f"{path}__in": user.centre_ids(act)})
 
     def current(self) -> Self:
         """Return the rows that have not been voided."""
@@ -80,6 +81,7 @@ class ClinicalRecord(models.Model):
 
 
 ModelT = TypeVar("ModelT", bound=type[models.Model])
+RecordT = TypeVar("RecordT", bound=ClinicalRecord)
 
 
 def clinical_record(model: ModelT) -> ModelT:
@@ -145,7 +147,7 @@ def _save_valid(record: ClinicalRecord, *, update_fields: list[str] | None = Non
     record.refresh_from_db(fields=["version"])
 
 
-def create_record(record: ClinicalRecord, *, by: User | None, reason: str = "") -> ClinicalRecord:
+def create_record(record: RecordT, *, by: User | None, reason: str = "") -> RecordT:
     """Store a first entry. It needs no reason.
 
     Args:
@@ -163,14 +165,15 @@ def create_record(record: ClinicalRecord, *, by: User | None, reason: str = "") 
     return record
 
 
-def lock_current(record: ClinicalRecord, *, expected_version: int | None) -> ClinicalRecord:
+def lock_current(record: RecordT, *, expected_version: int | None) -> RecordT:
     """Return the row locked for this transaction, refusing where it is no longer the one that was read.
 
     Raises:
         StaleRecord: it was changed since ``expected_version``.
         RegistryError: ``voided``, it has been voided.
     """
-    locked = type(record)._default_manager.select_for_update(of=("self",)).get(pk=record.pk)
+    rows: models.QuerySet[RecordT] = type(record)._default_manager.select_for_update(of=("self",))  # type: ignore[assignment]
+    locked = rows.get(pk=record.pk)
     if expected_version is not None and locked.version != expected_version:
         raise StaleRecord(
             "Somebody else changed this record while you had it open. Nothing of yours was stored.",
@@ -194,14 +197,14 @@ def require_reason(reason: str) -> str:
 
 
 def correct_record(
-    record: ClinicalRecord,
+    record: RecordT,
     changes: dict[str, Any],
     *,
     by: User | None,
     reason: str,
     expected_version: int | None = None,
-    also: Callable[[ClinicalRecord], None] | None = None,
-) -> ClinicalRecord:
+    also: Callable[[RecordT], None] | None = None,
+) -> RecordT:
     """Store a correction of ``record`` with its reason. Values that stay the same are no change.
 
     Args:
@@ -225,7 +228,7 @@ def correct_record(
                 field = locked._meta.get_field(name)
             except FieldDoesNotExist as error:
                 raise ValidationError({name: "There is no such field."}) from error
-            if not field.editable:
+            if not isinstance(field, models.Field) or not field.editable:
                 raise ValidationError({name: "This field cannot be changed."})
             if getattr(locked, field.attname) != getattr(value, "pk", value):
                 setattr(locked, name, value)
@@ -238,8 +241,8 @@ def correct_record(
 
 
 def void_record(
-    record: ClinicalRecord, *, by: User | None, reason: str, expected_version: int | None = None
-) -> ClinicalRecord:
+    record: RecordT, *, by: User | None, reason: str, expected_version: int | None = None
+) -> RecordT:
     """Take a record out of all counts, keeping it in the history.
 
     Raises:

@@ -59,10 +59,15 @@ def payload(cohort: Cohort, user: User | None) -> dict[str, Any]:
         result = freshness.recompute(cohort, codes)
     assert result.data is not None
     assert result.computed_at is not None
+    # The database keeps no order of keys; people read the document from the top.
     return {
-        **result.data,
+        **{key: result.data[key] for key in ("cohort", "name", "centres", "data_cutoff")},
         "revision": result.revision,
         "computed_at": timezone.localtime(result.computed_at).isoformat(),
         "stale": stale,
         "pending": pending,
+        **{
+            key: result.data[key]
+            for key in ("definition", "remarks", "n_patients", "courses", "orr", "pfs", "os")
+        },
     }

@@ -82,7 +82,7 @@ def count(cohort: Cohort, course_ids: Sequence[UUID] | None = None) -> Counter[K
     from analytics.rules.survival import horizon_thresholds
 
     rules: EndpointDefinition = cohort.definition.rules
-    measures, parameters = [_MEASURES], []
+    measures, parameters = [_MEASURES], list[Any]()
     for months in rules.landmark_months:
         reach = horizon_thresholds(months, rules.month_days)
         for endpoint in ("pfs", "os"):
@@ -111,7 +111,8 @@ def count(cohort: Cohort, course_ids: Sequence[UUID] | None = None) -> Counter[K
 
 def _filter(cohort: Cohort) -> tuple[list[str], list[Any]]:
     """Return the cohort's filter as SQL conditions on outcomes ``o`` with their values."""
-    conditions, values = ["o.definition_id = %s", "o.derived_at IS NOT NULL"], [cohort.definition_id]
+    conditions = ["o.definition_id = %s", "o.derived_at IS NOT NULL"]
+    values: list[Any] = [cohort.definition_id]
     if cohort.courses_counted == CoursesCounted.FIRST:
         conditions.append("o.is_first_course")
     for column, wanted in (("tumour_type", cohort.tumour_types), ("primary_site", cohort.primary_sites)):
@@ -164,7 +165,7 @@ def add(cohort: Cohort, difference: Counter[Key]) -> None:
 def stored(cohort: Cohort) -> Counter[Key]:
     """Return the tallies as they are stored. One query."""
     rows = Tally.objects.filter(cohort=cohort).values_list("centre_id", "measure", "at", "category", "n")
-    return Counter({Key(*key): n for *key, n in rows})
+    return Counter({Key(centre, measure, at, category): n for centre, measure, at, category, n in rows})
 
 
 def is_counted_as_described(cohort: Cohort) -> bool:

@@ -129,7 +129,7 @@ class Patient(ClinicalRecord):
     sex = models.CharField(max_length=10, choices=Sex)
     birth_date = models.DateField(validators=[not_in_future])
 
-    objects = PatientQuerySet.as_manager()
+    objects = PatientQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta(ClinicalRecord.Meta):
         ordering = ["registry_number"]

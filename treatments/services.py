@@ -147,16 +147,14 @@ def correct_administration(
 
     Raises: as ``accounts.records.correct_record``.
     """
-    corrected = correct_record(
+    return correct_record(
         administration,
         changes,
         by=by,
         reason=reason,
         expected_version=expected_version,
-        also=lambda record: replan(record.cycle.course),  # type: ignore[attr-defined]
+        also=lambda record: replan(record.cycle.course),
     )
-    assert isinstance(corrected, Administration)
-    return corrected
 
 
 def void_administration(

@@ -7,6 +7,8 @@ CREATE FUNCTION imaging_check_studies(patient uuid) RETURNS void LANGUAGE plpgsq
 DECLARE
     born date; died date; first_study date; last_study date; wrong date;
 BEGIN
+    -- One check of a patient at a time: two desks that each store half of a contradiction must not both pass.
+    PERFORM FROM patients_patient WHERE id = patient FOR NO KEY UPDATE;
     SELECT birth_date INTO born FROM patients_patient WHERE id = patient;
     SELECT died_on INTO died FROM patients_death WHERE patient_id = patient AND voided_at IS NULL;
     SELECT min(performed_on), max(performed_on) INTO first_study, last_study

@@ -7,6 +7,8 @@ CREATE FUNCTION patients_check_dates(patient uuid) RETURNS void LANGUAGE plpgsql
 DECLARE
     born date; died date; first_fact date; last_fact date; diagnosed date;
 BEGIN
+    -- One check of a patient at a time: two desks that each store half of a contradiction must not both pass.
+    PERFORM FROM patients_patient WHERE id = patient FOR NO KEY UPDATE;
     SELECT birth_date INTO born FROM patients_patient WHERE id = patient AND voided_at IS NULL;
     SELECT died_on INTO died FROM patients_death WHERE patient_id = patient AND voided_at IS NULL;
     SELECT diagnosed_on INTO diagnosed FROM patients_diagnosis WHERE patient_id = patient AND voided_at IS NULL;

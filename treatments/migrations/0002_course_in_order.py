@@ -15,6 +15,8 @@ BEGIN
     JOIN accounts_centre z ON z.id = x.centre_id
     WHERE c.id = checked_course AND c.voided_at IS NULL;
     IF NOT FOUND THEN RETURN; END IF;
+    -- One check of a patient at a time: two desks that each store half of a contradiction must not both pass.
+    PERFORM FROM patients_patient WHERE id = patient FOR NO KEY UPDATE;
 
     SELECT max(number) INTO wrong FROM treatments_cycle
     WHERE course_id = checked_course AND voided_at IS NULL AND number > planned;
