@@ -37,13 +37,13 @@ def refusal(error: IntegrityError) -> ValidationError:
     for model in apps.get_models():
         for constraint in model._meta.constraints:
             if constraint.name == name:
-                return ValidationError(
-                    {NON_FIELD_ERRORS: [constraint.get_violation_error_message()]}, code=name
-                )
+                message = ValidationError(constraint.get_violation_error_message(), code=name)
+                return ValidationError({NON_FIELD_ERRORS: [message]})
     # 23514 with no declared constraint: one of the checks across tables, which raise a sentence of their own.
     if getattr(diagnostic, "sqlstate", None) == "23514" and diagnostic is not None:
-        return ValidationError({NON_FIELD_ERRORS: [diagnostic.message_primary]}, code=name or "refused")
-    return ValidationError(
-        {NON_FIELD_ERRORS: ["The database refused this record: it contradicts another one."]},
-        code=name or "refused",
+        message = ValidationError(diagnostic.message_primary, code=name or "refused")
+        return ValidationError({NON_FIELD_ERRORS: [message]})
+    message = ValidationError(
+        "The database refused this record: it contradicts another one.", code=name or "refused"
     )
+    return ValidationError({NON_FIELD_ERRORS: [message]})

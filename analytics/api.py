@@ -95,7 +95,9 @@ class CohortViewSet(ReadViewSet):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description="ETag of a result you have."),
+            OpenApiParameter(
+                "If-None-Match", str, OpenApiParameter.HEADER, description="ETag of a result you have."
+            ),
             OpenApiParameter("ETag", str, OpenApiParameter.HEADER, response=[200, 304]),
         ],
         responses={200: ResultSerializer, 304: OpenApiResponse(description="Nothing has changed.")},

@@ -10,7 +10,7 @@ from accounts.models import User
 from accounts.records import ClinicalRecord, create_record
 from accounts.rest.filters import RecordFilter
 from accounts.rest.serializers import RECORD_FIELDS, RecordKeyField, RecordSerializer
-from accounts.rest.views import RecordViewSet
+from accounts.rest.views import EnteredRecordViewSet
 from imaging.models import Modality, OverallResponse, Reading, Study, Timepoint
 from patients.api import OF_PATIENT, OfPatientFilter, OfPatientSerializer, OfPatientViewSet
 
@@ -77,7 +77,7 @@ class ReadingFilter(RecordFilter):
     overall_response = django_filters.ChoiceFilter(choices=OverallResponse.choices)
 
 
-class ReadingViewSet(RecordViewSet):
+class ReadingViewSet(EnteredRecordViewSet):
     """The overall response that a reader gives a study after the baseline (RECIST 1.1). One per study."""
 
     queryset = Reading.objects.all()

@@ -19,7 +19,7 @@ from accounts.records import ClinicalRecord, create_record
 from accounts.rest.filters import RecordFilter
 from accounts.rest.refusals import Conflict
 from accounts.rest.serializers import RECORD_FIELDS, RecordKeyField, RecordSerializer, StrictSerializer
-from accounts.rest.views import RecordViewSet
+from accounts.rest.views import EnteredRecordViewSet
 from patients import services
 from patients.models import (
     Contact,
@@ -91,7 +91,7 @@ class PatientFilter(RecordFilter):
     sex = django_filters.ChoiceFilter(choices=Sex.choices)
 
 
-class PatientViewSet(RecordViewSet):
+class PatientViewSet(EnteredRecordViewSet):
     """Patients under their registry numbers, without names and MRNs: those are at ``identity/``."""
 
     queryset = Patient.objects.all()
@@ -141,7 +141,7 @@ class IdentitySerializer(RecordSerializer):
         validators: list[Any] = []
 
 
-class IdentityViewSet(RecordViewSet):
+class IdentityViewSet(EnteredRecordViewSet):
     """Who a patient is: for roles that may see identities, one patient at a time."""
 
     queryset = PatientIdentity.objects.all()
@@ -158,7 +158,9 @@ class IdentityViewSet(RecordViewSet):
         """
         user = self.request.user
         try:
-            patient = Patient.objects.visible_to(user).select_related("centre").get(pk=self.kwargs["patient_id"])
+            patient = (
+                Patient.objects.visible_to(user).select_related("centre").get(pk=self.kwargs["patient_id"])
+            )
         except Patient.DoesNotExist as error:
             raise Http404 from error
         user.require(Act.VIEW_IDENTITY, patient.centre_id)
@@ -180,7 +182,9 @@ class IdentityViewSet(RecordViewSet):
         patient = self.patient()
         # Told before the database would: its sentence is about MRNs.
         if PatientIdentity.objects.filter(patient=patient).exists():
-            raise Conflict("The identity of this patient has been recorded: correct that one.", "already_recorded")
+            raise Conflict(
+                "The identity of this patient has been recorded: correct that one.", "already_recorded"
+            )
         return create_record(
             PatientIdentity(patient=patient, centre=patient.centre, **values), by=self.request.user
         )
@@ -207,7 +211,7 @@ class OfPatientFilter(RecordFilter):
     patient = django_filters.UUIDFilter(field_name="patient_id", label="id of a patient")
 
 
-class OfPatientViewSet(RecordViewSet):
+class OfPatientViewSet(EnteredRecordViewSet):
     related = ("patient",)
     ordering_fields = {"id": "id", "created_at": "created_at", "registry_number": "patient__registry_number"}
 

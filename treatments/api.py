@@ -25,7 +25,7 @@ from accounts.rest.serializers import (
     not_after_now,
     plausible_plan,
 )
-from accounts.rest.views import ReadViewSet, RecordViewSet
+from accounts.rest.views import EnteredRecordViewSet, ReadViewSet, RecordViewSet
 from patients.api import OF_PATIENT, OfPatientFilter, OfPatientSerializer
 from patients.models import Patient
 from treatments import services
@@ -106,9 +106,7 @@ class NewCourseSerializer(StrictSerializer):
         queryset=Protocol.objects.all(), pk_field=serializers.IntegerField()
     )
     intent = serializers.ChoiceField(choices=Intent.choices, default=Intent.INITIAL)
-    first_planned_on = serializers.DateField(
-        allow_null=True, default=None, validators=[plausible_plan]
-    )
+    first_planned_on = serializers.DateField(allow_null=True, default=None, validators=[plausible_plan])
 
 
 class CourseFilter(OfPatientFilter):
@@ -223,7 +221,7 @@ class AdministrationFilter(RecordFilter):
     administered_to = django_filters.IsoDateTimeFilter(field_name="administered_at", lookup_expr="lte")
 
 
-class AdministrationViewSet(RecordViewSet):
+class AdministrationViewSet(EnteredRecordViewSet):
     """That cycles were given, when and how much."""
 
     queryset = Administration.objects.all()
@@ -243,7 +241,9 @@ class AdministrationViewSet(RecordViewSet):
     def enter(self, values: dict[str, Any]) -> Administration:
         return services.administer_cycle(**values, by=self.request.user)
 
-    def correct(self, record: Any, changes: dict[str, Any], *, reason: str, expected: int | None) -> ClinicalRecord:
+    def correct(
+        self, record: Any, changes: dict[str, Any], *, reason: str, expected: int | None
+    ) -> ClinicalRecord:
         return services.correct_administration(
             record, changes, by=self.request.user, reason=reason, expected_version=expected
         )
@@ -274,9 +274,7 @@ class CycleViewSet(RecordViewSet):
         "registry_number": "course__patient__registry_number",
     }
 
-    @extend_schema(
-        request=AdministerSerializer, responses={201: AdministrationSerializer}, filters=False
-    )
+    @extend_schema(request=AdministerSerializer, responses={201: AdministrationSerializer}, filters=False)
     @action(detail=True, methods=["post"])
     def administer(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Record that the cycle was given, and plan the following ones from it."""
@@ -326,7 +324,7 @@ class DiscontinuationFilter(OfCourseFilter):
     discontinued_to = django_filters.DateFilter(field_name="discontinued_on", lookup_expr="lte")
 
 
-class DiscontinuationViewSet(RecordViewSet):
+class DiscontinuationViewSet(EnteredRecordViewSet):
     """That courses were stopped before all their cycles were given. One per course."""
 
     queryset = Discontinuation.objects.all()
@@ -357,7 +355,7 @@ class DiscontinuationViewSet(RecordViewSet):
         return super().create(request, *args, **kwargs)
 
 
-class CourseViewSet(RecordViewSet):
+class CourseViewSet(EnteredRecordViewSet):
     """Courses of cycles. Starting one plans all its cycles."""
 
     queryset = Course.objects.all()
@@ -378,9 +376,7 @@ class CourseViewSet(RecordViewSet):
         """Start the patient's next course and plan its cycles."""
         return super().create(request, *args, **kwargs)
 
-    @extend_schema(
-        request=DiscontinueSerializer, responses={201: DiscontinuationSerializer}, filters=False
-    )
+    @extend_schema(request=DiscontinueSerializer, responses={201: DiscontinuationSerializer}, filters=False)
     @action(detail=True, methods=["post"])
     def discontinue(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Record that the course was stopped; the cycles still to come are cancelled."""

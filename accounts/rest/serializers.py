@@ -33,7 +33,7 @@ class AwareDateTimeField(serializers.DateTimeField):
     default_error_messages = {"naive": "Give the offset from UTC, such as 2019-03-04T09:30:00+01:00."}
 
     def enforce_timezone(self, value: datetime) -> datetime:
-        if self.field_timezone is not None and timezone.is_naive(value):
+        if timezone.is_naive(value):
             self.fail("naive")
         return super().enforce_timezone(value)
 

@@ -55,6 +55,8 @@ class RestView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if not hasattr(self, (request.method or "").lower()):
+            return  # the answer will be 405
         # Before any work: a filter that is misspelt, or offered elsewhere only, would be ignored in silence.
         unknown = sorted(set(request.query_params) - self.query_parameters())
         if unknown:
@@ -118,7 +120,7 @@ class ReadViewSet(RestView, GenericViewSet):
 
 
 class RecordViewSet(ReadViewSet):
-    """Clinical records: listed, read, entered, corrected and voided, with their history. Nothing is deleted."""
+    """Clinical records: listed, read, corrected and voided, with their history. Nothing is deleted."""
 
     http_method_names = ["get", "head", "post", "put", "patch"]
     lookup_value_converter = "uuid"
@@ -148,10 +150,7 @@ class RecordViewSet(ReadViewSet):
         self.request.user.require(record.EDIT_ACT, record.centre_id_of_record)
         return record
 
-    # The services that write such records; a viewset whose records have services of their own names them here.
-
-    def enter(self, values: dict[str, Any]) -> ClinicalRecord:
-        return create_record(self.model(**values), by=self.request.user)
+    # The services that change such records; a viewset whose records have services of their own names them here.
 
     def correct(self, record: Any, changes: dict[str, Any], *, reason: str, expected: int | None) -> ClinicalRecord:
         return correct_record(record, changes, by=self.request.user, reason=reason, expected_version=expected)
@@ -203,14 +202,6 @@ class RecordViewSet(ReadViewSet):
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.shown(self.get_object())
 
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        def act() -> ClinicalRecord:
-            serializer = self.get_serializer(data=request.data)
-            serializer.is_valid(raise_exception=True)
-            return self.enter(serializer.validated_data)
-
-        return self.answer_once(act, code=status.HTTP_201_CREATED)
-
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         partial = kwargs.pop("partial", False)
         record = self.for_writing()
@@ -242,6 +233,21 @@ class RecordViewSet(ReadViewSet):
         """Every change of the record, oldest first: when, who, why, through which door, and what became of what."""
         rows = history_of(self.get_object())
         return Response(HistorySerializer({"results": rows}).data)
+
+
+class EnteredRecordViewSet(RecordViewSet):
+    """Clinical records that are entered at their own address."""
+
+    def enter(self, values: dict[str, Any]) -> ClinicalRecord:
+        return create_record(self.model(**values), by=self.request.user)
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        def act() -> ClinicalRecord:
+            serializer = self.get_serializer(data=request.data)
+            serializer.is_valid(raise_exception=True)
+            return self.enter(serializer.validated_data)
+
+        return self.answer_once(act, code=status.HTTP_201_CREATED)
 
 
 class NowhereView(RestView):
