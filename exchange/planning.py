@@ -127,11 +127,10 @@ class Plan:
         held = list(records.select_related(*related).select_for_update(of=("self",)))
         extras: dict[Any, Any] = {}
         if sheet.extra_model is not None:
-            for extra in sheet.extra_model._default_manager.filter(
+            for second in sheet.extra_model._default_manager.filter(
                 **{f"{sheet.extra_link}__in": [record.pk for record in held]}, voided_at__isnull=True
             ).select_for_update(of=("self",)):
-                extras[getattr(extra, f"{sheet.extra_link}_id")] = extra
-        record: Any
+                extras[getattr(second, f"{sheet.extra_link}_id")] = second
         for record in held:
             extra = extras.get(record.pk)
             values = {

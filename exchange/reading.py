@@ -19,7 +19,7 @@ from exchange.problems import ImportRefused, Problem
 from exchange.values import Cell
 
 MAX_BYTES = 512 * 1024 * 1024  # of all sheets, unpacked
-MAX_ROWS = 2_000_000  # of all sheets
+MAX_ROWS = 500_000  # of all sheets; an import holds about 2 kB of memory for each
 MAX_ENTRIES = 200  # files in an archive
 MAX_COLUMNS = 200
 _CHUNK = 1024 * 1024
