@@ -1,0 +1,49 @@
+"""How the numbers of a result are written: percentages with one decimal, intervals with both limits, days as months."""
+
+from collections.abc import Sequence
+
+from django import template
+
+from analytics.rules.endpoints import MONTH_DAYS
+
+register = template.Library()
+
+UNDEFINED = "undefined"
+
+
+@register.filter
+def percent(fraction: float | None) -> str:
+    """Return a fraction in [0, 1] as ``26.1 %``; None as ``undefined``."""
+    return UNDEFINED if fraction is None else f"{100 * fraction:.1f} %"
+
+
+@register.filter
+def percent_interval(limits: Sequence[float | None] | None) -> str:
+    """Return two fractions as ``14.3 to 41.1 %``; ``undefined`` where either is missing."""
+    lower, upper = limits or (None, None)
+    return UNDEFINED if lower is None or upper is None else f"{100 * lower:.1f} to {100 * upper:.1f} %"
+
+
+@register.filter
+def months(days: float | None) -> str:
+    """Return days as months of 30.4375 days with one decimal and without the unit; None as ``not reached``."""
+    return "not reached" if days is None else f"{days / float(MONTH_DAYS):.1f}"
+
+
+@register.filter
+def months_interval(limits: Sequence[float | None] | None) -> str:
+    """Return two limits of a median in months: ``11.0 to not reached``."""
+    lower, upper = limits or (None, None)
+    return f"{'not estimable' if lower is None else months(lower)} to {months(upper)}"
+
+
+@register.filter
+def share(part: dict[str, int]) -> str:
+    """Return ``{"n": 36, "of": 63}`` as ``57.1 %``; ``undefined`` of nobody."""
+    return percent(part["n"] / part["of"]) if part["of"] else UNDEFINED
+
+
+@register.filter
+def dict_item(items: dict[str, object], key: str) -> object:
+    """Return the item under a key that template syntax cannot say, such as ``best-response``."""
+    return items[key]

@@ -1,0 +1,1 @@
+"""Rules of what is due: plain Python in, plain Python out."""

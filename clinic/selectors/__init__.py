@@ -1,0 +1,1 @@
+"""Reads that look across the records of several apps."""

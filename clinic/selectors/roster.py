@@ -1,0 +1,219 @@
+"""The list of patients with the state of their last course, by keyset pages; counts of each state.
+
+States come from the outcomes under the registry's default definition (that of the cohort ``all``); a death is read from its
+record. Where an outcome is missing or marked stale, the state is said to be pending.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    Exists,
+    F,
+    FilteredRelation,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+
+from accounts.models import User
+from analytics.models import Cohort, Outcome, StaleCourse
+from clinic.selectors.worklist import names_of
+from patients.models import Death, Diagnosis, Patient
+from treatments.models import Course
+
+STATES = {
+    "ongoing": "Ongoing",
+    "completed": "Completed",
+    "discontinued": "Discontinued",
+    "died": "Died",
+    "not_started": "Not started",
+    "pending": "Pending",
+}
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True)
+class RosterRow:
+    """One patient of the list. ``pending``: newer changes are not counted yet."""
+
+    patient: Patient
+    name: str
+    age: int
+    diagnosis: Diagnosis | None
+    state: str
+    state_word: str
+    pending: bool
+    cycles_given: int | None
+    planned_cycles: int | None
+    started_on: date | None
+
+
+@dataclass(frozen=True)
+class RosterPage:
+    rows: list[RosterRow]
+    before: str  # the key to go back from, "" on the first page
+    after: str  # the key to go on from, "" on the last page
+
+
+def default_definition_id() -> int | None:
+    """Return the key of the definition of the cohort ``all``; None in a registry that lost it."""
+    return Cohort.objects.filter(slug="all").values_list("definition_id", flat=True).first()
+
+
+def state_of(*, died: bool, has_course: bool, outcome: Outcome | None) -> str:
+    """Return the key of ``STATES`` for one patient; the same order of questions as ``with_state`` asks the database."""
+    if died:
+        return "died"
+    if not has_course:
+        return "not_started"
+    if outcome is None:
+        return "pending"
+    if outcome.time_zero is None and outcome.status == "ongoing":
+        return "not_started"
+    return outcome.status
+
+
+def with_state(patients: QuerySet[Patient], definition_id: int | None) -> QuerySet[Patient]:
+    """Annotate ``last_course`` and ``state``."""
+    last = Course.objects.current().filter(patient=OuterRef("pk")).order_by("-number").values("pk")[:1]
+    outcome = Outcome.objects.filter(definition=definition_id, course=OuterRef("last_course"))
+    return patients.annotate(last_course=Subquery(last)).annotate(
+        state=Case(
+            When(Exists(Death.objects.current().filter(patient=OuterRef("pk"))), then=Value("died")),
+            When(last_course=None, then=Value("not_started")),
+            When(Exists(outcome.filter(time_zero=None, status="ongoing")), then=Value("not_started")),
+            When(~Exists(outcome), then=Value("pending")),
+            default=Subquery(outcome.values("status")[:1]),
+            output_field=CharField(),
+        )
+    )
+
+
+def counts(user: User) -> dict[str, int]:
+    """Return the number of patients in each state and ``all``, at the centres whose records ``user`` may see.
+
+    Three queries that read each course once, however many patients there are.
+    """
+    definition_id = default_definition_id()
+    found = dict.fromkeys(STATES, 0)
+    died = Exists(Death.objects.current().filter(patient=OuterRef("patient_id")))
+    later = Course.objects.current().filter(patient=OuterRef("patient_id"), number__gt=OuterRef("number"))
+    rows = (
+        Course.objects.visible_to(user)
+        .current()
+        .filter(~Exists(later), patient__voided_at=None)
+        .annotate(
+            outcome=FilteredRelation("outcomes", condition=Q(outcomes__definition=definition_id)),
+            is_dead=died,
+        )
+        .values_list(
+            Case(
+                When(is_dead=True, then=Value("died")),
+                When(outcome__status=None, then=Value("pending")),
+                When(outcome__time_zero=None, outcome__status="ongoing", then=Value("not_started")),
+                default=F("outcome__status"),
+                output_field=CharField(),
+            )
+        )
+        .annotate(n=Count("patient_id"))
+        .order_by()
+    )
+    for state, n in rows:
+        found[state] = found.get(state, 0) + n
+    patients = Patient.objects.visible_to(user).current()
+    without = patients.filter(~Exists(Course.objects.current().filter(patient=OuterRef("pk"))))
+    dead = without.filter(Exists(Death.objects.current().filter(patient=OuterRef("pk"))))
+    total, total_dead = without.count(), dead.count()
+    found["not_started"] += total - total_dead
+    found["died"] += total_dead
+    return {"all": sum(found.values()), **found}
+
+
+def roster(
+    user: User,
+    *,
+    now: datetime,
+    search: str = "",
+    state: str = "",
+    after: str = "",
+    before: str = "",
+    limit: int = PAGE_SIZE,
+) -> RosterPage:
+    """Return one page of patients in the order of their registry numbers. Seven queries at most."""
+    definition_id = default_definition_id()
+    patients = Patient.objects.visible_to(user).current().select_related("centre")
+    if search:
+        patients = patients.search(search, user)
+    patients = with_state(patients, definition_id)
+    if state in STATES:
+        patients = patients.filter(state=state)
+    if before:
+        found = list(patients.filter(registry_number__lt=before).order_by("-registry_number")[: limit + 1])
+        more_before, more_after = len(found) > limit, True
+        found = found[:limit][::-1]
+    else:
+        if after:
+            patients = patients.filter(registry_number__gt=after)
+        found = list(patients.order_by("registry_number")[: limit + 1])
+        more_before, more_after = bool(after), len(found) > limit
+        found = found[:limit]
+    rows = _rows(user, found, definition_id, now)
+    return RosterPage(
+        rows,
+        before=found[0].registry_number if found and more_before else "",
+        after=found[-1].registry_number if found and more_after else "",
+    )
+
+
+def _rows(user: User, found: list[Patient], definition_id: int | None, now: datetime) -> list[RosterRow]:
+    ids = [patient.pk for patient in found]
+    courses = [patient.last_course for patient in found if patient.last_course]  # type: ignore[attr-defined]
+    outcomes = {
+        outcome.course_id: outcome
+        for outcome in Outcome.objects.filter(definition=definition_id, course__in=courses)
+    }
+    planned = dict(Course.objects.filter(pk__in=courses).values_list("pk", "protocol__planned_cycles"))
+    stale = stale_courses(courses)
+    diagnoses = {
+        diagnosis.patient_id: diagnosis
+        for diagnosis in Diagnosis.objects.visible_to(user).current().filter(patient__in=ids)
+    }
+    names = names_of(user, ids)
+    rows = []
+    for patient in found:
+        course_id = patient.last_course  # type: ignore[attr-defined]
+        state = patient.state  # type: ignore[attr-defined]
+        outcome = outcomes.get(course_id)
+        rows.append(
+            RosterRow(
+                patient=patient,
+                name=names.get(patient.pk, ""),
+                age=age_on(patient.birth_date, now.astimezone(patient.centre.zone).date()),
+                diagnosis=diagnoses.get(patient.pk),
+                state=state,
+                state_word=STATES[state],
+                pending=state == "pending" or course_id in stale,
+                cycles_given=outcome.cycles_given if outcome else None,
+                planned_cycles=planned.get(course_id),
+                started_on=outcome.time_zero if outcome else None,
+            )
+        )
+    return rows
+
+
+def stale_courses(course_ids: list[uuid.UUID]) -> set[uuid.UUID]:
+    """Return those of the courses that are marked to be derived again."""
+    return set(StaleCourse.objects.filter(course_id__in=course_ids).values_list("course_id", flat=True))
+
+
+def age_on(birth_date: date, day: date) -> int:
+    """Return whole years lived on ``day``."""
+    return day.year - birth_date.year - ((day.month, day.day) < (birth_date.month, birth_date.day))

@@ -1,0 +1,90 @@
+/* What makes the pages better where JavaScript is on; nothing here is needed to work.
+
+   Loaded in the head and before the page is drawn, so that a chosen appearance does not flash. */
+
+"use strict";
+
+(() => {
+  const KEY = "registry-appearance";
+  const root = document.documentElement;
+
+  function chosen() {
+    try {
+      return window.localStorage.getItem(KEY) ?? "auto";
+    } catch {
+      return "auto"; // storage may be forbidden; the system's choice stands
+    }
+  }
+
+  function apply(choice) {
+    const dark = choice === "dark" || (choice === "auto" && window.matchMedia("(prefers-color-scheme: dark)").matches);
+    root.dataset.bsTheme = dark ? "dark" : "light";
+    for (const button of document.querySelectorAll("[data-theme-switch] [data-theme]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.theme === choice));
+    }
+  }
+
+  apply(chosen());
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => apply(chosen()));
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-theme-switch] [data-theme]");
+    if (button) {
+      try {
+        window.localStorage.setItem(KEY, button.dataset.theme);
+      } catch {
+        /* it then holds for this page */
+      }
+      apply(button.dataset.theme);
+    }
+    for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+        menu.open = false;
+        menu.querySelector("summary")?.focus();
+      }
+      return;
+    }
+    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      const search = document.querySelector("[data-search]");
+      if (search) {
+        event.preventDefault();
+        search.focus();
+      }
+    }
+  });
+
+  /* A second press of a button would send the same entry again. The button is put out a moment later: one that is
+     disabled at once would not be sent with its form. */
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.matches?.("form[data-once]")) return;
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "1";
+    setTimeout(() => {
+      for (const button of form.querySelectorAll("button[type=submit]")) button.disabled = true;
+    }, 0);
+  });
+  // Back from the next page: the form may be sent again.
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) {
+      delete form.dataset.sent;
+      for (const button of form.querySelectorAll("button[type=submit]")) button.disabled = false;
+    }
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const part of document.querySelectorAll("[data-theme-switch]")) part.hidden = false;
+    apply(chosen());
+    document.querySelector("[data-focus-first]")?.focus();
+  });
+})();

@@ -1,0 +1,1 @@
+"""Pages that look across records, and the forms that write them."""
