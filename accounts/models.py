@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.access import ROLE_ACTS, Act, Role, roles_with
+from accounts.tracking import tracked
 
 
 def is_time_zone(value: str) -> None:
@@ -31,6 +32,7 @@ class CentreQuerySet(models.QuerySet["Centre"]):
         return self.filter(pk__in=user.centre_ids(act))
 
 
+@tracked()
 class Centre(models.Model):
     """A clinic that treats patients. Its local dates are the dates of its records."""
 
@@ -94,6 +96,7 @@ class User(AbstractUser):
             raise PermissionDenied(f"Your roles do not include this: {act.value.replace('_', ' ')}.")
 
 
+@tracked()
 class Membership(models.Model):
     """A role of a user at a centre. A person may hold several."""
 
@@ -126,7 +129,9 @@ class IdempotencyKey(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=255)
     route = models.CharField(max_length=255, db_comment="method and path")
-    fingerprint = models.CharField(max_length=64, db_comment="keyed hash of the body, which itself is not kept")
+    fingerprint = models.CharField(
+        max_length=64, db_comment="keyed hash of the body, which itself is not kept"
+    )
     object_id = models.UUIDField()
     created_at = models.DateTimeField(db_default=Now())
 

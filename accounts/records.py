@@ -8,10 +8,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Self, TypeVar
 
-import pghistory
 import pgtrigger
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import IntegrityError, connection, models, transaction
@@ -23,6 +22,7 @@ from accounts.access import Act
 from accounts.errors import RegistryError, StaleRecord, refusal
 from accounts.history import change_context
 from accounts.models import User
+from accounts.tracking import tracked
 
 
 class ClinicalQuerySet(models.QuerySet):
@@ -96,7 +96,7 @@ def clinical_record(model: ModelT) -> ModelT:
         ),
         pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
     )(model)
-    return pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())(model)
+    return tracked()(model)
 
 
 def not_in_future(value: date) -> None:
@@ -104,6 +104,12 @@ def not_in_future(value: date) -> None:
     # A centre east of UTC is already in tomorrow: a day's grace costs less than refusing today's fact.
     if value > timezone.now().date() + timedelta(days=1):
         raise ValidationError("This date lies in the future.", code="in_future")
+
+
+def not_in_future_moment(value: datetime) -> None:
+    """Raise ValidationError where a moment lies ahead, but for a clock that is a few minutes fast."""
+    if value > timezone.now() + timedelta(minutes=10):
+        raise ValidationError("This moment lies in the future.", code="in_future")
 
 
 def check_deferred() -> None:

@@ -14,10 +14,12 @@ from django.db.models.functions import Now
 
 from accounts.access import Act
 from accounts.models import Centre, User
+from accounts.tracking import tracked
 from analytics.rules.endpoints import EndpointDefinition
 from treatments.models import Course
 
 
+@tracked()
 class Definition(models.Model):
     """How endpoints are derived, and up to which date facts exist. Data: printed beside every figure."""
 
@@ -60,6 +62,7 @@ class CoursesCounted(models.TextChoices):
     ALL = "all", "Every course"
 
 
+@tracked(exclude=["tallied_by", "tallied_to"])
 class Cohort(models.Model):
     """A named set of courses and the definition its endpoints are derived by.
 
@@ -210,7 +213,7 @@ class Result(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="results")
     # Sorted centre codes joined by "+": which centres' patients are counted.
-    scope = models.CharField(max_length=400)
+    scope = models.CharField(max_length=2000)
     revision = models.PositiveIntegerField(default=0)
     computed_at = models.DateTimeField(null=True)
     data = models.JSONField(null=True)

@@ -242,7 +242,7 @@ class Diagnosis(ClinicalRecord):
             models.CheckConstraint(
                 condition=Q(ki67_percent__isnull=True) | Q(ki67_percent__gte=0, ki67_percent__lte=100),
                 name="patients_diagnosis_ki67_is_percent",
-                violation_error_message="Ki-67 must lie between 0 and 100 %.",
+                violation_error_message="Ki-67 must lie between 0 and 100 percent.",
             ),
         ]
 

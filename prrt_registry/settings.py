@@ -58,7 +58,6 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "axes",
     "csp",
-    "django_celery_beat",
     "django_filters",
     "django_htmx",
     "drf_spectacular",
@@ -162,6 +161,8 @@ AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "account/locked_out.html"
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_ENABLE_ADMIN = False
+AXES_CLIENT_IP_CALLABLE = "accounts.lockout.client_address"
+TRUSTED_PROXIES = env.whole_number("TRUSTED_PROXIES", default=1 if IN_PRODUCTION else 0)
 
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_COOKIE_HTTPONLY = True
@@ -252,6 +253,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=env.whole_number("SWEEP_SECONDS", default=10)),
         "options": {"expires": 10},
     },
+    "tidy-accounts": {"task": "accounts.tasks.tidy", "schedule": timedelta(hours=6)},
 }
 
 # REST API

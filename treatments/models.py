@@ -8,10 +8,12 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.access import Act
-from accounts.records import ClinicalRecord, clinical_record, not_in_future
+from accounts.records import ClinicalRecord, clinical_record, not_in_future, not_in_future_moment
+from accounts.tracking import tracked
 from patients.models import Patient
 
 
+@tracked()
 class Protocol(models.Model):
     """How a course is meant to run: data, versioned. A course stays with the version it was started on."""
 
@@ -166,7 +168,9 @@ class Administration(ClinicalRecord):
     EDIT_ACT = Act.EDIT_TREATMENTS
 
     cycle = models.ForeignKey(Cycle, on_delete=models.PROTECT, related_name="administrations")
-    administered_at = models.DateTimeField(help_text="Start of the infusion.")
+    administered_at = models.DateTimeField(
+        help_text="Start of the infusion.", validators=[not_in_future_moment]
+    )
     prescribed_activity_mbq = models.DecimalField(
         "prescribed activity (MBq)", max_digits=7, decimal_places=1, db_comment="MBq"
     )

@@ -1202,7 +1202,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="patients_diagnosis_ki67_is_percent",
-                violation_error_message="Ki-67 must lie between 0 and 100 %.",
+                violation_error_message="Ki-67 must lie between 0 and 100 percent.",
             ),
         ),
         pgtrigger.migrations.AddTrigger(
