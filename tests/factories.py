@@ -147,7 +147,7 @@ class CourseFactory(DjangoModelFactory):
     protocol = factory.LazyFunction(default_protocol)
 
     @factory.post_generation
-    def given(course: Course, create: bool, given: int | None, **_: Any) -> None:  # noqa: N805
+    def given(course: Course, create: bool, given: int | None, **_: Any) -> None:
         for number in range(1, course.protocol.planned_cycles + 1):
             planned_on = STARTED_ON + timedelta(days=56 * (number - 1))
             is_given = number <= (given or 0)

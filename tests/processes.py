@@ -1,5 +1,6 @@
 """Real processes for tests: workers, beat and a broker of their own, on the test's own database."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -51,9 +52,7 @@ class Process:
         )
 
     def kill(self, sig: signal.Signals = signal.SIGKILL) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.popen.pid, sig)
-        except ProcessLookupError:
-            pass
         self.popen.wait(timeout=20)
         self._log.close()

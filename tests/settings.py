@@ -6,7 +6,7 @@ from pathlib import Path
 # The tests' servers and files lie beside the demo's, never in them.
 os.environ.setdefault("REGISTRY_VAR", str(Path(__file__).resolve().parent.parent / "var" / "test"))
 
-from prrt_registry.settings import *  # noqa: E402, F403
+from prrt_registry.settings import *  # noqa: F403
 
 # A lost test database is no loss; a real server (DATABASE_URL) decides for itself.
 DATABASES["default"] |= {"CONN_MAX_AGE": 0}  # noqa: F405

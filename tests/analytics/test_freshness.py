@@ -55,7 +55,9 @@ def make_clinic() -> list[Patient]:
 
 def test_every_clinical_table_marks_its_courses_as_stale():
     with connection.cursor() as cursor:
-        cursor.execute("SELECT event_object_table FROM information_schema.triggers WHERE trigger_name = 'mark_stale_after_update'")
+        cursor.execute(
+            "SELECT event_object_table FROM information_schema.triggers WHERE trigger_name = 'mark_stale_after_update'"
+        )
         marked = {table for (table,) in cursor.fetchall()}
 
     clinical = {
@@ -115,7 +117,9 @@ def test_recording_a_death_makes_the_result_stale_then_fresh(everyone, physician
     patient = make_clinic()[0]
     freshness.refresh_inline()
 
-    create_record(Death(patient=patient, died_on=date(2019, 12, 24), cause=DeathCause.COMORBIDITY), by=physician)
+    create_record(
+        Death(patient=patient, died_on=date(2019, 12, 24), cause=DeathCause.COMORBIDITY), by=physician
+    )
 
     waiting = results.payload(everyone, physician)
     assert (waiting["stale"], waiting["pending"], waiting["os"]["events"]) == (True, 1, 1)
@@ -139,9 +143,13 @@ def test_any_sequence_of_corrections_equals_a_rebuild(physician):
             by=physician,
             reason="Wrong day",
         ),
-        lambda: correct_record(reading, {"overall_response": OverallResponse.PD}, by=physician, reason="Second look"),
+        lambda: correct_record(
+            reading, {"overall_response": OverallResponse.PD}, by=physician, reason="Second look"
+        ),
         lambda: void_record(death, by=physician, reason="Another patient"),
-        lambda: void_record(Diagnosis.objects.get(patient=patients[2]), by=physician, reason="Another patient"),
+        lambda: void_record(
+            Diagnosis.objects.get(patient=patients[2]), by=physician, reason="Another patient"
+        ),
         lambda: void_record(patients[3], by=physician, reason="Registered twice"),
     ]
     for step in steps:
