@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, cast
 
 from django.db import connection
@@ -88,10 +87,10 @@ class Plan:
             for key, row in rows.rows.items():
                 self._place(rows, key, row, counts[name])
         self._check_mrns()
-        latest = timezone.now().date() + timedelta(days=1)  # a centre in the east is already in tomorrow
+        now = timezone.now()
         for facts in self._facts_of_touched():
             self.problems.extend(
-                check_patient(facts, protocols=self.protocols, zone=self.centre.zone, latest=latest)
+                check_patient(facts, protocols=self.protocols, zone=self.centre.zone, now=now)
             )
         return counts
 

@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - the table of problems reads in lines
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from django.apps import apps
 from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.utils import timezone
 
 from accounts.models import Centre, Role
 from exchange import planning, services
@@ -381,3 +383,15 @@ def test_the_command_prints_every_problem_and_fails(
         call_command("import_cohort", str(write_folder(tmp_path / "c", tables)), "--centre", "STA")
 
     assert "patients.csv, row 2, sex" in capsys.readouterr().err
+
+
+def test_a_cycle_given_later_today_is_refused(problems_of: Problems, tables: Tables) -> None:
+    ahead = timezone.now() + timedelta(minutes=11)
+    tables["cycles"][2] |= {
+        "status": "given",
+        "administered_at": ahead.isoformat(timespec="seconds"),
+        "administered_activity_mbq": "7400.0",
+    }
+
+    assert "cycles.csv, row 4, administered_at" in problems_of(tables)[0]
+    assert "lies in the future" in problems_of(tables)[0]
