@@ -12,8 +12,6 @@ from datetime import date
 from itertools import accumulate, pairwise
 from typing import Any, Literal
 
-from analytics.rules.endpoints import EndpointDefinition
-
 DAYS_PER_MONTH = 30.4375
 
 Endpoint = Literal["pfs", "os"]
@@ -64,7 +62,8 @@ class SurvivalTable:
         if len(set(lengths.values())) > 1:
             raise ValueError(f"The {endpoint} table's columns must be of one length, not {lengths}.")
         days = columns["days"]
-        if any(later <= earlier for earlier, later in pairwise(days)):
+        # Day 0 stands twice where an event fell on it: the start, and what is left after the event.
+        if any(later < earlier or later == earlier != 0 for earlier, later in pairwise(days)):
             raise ValueError(f"The {endpoint} table's days must ascend.")
         return cls(**columns)
 
@@ -222,32 +221,12 @@ _SPOKEN_OF = {
 def definition_text(definition: Mapping[str, Any] | None, figure: str) -> str:
     """Return the sentences of ``definition`` that ``figure`` rests on; empty where it rests on none.
 
-    ``definition`` is what ``EndpointDefinition.to_json`` stored. One that this version cannot read (a newer one's) is
-    said field by field, since a figure without its definition would be worse than an ugly line.
+    ``definition`` is that of a result, which carries its sentences (``in_words``).
     """
-    if not definition or not _SPOKEN_OF[figure]:
+    if not definition:
         return ""
-    try:
-        sentences = EndpointDefinition.from_json(definition).in_words()
-    except (TypeError, ValueError):
-        return (
-            "; ".join(f"{key.replace('_', ' ')}: {_plain(value)}" for key, value in definition.items()) + "."
-        )
+    sentences = definition["in_words"]
     return " ".join(said for said in sentences if any(word in said for word in _SPOKEN_OF[figure]))
-
-
-def _plain(value: Any) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Mapping):
-        return (
-            ", ".join(f"{str(key).replace('_', ' ')} {_plain(item)}" for key, item in value.items()) or "none"
-        )
-    if isinstance(value, list | tuple):
-        return ", ".join(_plain(item) for item in value) or "none"
-    return str(value).replace("_", " ")
 
 
 # CSV
