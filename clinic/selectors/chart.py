@@ -18,7 +18,7 @@ from patients.models import Contact, Death, Diagnosis, DiseaseEvent, MetastaticS
 from treatments.models import Administration, Course, Cycle, CycleStatus, Discontinuation
 from treatments.rules.schedule import due_state
 
-# A deviation of the given from the prescribed activity past this is a medical event to look at: 10 CFR 35.63 allows 20 % between prescribed and given.
+# Given less prescribed activity past this is flagged: 10 CFR 35.63 allows 20 %.
 DEVIATION_FLAG_PERCENT = Decimal(20)
 
 # What an outcome rests on, in the words of docs/rules/endpoints.md.

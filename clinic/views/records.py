@@ -1,4 +1,4 @@
-"""Entering, correcting and voiding records. First entries need no reason; corrections do, and are told when they are stale."""
+"""Entering, correcting and voiding records. First entries need no reason; corrections do, and are told when stale."""
 
 import uuid
 from collections.abc import Callable
@@ -130,7 +130,8 @@ def _submitted(
 ) -> HttpResponse:
     """Save a valid form and go to the patient's chart; else show it again with what is wrong: 422, or 409 for a conflict."""
     status = 422
-    if all([form.is_valid() for form in form_list]):  # a list: every form is to say what is wrong with it
+    valid = [form.is_valid() for form in form_list]  # every form is to say what is wrong with it
+    if all(valid):
         try:
             saved = save()
         except ValidationError as refused:
@@ -363,9 +364,9 @@ def record_correct(
     ):
         raise Http404
     context: dict[str, Any] = {
-        "title": f"Correct the {of_kind.noun}"
-        if of_kind.model is not Cycle
-        else f"Change the plan of cycle {record.number}",  # type: ignore[attr-defined]
+        "title": f"Change the plan of cycle {record.number}"
+        if isinstance(record, Cycle)
+        else f"Correct the {of_kind.noun}",
         "button": "Store the correction",
         "void_url": _void_url(patient, kind, of_kind, record),
     }

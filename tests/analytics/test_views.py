@@ -1,0 +1,179 @@
+"""Dashboards: who gets them, what they say, how they become fresh without a reload, and their files."""
+
+import csv
+import io
+import re
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import Role, User
+from analytics import freshness
+from analytics.models import Cohort
+from tests.factories import (
+    CourseFactory,
+    DeathFactory,
+    DiscontinuationFactory,
+    PatientFactory,
+    ReadingFactory,
+    StudyFactory,
+)
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def treated(centre):
+    """Three patients: one completed with PR, one discontinued, one who died."""
+    completed = CourseFactory(patient=PatientFactory(centre=centre), given=4)
+    StudyFactory(patient=completed.patient)
+    ReadingFactory(
+        study=StudyFactory(patient=completed.patient, timepoint="interim", performed_on="2019-04-01"),
+        overall_response="PR",
+    )
+    DiscontinuationFactory(course=CourseFactory(patient=PatientFactory(centre=centre), given=2))
+    DeathFactory(patient=CourseFactory(patient=PatientFactory(centre=centre), given=4).patient)
+    freshness.refresh_inline()
+    return completed.patient
+
+
+@pytest.fixture
+def dashboard() -> str:
+    return reverse("cohort-detail", args=["all"])
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_every_role_sees_the_results_of_its_centre(role, treated, user_with, dashboard):
+    client = signed_in(user_with(role))
+
+    assert client.get(reverse("cohort-list")).status_code == 200
+    assert client.get(dashboard).status_code == 200
+
+
+def test_without_a_role_there_are_no_dashboards(treated, user_with, dashboard):
+    client = signed_in(user_with(None))
+
+    for url in (
+        reverse("cohort-list"),
+        dashboard,
+        reverse("cohort-live", args=["all"]),
+        reverse("figure-spec", args=["all", "pfs"]),
+        reverse("figure-file", args=["all", "pfs", "csv"]),
+    ):
+        assert client.get(url).status_code == 403, url
+
+
+def test_a_cohort_of_other_centres_is_not_there(treated, user_with, other_centre):
+    cohort = Cohort.objects.create(
+        slug="sta-only", name="Of STA", definition=Cohort.objects.get().definition, centre_codes=["STA"]
+    )
+    stranger = signed_in(user_with(Role.RESEARCHER, other_centre))
+
+    assert stranger.get(reverse("cohort-detail", args=[cohort.slug])).status_code == 404
+    assert stranger.get(reverse("figure-file", args=[cohort.slug, "pfs", "csv"])).status_code == 404
+    assert "Of STA" not in stranger.get(reverse("cohort-list")).content.decode()
+    assert (
+        signed_in(user_with(Role.RESEARCHER)).get(reverse("cohort-detail", args=[cohort.slug])).status_code
+        == 200
+    )
+
+
+def test_a_user_of_another_centre_is_shown_none_of_these_patients(
+    treated, user_with, other_centre, dashboard
+):
+    response = signed_in(user_with(Role.RESEARCHER, other_centre)).get(dashboard)
+
+    assert response.context["result"]["n_patients"] == 0
+
+
+def test_the_dashboard_gives_every_rate_with_its_denominator_interval_and_definition(
+    treated, physician, dashboard
+):
+    Cohort.objects.update(remarks={"orr": "Said beside the response.", "pfs": "Said beside the curve."})
+    response = signed_in(physician).get(dashboard)
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+    orr = response.context["result"]["orr"]
+
+    assert f"ORR, {orr['n']} of {orr['of']} 95 % CI" in text
+    assert "PFS: Kaplan–Meier" in text
+    assert "PFS: fixed horizon" in text
+    assert "Unknown (patients)" in text
+    assert "Time zero is the first administration." in text
+    assert "Said beside the response." in text
+    assert "Said beside the curve." in text
+    assert "median not reached" in text.lower() or "not reached" in text
+    assert "Discontinued after cycle 2: 1" in text
+
+
+def test_a_page_that_is_up_to_date_is_sent_nothing(treated, physician, dashboard):
+    client = signed_in(physician)
+    page = client.get(dashboard).content.decode()
+    poll = re.search(r'id="freshness".*?hx-get="([^"]+)"', page, re.DOTALL)
+    assert poll is not None
+    assert 'hx-trigger="every 10s"' in page
+
+    response = client.get(poll[1].replace("&amp;", "&"), headers={"HX-Request": "true"})
+
+    assert response.status_code == 204
+
+
+def test_an_open_page_becomes_pending_and_then_fresh_without_a_reload(treated, centre, physician, dashboard):
+    client = signed_in(physician)
+    live = reverse("cohort-live", args=["all"])
+    first = client.get(dashboard).context["result"]
+    seen = {"revision": first["revision"], "state": "fresh-0"}
+
+    CourseFactory(patient=PatientFactory(centre=centre), given=1)
+
+    pending = client.get(live, seen, headers={"HX-Request": "true"}).content.decode()
+    assert 'data-stale="yes"' in pending
+    assert 'hx-trigger="every 2s"' in pending
+    assert 'id="dashboard"' not in pending
+    state = re.search(r"state=(stale-\d+)", pending)
+    assert state is not None
+    assert client.get(live, seen | {"state": state[1]}).status_code == 204
+
+    freshness.refresh_inline()
+    fresh = client.get(live, seen | {"state": state[1]}, headers={"HX-Request": "true"}).content.decode()
+    assert 'data-stale="no"' in fresh
+    assert re.search(r'id="dashboard" data-revision="(\d+)"[^>]*hx-swap-oob="true"', fresh)
+    assert f'data-revision="{first["revision"]}"' not in fresh
+    assert f'id="n-patients">{first["n_patients"] + 1}<' in fresh
+
+
+@pytest.mark.parametrize("figure", ["pfs", "os", "best-response", "courses"])
+def test_each_figure_is_served_to_the_browser_and_as_files(figure, treated, physician):
+    client = signed_in(physician)
+
+    spec = client.get(reverse("figure-spec", args=["all", figure]))
+    assert spec.status_code == 200
+    assert spec.json()["description"]
+    for file_type, start in (("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF")):
+        response = client.get(reverse("figure-file", args=["all", figure, file_type]))
+        assert response.content.startswith(start), file_type
+        assert re.fullmatch(
+            rf'attachment; filename="all-{figure}-r\d+\.{file_type}"', response["Content-Disposition"]
+        )
+    table = client.get(reverse("figure-file", args=["all", figure, "csv"]))
+    rows = list(csv.DictReader(io.StringIO(table.content.decode())))
+    assert rows
+    assert rows[0]["cohort"] == "all"
+
+
+def test_figures_and_file_types_that_do_not_exist_are_not_there(treated, physician):
+    client = signed_in(physician)
+
+    assert client.get(reverse("figure-spec", args=["all", "nope"])).status_code == 404
+    assert client.get(reverse("figure-file", args=["all", "pfs", "exe"])).status_code == 404
+
+
+def test_a_cohort_without_patients_has_a_dashboard(physician, dashboard):
+    response = signed_in(physician).get(dashboard)
+
+    assert response.status_code == 200
+    assert "undefined" in response.content.decode()

@@ -1,0 +1,411 @@
+"""The clinic's pages: who gets them, what they say, and that they hold to the content security policy."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Role
+from analytics import freshness
+from clinic.selectors import roster, worklist
+from patients.models import Patient
+from tests.factories import (
+    CentreFactory,
+    ContactFactory,
+    CourseFactory,
+    DeathFactory,
+    DiagnosisFactory,
+    DiscontinuationFactory,
+    PatientFactory,
+    PatientIdentityFactory,
+    ReadingFactory,
+    StudyFactory,
+)
+from treatments.models import Cycle, CycleStatus
+
+INLINE = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>|<style|\sstyle\s*=|\son[a-z]+\s*=", re.IGNORECASE)
+NOW = datetime(2019, 5, 1, 12, tzinfo=UTC)
+
+
+def signed_in(user) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def full_patient(centre) -> Patient:
+    """A patient with everything a chart can show, two of four cycles given."""
+    patient = PatientFactory(centre=centre)
+    PatientIdentityFactory(patient=patient, mrn="M-4711", family_name="Ørsted", given_names="Åse")
+    DiagnosisFactory(patient=patient, metastatic_sites=["liver"])
+    CourseFactory(patient=patient, given=2)
+    StudyFactory(patient=patient)
+    ReadingFactory(study=StudyFactory(patient=patient, timepoint="interim", performed_on=date(2019, 4, 1)))
+    ContactFactory(patient=patient)
+    freshness.refresh_inline()
+    return patient
+
+
+def pages_of(patient: Patient) -> list[str]:
+    course = patient.courses.get()
+    given, planned = course.cycles.filter(number__in=[2, 3]).order_by("number")
+    of = [patient.pk]
+    return [
+        reverse("home"),
+        reverse("patient-list"),
+        reverse("patient-register"),
+        reverse("patient-chart", args=of),
+        reverse("patient-history", args=of),
+        reverse("record-new", args=[*of, "contact"]),
+        reverse("record-new", args=[*of, "study"]),
+        reverse("cycle-administer", args=[*of, planned.pk]),
+        reverse("course-discontinue", args=[*of, course.pk]),
+        reverse("record-correct", args=[*of, "administration", given.administrations.get().pk]),
+        reverse("record-correct", args=[*of, "cycle", planned.pk]),
+        reverse("record-void", args=[*of, "contact", patient.contacts.get().pk]),
+        reverse("cohort-list"),
+        reverse("cohort-detail", args=["all"]),
+    ]
+
+
+def test_every_page_holds_to_the_content_security_policy(full_patient, data_manager):
+    client = signed_in(data_manager)
+
+    for url in pages_of(full_patient):
+        response = client.get(url)
+        assert response.status_code == 200, url
+        assert INLINE.findall(response.content.decode()) == [], url
+        assert "unsafe" not in response["Content-Security-Policy"]
+
+
+def test_pages_around_signing_in_hold_to_it_too(client, db, physician):
+    for name in ("account_login", "account_logout", "account_change_password", "mfa_index"):
+        who = client if name == "account_login" else signed_in(physician)
+        response = who.get(reverse(name))
+        assert response.status_code == 200, name
+        assert INLINE.findall(response.content.decode()) == [], name
+
+
+def test_every_page_says_that_the_patients_are_synthetic(full_patient, data_manager, settings):
+    for shown in (True, False):
+        settings.SYNTHETIC_DATA_BANNER = shown
+        content = signed_in(data_manager).get(reverse("home")).content.decode()
+        assert ("Synthetic patients: demonstration data" in content) is shown
+
+
+def test_every_page_asks_to_sign_in(full_patient):
+    for url in pages_of(full_patient):
+        response = Client().get(url)
+        assert response.status_code == 302, url
+        assert response["Location"].startswith(reverse("account_login"))
+
+
+@pytest.mark.parametrize("role", [None, Role.RESEARCHER])
+def test_who_sees_no_records_finds_no_patient(role, full_patient, user_with):
+    client = signed_in(user_with(role))
+
+    assert client.get(reverse("patient-list")).status_code == 403
+    assert client.get(reverse("patient-chart", args=[full_patient.pk])).status_code == 404
+    assert client.get(reverse("patient-history", args=[full_patient.pk])).status_code == 404
+    assert full_patient.registry_number not in client.get(reverse("home")).content.decode()
+
+
+def test_a_patient_of_another_centre_is_not_there(full_patient, user_with, other_centre):
+    client = signed_in(user_with(Role.DATA_MANAGER, other_centre))
+
+    for url in pages_of(full_patient):
+        if str(full_patient.pk) in url:
+            assert client.get(url).status_code == 404, url
+    assert full_patient.registry_number not in client.get(reverse("patient-list")).content.decode()
+
+
+def test_only_roles_that_may_see_identity_see_it_anywhere(full_patient, user_with):
+    urls = [
+        reverse("home"),
+        reverse("patient-list"),
+        reverse("patient-chart", args=[full_patient.pk]),
+        reverse("patient-history", args=[full_patient.pk]),
+    ]
+    identity = full_patient.identity
+
+    for url in urls[1:]:
+        assert "Ørsted" in signed_in(user_with(Role.COORDINATOR)).get(url).content.decode(), url
+    for url in urls:
+        content = signed_in(user_with(Role.INTEGRATION)).get(url).content.decode()
+        assert "Ørsted" not in content, url
+        assert identity.mrn not in content, url
+    correct = reverse("record-correct", args=[full_patient.pk, "identity", identity.pk])
+    assert signed_in(user_with(Role.INTEGRATION)).get(correct).status_code == 404
+
+
+def test_acts_that_a_role_may_not_do_are_not_offered(full_patient, user_with):
+    url = reverse("patient-chart", args=[full_patient.pk])
+    give, contact = "/give/", "/contact/new/"
+
+    reader = signed_in(user_with(Role.READER)).get(url).content.decode()
+    coordinator = signed_in(user_with(Role.COORDINATOR)).get(url).content.decode()
+
+    assert give not in reader
+    assert contact not in reader
+    assert "/study/new/" in reader
+    assert give in coordinator
+    assert contact in coordinator
+    assert "/study/new/" not in coordinator
+
+
+def test_a_chart_says_why_each_outcome_is_what_it_is(full_patient, physician):
+    content = signed_in(physician).get(reverse("patient-chart", args=[full_patient.pk])).content.decode()
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", content))
+
+    assert "censored at 2019-04-01: last adequate assessment" in text
+    assert "censored at 2020-01-15: last known alive" in text
+    assert "not evaluable: The course is still going on." in text
+    assert "8 weeks after cycle 2, given 2019-03-04; window ± 7 d" in text
+
+
+def test_a_chart_waits_for_its_outcome_and_then_shows_it(full_patient, physician):
+    client = signed_in(physician)
+    outcome = reverse("patient-outcome", args=[full_patient.pk])
+    assert client.get(outcome, headers={"HX-Request": "true"}).status_code == 200
+
+    ContactFactory(patient=full_patient, known_alive_on=date(2020, 1, 20))
+
+    chart = client.get(reverse("patient-chart", args=[full_patient.pk])).content.decode()
+    assert 'data-pending="yes"' in chart
+    assert f'hx-get="{outcome}"' in chart
+    assert client.get(outcome, headers={"HX-Request": "true"}).status_code == 204
+    freshness.refresh_inline()
+    fresh = client.get(outcome, headers={"HX-Request": "true"}).content.decode()
+    assert 'data-pending="no"' in fresh
+    assert "2020-01-20" in fresh
+
+
+def test_history_tells_who_changed_what_from_what_to_what_and_why(full_patient, data_manager):
+    client = signed_in(data_manager)
+    contact = full_patient.contacts.get()
+    client.post(
+        reverse("record-correct", args=[full_patient.pk, "contact", contact.pk]),
+        {
+            "known_alive_on": "2020-01-16",
+            "source": "visit",
+            "note": "",
+            "reason": "Typed wrong",
+            "version": 1,
+        },
+    )
+
+    content = client.get(reverse("patient-history", args=[full_patient.pk])).content.decode()
+
+    assert "<del>2020-01-15</del>" in content
+    assert "<ins>2020-01-16</ins>" in content
+    assert "Reason: Typed wrong" in content
+    assert "data_manager" in content
+    assert "by form" in content
+
+
+# The list
+
+
+def test_a_search_is_sent_by_post_and_finds_by_number_name_and_mrn(full_patient, physician):
+    PatientFactory(centre=full_patient.centre, registry_number="STA-7777")
+    client = signed_in(physician)
+    url = reverse("patient-list")
+
+    for words in (full_patient.registry_number, "orsted", "M-4711", "åse ØRSTED"):
+        response = client.post(url, {"search": words})
+        assert [row.patient for row in response.context["page"].rows] == [full_patient], words
+    # An address with a name in it is not understood, so none is ever made or logged.
+    assert len(client.get(url, {"search": "orsted", "q": "orsted"}).context["page"].rows) == 2
+    page = client.get(url).content.decode()
+    assert re.search(r'<form method="post"[^>]*role="search"', page)
+
+
+def test_who_may_not_see_identity_finds_nobody_by_name(full_patient, user_with):
+    client = signed_in(user_with(Role.INTEGRATION))
+
+    assert client.post(reverse("patient-list"), {"search": "orsted"}).context["page"].rows == []
+    found = client.post(reverse("patient-list"), {"search": full_patient.registry_number})
+    assert len(found.context["page"].rows) == 1
+
+
+def test_pages_of_the_list_meet_without_gap_or_overlap(centre, physician):
+    for n in range(1, 8):
+        PatientFactory(centre=centre, registry_number=f"STA-{n:04d}")
+    seen: list[str] = []
+    after = ""
+    while True:
+        page = roster.roster(physician, now=NOW, after=after, limit=3)
+        seen += [row.patient.registry_number for row in page.rows]
+        after = page.after
+        if not after:
+            break
+
+    assert seen == [f"STA-{n:04d}" for n in range(1, 8)]
+    back = roster.roster(physician, now=NOW, before="STA-0004", limit=2)
+    assert [row.patient.registry_number for row in back.rows] == ["STA-0002", "STA-0003"]
+    assert back.before == "STA-0002"
+    assert back.after == "STA-0003"
+
+
+def test_each_state_is_counted_and_filtered_alike(centre, physician):
+    CourseFactory(patient=PatientFactory(centre=centre), given=4)
+    CourseFactory(patient=PatientFactory(centre=centre), given=2)
+    DiscontinuationFactory(course=CourseFactory(patient=PatientFactory(centre=centre), given=2))
+    CourseFactory(patient=PatientFactory(centre=centre))
+    PatientFactory(centre=centre)
+    DeathFactory(patient=CourseFactory(patient=PatientFactory(centre=centre), given=4).patient)
+    DeathFactory(patient=PatientFactory(centre=centre))
+    CourseFactory(
+        patient=PatientFactory(centre=CentreFactory(code="NRD"), registry_number="NRD-0001"), given=4
+    )
+    freshness.refresh_inline()
+    CourseFactory(patient=PatientFactory(centre=centre), given=1)
+
+    counts = roster.counts(physician)
+
+    assert counts == {
+        "all": 8,
+        "ongoing": 1,
+        "completed": 1,
+        "discontinued": 1,
+        "died": 2,
+        "not_started": 2,
+        "pending": 1,
+    }
+    for state in roster.STATES:
+        page = roster.roster(physician, now=NOW, state=state)
+        assert len(page.rows) == counts[state], state
+        assert {row.state for row in page.rows} == {state}
+
+
+@pytest.mark.parametrize("name", ["home", "patient-list"])
+def test_lists_need_the_same_number_of_queries_for_more_patients(
+    name, centre, physician, django_assert_max_num_queries
+):
+    def add(n: int) -> None:
+        for number in range(n, n + 6):
+            patient = PatientFactory(centre=centre, registry_number=f"STA-{number:04d}")
+            PatientIdentityFactory(patient=patient)
+            CourseFactory(patient=patient, given=2)
+            StudyFactory(patient=patient, timepoint="interim", performed_on=date(2019, 4, 1))
+        freshness.refresh_inline()
+
+    client = signed_in(physician)
+    add(1)
+    with django_assert_max_num_queries(60) as first:
+        client.get(reverse(name))
+    add(10)
+    with django_assert_max_num_queries(len(first)):
+        client.get(reverse(name))
+
+
+# What is due
+
+
+def due(user, now: datetime = NOW) -> dict[str, list[str]]:
+    found = worklist.worklist(user, now)
+    return {part.kind.key: [row.what for row in part.rows] for part in found.parts}
+
+
+# Two cycles were given on 2019-01-07 and 2019-03-04, so the third is planned for 2019-04-29, a week each way.
+@pytest.mark.parametrize(
+    ("today", "kind"),
+    [
+        (date(2019, 3, 31), None),
+        (date(2019, 4, 1), "upcoming"),
+        (date(2019, 4, 21), "upcoming"),
+        (date(2019, 4, 22), "in_window"),
+        (date(2019, 5, 6), "in_window"),
+        (date(2019, 5, 7), "overdue"),
+    ],
+)
+def test_the_next_cycle_is_due_by_its_window_on_both_sides_of_each_boundary(centre, physician, today, kind):
+    patient = PatientFactory(centre=centre)
+    StudyFactory(patient=patient)
+    StudyFactory(patient=patient, timepoint="interim", performed_on=date(2019, 3, 5))
+    CourseFactory(patient=patient, given=2)
+    ReadingFactory(study=patient.studies.get(timepoint="interim"))
+
+    found = due(physician, datetime(today.year, today.month, today.day, 12, tzinfo=UTC))
+
+    assert found == ({kind: ["Cycle 3 of 4"]} if kind else {})
+
+
+def test_today_is_the_date_of_the_centre(user_with, centre, other_centre):
+    """At 2019-05-07 01:00 UTC it is still the 6th, the window's last day, in New York."""
+    CourseFactory(patient=PatientFactory(centre=centre), given=2)
+    CourseFactory(patient=PatientFactory(centre=other_centre, registry_number="NRD-0001"), given=2)
+    moment = datetime(2019, 5, 7, 1, tzinfo=UTC)
+
+    assert "overdue" in due(user_with(Role.PHYSICIAN), moment)
+    assert "in_window" in due(user_with(Role.PHYSICIAN, other_centre), moment)
+
+
+def test_the_dead_and_the_discontinued_are_not_due(centre, physician):
+    DeathFactory(patient=CourseFactory(patient=PatientFactory(centre=centre), given=2).patient)
+    stopped = CourseFactory(patient=PatientFactory(centre=centre), given=2)
+    stopped.cycles.exclude(status=CycleStatus.GIVEN).update(status=CycleStatus.CANCELLED)
+    DiscontinuationFactory(course=stopped)
+
+    assert due(physician) == {}
+
+
+def test_pet_ct_is_due_after_the_cycles_the_protocol_names_until_one_is_made(centre, physician):
+    one = CourseFactory(patient=PatientFactory(centre=centre), given=1)
+    two = CourseFactory(patient=PatientFactory(centre=centre), given=2)
+    for course in (one, two):
+        StudyFactory(patient=course.patient)
+
+    found = worklist.worklist(physician, NOW)
+    rows = next(part.rows for part in found.parts if part.kind.key == "imaging")
+
+    assert [(row.patient, row.what) for row in rows] == [(two.patient, "PET/CT after cycle 2")]
+    assert "Cycle 2 given 2019-03-04; due within 8 weeks, by 2019-04-29, 2 days ago" in rows[0].why
+    study = StudyFactory(patient=two.patient, timepoint="interim", performed_on=date(2019, 3, 4))
+    found_now = due(physician)
+    assert "imaging" not in found_now
+    assert found_now["reading"] == ["Interim PET/CT"]
+    ReadingFactory(study=study)
+    assert "reading" not in due(physician)
+
+
+def test_a_missing_baseline_and_a_hold_are_due_with_their_reasons(centre, physician):
+    course = CourseFactory(patient=PatientFactory(centre=centre), given=1)
+    Cycle.objects.filter(course=course, number=2).update(status=CycleStatus.HELD, note="Platelets 60 ×10⁹/L")
+
+    found = worklist.worklist(physician, NOW)
+    why = {part.kind.key: part.rows[0].why for part in found.parts}
+
+    assert set(why) == {"held", "baseline"}
+    assert why["held"].startswith("On hold: Platelets 60 ×10⁹/L.")
+    assert "without it the response cannot be evaluated" in why["baseline"]
+
+
+def test_old_records_are_said_to_be_old_and_not_every_patient_to_be_late(centre, physician):
+    CourseFactory(patient=PatientFactory(centre=centre), given=2)
+
+    assert worklist.worklist(physician, NOW + timedelta(days=30)).records_end_on is None
+    assert worklist.worklist(physician, NOW + timedelta(days=400)).records_end_on == date(2019, 4, 29)
+    assert "the records that are behind" in signed_in(physician).get(reverse("home")).content.decode()
+
+
+def test_one_kind_is_shown_in_pages_that_meet(centre, physician):
+    for n in range(1, 6):
+        CourseFactory(patient=PatientFactory(centre=centre, registry_number=f"STA-{n:04d}"), given=2)
+    seen, after = [], ""
+    while True:
+        found = worklist.worklist(physician, timezone.now(), kind="overdue", after=after, limit=2)
+        part = next(part for part in found.parts if part.kind.key == "overdue")
+        seen += [row.patient.registry_number for row in part.rows]
+        after = part.next_key
+        if not after:
+            break
+
+    assert sorted(seen) == [f"STA-{n:04d}" for n in range(1, 6)]
+    assert (
+        signed_in(physician).get(reverse("home"), {"due": "overdue", "after": "nonsense"}).status_code == 200
+    )
