@@ -25,4 +25,4 @@ class CentreViewSet(ReadViewSet):
     ordering = "code"
 
     def visible(self) -> QuerySet:
-        return self.queryset.all().visible_to(self.request.user, Act.VIEW_RESULTS)
+        return self.queryset.all().visible_to(self.user, Act.VIEW_RESULTS)

@@ -84,12 +84,12 @@ class CohortViewSet(ReadViewSet):
     ordering = "slug"
 
     def visible(self) -> QuerySet:
-        return self.queryset.all().visible_to(self.request.user).select_related("definition")
+        return self.queryset.all().visible_to(self.user).select_related("definition")
 
     def get_serializer_context(self) -> dict[str, Any]:
-        context = super().get_serializer_context()
+        context = dict(super().get_serializer_context())
         if not getattr(self, "swagger_fake_view", False):
-            centres = Centre.objects.visible_to(self.request.user, Act.VIEW_RESULTS)
+            centres = Centre.objects.visible_to(self.user, Act.VIEW_RESULTS)
             context["visible_codes"] = set(centres.values_list("code", flat=True))
         return context
 
@@ -106,7 +106,7 @@ class CohortViewSet(ReadViewSet):
     @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])
     def results(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Progression-free survival, response and survival of the cohort's patients, with how fresh they are."""
-        payload = results.payload(self.get_object(), request.user)
+        payload = results.payload(self.get_object(), self.user)
         # The revision alone would be the same for users who may see different centres, or while more waits to be derived.
         digest = hashlib.sha256(orjson.dumps(payload, default=str)).hexdigest()[:12]
         tag = f'"{payload["revision"]}-{digest}"'

@@ -1,12 +1,11 @@
 """Studies and their readings in the REST API."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import django_filters
 from rest_framework import serializers
 
 from accounts.access import Role
-from accounts.models import User
 from accounts.records import ClinicalRecord, create_record
 from accounts.rest.filters import RecordFilter
 from accounts.rest.serializers import RECORD_FIELDS, RecordKeyField, RecordSerializer
@@ -49,7 +48,7 @@ class StudyViewSet(OfPatientViewSet):
 
 
 class ReadingSerializer(RecordSerializer):
-    create_only = ("study",)
+    create_only: ClassVar[tuple[str, ...]] = ("study",)
     study = RecordKeyField(queryset=Study.objects.all())
     patient = serializers.UUIDField(source="study.patient_id", read_only=True)
     registry_number = serializers.CharField(source="study.patient.registry_number", read_only=True)
@@ -92,8 +91,7 @@ class ReadingViewSet(EnteredRecordViewSet):
     }
 
     def enter(self, values: dict[str, Any]) -> ClinicalRecord:
-        user = self.request.user
-        assert isinstance(user, User)
+        user = self.user
         # A data manager or an interface writes down what somebody else has read.
         reads = user.memberships.filter(
             centre=values["study"].patient.centre_id, role__in=[Role.READER, Role.PHYSICIAN]

@@ -1,6 +1,6 @@
 """Patients, their identity and the facts beyond a course, in the REST API."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import django_filters
 from django.core.exceptions import PermissionDenied
@@ -40,7 +40,7 @@ from patients.models import (
 SEARCH_LIMIT = 100
 
 
-class CentreCodeField(serializers.SlugRelatedField):
+class CentreCodeField(serializers.SlugRelatedField[Centre]):
     """A centre by its code; one whose records the user may not see does not exist."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -51,7 +51,7 @@ class CentreCodeField(serializers.SlugRelatedField):
 
 
 class PatientSerializer(RecordSerializer):
-    centre = serializers.SlugRelatedField(slug_field="code", read_only=True)
+    centre: serializers.Field = serializers.SlugRelatedField(slug_field="code", read_only=True)
 
     class Meta:
         model = Patient
@@ -114,7 +114,7 @@ class PatientViewSet(EnteredRecordViewSet):
 
     def enter(self, values: dict[str, Any]) -> Patient:
         identity = values.pop("identity", {})
-        return services.register_patient(**values, **identity, by=self.request.user)
+        return services.register_patient(**values, **identity, by=self.user)
 
     @extend_schema(responses={201: PatientSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -127,7 +127,7 @@ class PatientViewSet(EnteredRecordViewSet):
         """Find patients by words in the body, which no log keeps: by name and MRN where you may see identities."""
         asked = SearchSerializer(data=request.data, context=self.get_serializer_context())
         asked.is_valid(raise_exception=True)
-        visible = self.get_queryset().current().search(asked.validated_data["query"], request.user)
+        visible = self.visible().current().search(asked.validated_data["query"], self.user)
         found = list(visible.order_by("registry_number")[: SEARCH_LIMIT + 1])
         shown = {"results": found[:SEARCH_LIMIT], "truncated": len(found) > SEARCH_LIMIT}
         return Response(FoundSerializer(shown, context=self.get_serializer_context()).data)
@@ -156,7 +156,7 @@ class IdentityViewSet(EnteredRecordViewSet):
             Http404: hidden or missing.
             PermissionDenied: visible, but not who it is.
         """
-        user = self.request.user
+        user = self.user
         try:
             patient = (
                 Patient.objects.visible_to(user).select_related("centre").get(pk=self.kwargs["patient_id"])
@@ -166,12 +166,12 @@ class IdentityViewSet(EnteredRecordViewSet):
         user.require(Act.VIEW_IDENTITY, patient.centre_id)
         return patient
 
-    def visible(self) -> QuerySet:
-        return self.queryset.all().visible_to(self.request.user, Act.VIEW_IDENTITY).select_related("patient")
+    def visible(self) -> Any:
+        return self.queryset.all().visible_to(self.user, Act.VIEW_IDENTITY).select_related("patient")
 
     def get_object(self) -> PatientIdentity:
         try:
-            return self.get_queryset().current().get(patient=self.patient())
+            return self.visible().current().get(patient=self.patient())
         except PatientIdentity.DoesNotExist as error:
             raise Http404 from error
 
@@ -185,13 +185,11 @@ class IdentityViewSet(EnteredRecordViewSet):
             raise Conflict(
                 "The identity of this patient has been recorded: correct that one.", "already_recorded"
             )
-        return create_record(
-            PatientIdentity(patient=patient, centre=patient.centre, **values), by=self.request.user
-        )
+        return create_record(PatientIdentity(patient=patient, centre=patient.centre, **values), by=self.user)
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         patient = self.patient()  # hidden patients are missing before the body is looked at
-        if not request.user.may(PatientIdentity.EDIT_ACT, patient.centre_id):
+        if not self.user.may(PatientIdentity.EDIT_ACT, patient.centre_id):
             raise PermissionDenied("Your roles do not include this: edit patients.")
         return super().create(request, *args, **kwargs)
 
@@ -199,7 +197,7 @@ class IdentityViewSet(EnteredRecordViewSet):
 class OfPatientSerializer(RecordSerializer):
     """A record that hangs on a patient."""
 
-    create_only = ("patient",)
+    create_only: ClassVar[tuple[str, ...]] = ("patient",)
     patient = RecordKeyField(queryset=Patient.objects.all())
     registry_number = serializers.CharField(source="patient.registry_number", read_only=True)
 

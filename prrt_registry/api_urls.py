@@ -48,8 +48,8 @@ router.register("cohorts", CohortViewSet, "cohort")
 identity = IdentityViewSet.as_view(
     {"get": "retrieve", "post": "create", "put": "update", "patch": "partial_update"}, basename="identity"
 )
-docs = SpectacularSwaggerSplitView.as_view(url_name="api:schema")
-docs.login_required = True  # a page for people: who is not signed in is sent to the sign-in, not told 401
+docs = SpectacularSwaggerSplitView.as_view(url_name="api:schema", template_name="api/docs.html")
+docs.login_required = True  # type: ignore[attr-defined]  # a page for people: who is not signed in is sent to the sign-in, not told 401
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),

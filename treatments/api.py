@@ -1,7 +1,7 @@
 """Protocols, courses, cycles, administrations and discontinuations in the REST API."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import django_filters
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -86,7 +86,7 @@ class ProtocolViewSet(ReadViewSet):
 
 
 class CourseSerializer(OfPatientSerializer):
-    create_only = ("patient", "protocol")
+    create_only: ClassVar[tuple[str, ...]] = ("patient", "protocol")
     protocol = serializers.PrimaryKeyRelatedField(
         queryset=Protocol.objects.all(), pk_field=serializers.IntegerField()
     )
@@ -124,7 +124,7 @@ OF_COURSE = [*RECORD_FIELDS, "course", "patient", "registry_number"]
 class OfCourseSerializer(RecordSerializer):
     """A record that hangs on a course."""
 
-    create_only = ("course",)
+    create_only: ClassVar[tuple[str, ...]] = ("course",)
     course = RecordKeyField(queryset=Course.objects.all())
     patient = serializers.UUIDField(source="course.patient_id", read_only=True)
     registry_number = serializers.CharField(source="course.patient.registry_number", read_only=True)
@@ -175,7 +175,7 @@ class CycleFilter(OfCourseFilter):
 
 
 class AdministrationSerializer(RecordSerializer):
-    create_only = ("cycle",)
+    create_only: ClassVar[tuple[str, ...]] = ("cycle",)
     cycle = RecordKeyField(queryset=Cycle.objects.all())
     cycle_number = serializers.IntegerField(source="cycle.number", read_only=True)
     course = serializers.UUIDField(source="cycle.course_id", read_only=True)
@@ -239,19 +239,17 @@ class AdministrationViewSet(EnteredRecordViewSet):
         return NewAdministrationSerializer if self.action == "create" else AdministrationSerializer
 
     def enter(self, values: dict[str, Any]) -> Administration:
-        return services.administer_cycle(**values, by=self.request.user)
+        return services.administer_cycle(**values, by=self.user)
 
     def correct(
         self, record: Any, changes: dict[str, Any], *, reason: str, expected: int | None
     ) -> ClinicalRecord:
         return services.correct_administration(
-            record, changes, by=self.request.user, reason=reason, expected_version=expected
+            record, changes, by=self.user, reason=reason, expected_version=expected
         )
 
     def take_out(self, record: Any, *, reason: str, expected: int | None) -> ClinicalRecord:
-        return services.void_administration(
-            record, by=self.request.user, reason=reason, expected_version=expected
-        )
+        return services.void_administration(record, by=self.user, reason=reason, expected_version=expected)
 
     @extend_schema(responses={201: AdministrationSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -285,7 +283,7 @@ class CycleViewSet(RecordViewSet):
             values = AdministerSerializer(data=request.data, context=self.get_serializer_context())
             values.is_valid(raise_exception=True)
             return services.administer_cycle(
-                cycle=cycle, **values.validated_data, expected_version=expected, by=request.user
+                cycle=cycle, **values.validated_data, expected_version=expected, by=self.user
             )
 
         door = self.door_to(AdministrationViewSet, "administration")
@@ -342,12 +340,10 @@ class DiscontinuationViewSet(EnteredRecordViewSet):
         return NewDiscontinuationSerializer if self.action == "create" else DiscontinuationSerializer
 
     def enter(self, values: dict[str, Any]) -> Discontinuation:
-        return services.discontinue_course(**values, by=self.request.user)
+        return services.discontinue_course(**values, by=self.user)
 
     def take_out(self, record: Any, *, reason: str, expected: int | None) -> ClinicalRecord:
-        return services.void_discontinuation(
-            record, by=self.request.user, reason=reason, expected_version=expected
-        )
+        return services.void_discontinuation(record, by=self.user, reason=reason, expected_version=expected)
 
     @extend_schema(responses={201: DiscontinuationSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -369,7 +365,7 @@ class CourseViewSet(EnteredRecordViewSet):
         return NewCourseSerializer if self.action == "create" else CourseSerializer
 
     def enter(self, values: dict[str, Any]) -> Course:
-        return services.start_course(**values, by=self.request.user)
+        return services.start_course(**values, by=self.user)
 
     @extend_schema(responses={201: CourseSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -386,7 +382,7 @@ class CourseViewSet(EnteredRecordViewSet):
             expected_version(request, course, required=False)
             values = DiscontinueSerializer(data=request.data, context=self.get_serializer_context())
             values.is_valid(raise_exception=True)
-            return services.discontinue_course(course=course, **values.validated_data, by=request.user)
+            return services.discontinue_course(course=course, **values.validated_data, by=self.user)
 
         door = self.door_to(DiscontinuationViewSet, "discontinuation")
         return self.answer_once(act, code=status.HTTP_201_CREATED, door=door)

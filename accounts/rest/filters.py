@@ -5,6 +5,7 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -59,7 +60,7 @@ class StrictFilterBackend(DjangoFilterBackend):
             # The form's errors carry codes; its messages repeat the value, which is no business of a log.
             raise BadQuery(
                 {
-                    name: [BadQuery("Not a usable value.", error.code or "invalid").detail[0] for error in errors]
+                    name: [ErrorDetail("Not a usable value.", error.code or "invalid") for error in errors]
                     for name, errors in filterset.form.errors.as_data().items()
                 }
             )

@@ -1,14 +1,21 @@
-"""The request headers that carry preconditions and reasons."""
+"""Who asks, and the request headers that carry preconditions and reasons."""
 
 import re
 
 from rest_framework.request import Request
 
+from accounts.models import User
 from accounts.records import ClinicalRecord
 from accounts.rest.refusals import BadHeader, PreconditionFailed, PreconditionRequired
 
 MAX_REASON = 500
 _ENTITY_TAG = re.compile(r'^"([0-9]{1,9})"$')
+
+
+def user_of(request: Request) -> User:
+    """Return who asks. Every view of the API requires somebody."""
+    assert isinstance(request.user, User)
+    return request.user
 
 
 def change_reason(request: Request) -> str:
@@ -25,10 +32,14 @@ def change_reason(request: Request) -> str:
         reason = raw
     reason = reason.strip()
     if not reason:
-        raise BadHeader("Change-Reason", "Say in Change-Reason why this is changed.", "change_reason_required")
+        raise BadHeader(
+            "Change-Reason", "Say in Change-Reason why this is changed.", "change_reason_required"
+        )
     if len(reason) > MAX_REASON or not reason.isprintable():
         raise BadHeader(
-            "Change-Reason", f"A reason is one line of at most {MAX_REASON} characters.", "change_reason_invalid"
+            "Change-Reason",
+            f"A reason is one line of at most {MAX_REASON} characters.",
+            "change_reason_invalid",
         )
     return reason
 

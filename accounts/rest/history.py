@@ -24,7 +24,7 @@ def history_of(record: ClinicalRecord) -> list[dict[str, Any]]:
     fields = [field for field in record._meta.concrete_fields if field.name not in _NOT_FACTS]
     rows = []
     before: dict[str, Any] = {}
-    for event in record.events.order_by("pgh_id"):
+    for event in record.events.order_by("pgh_id"):  # type: ignore[attr-defined]
         values = {field.name: _plain(getattr(event, field.attname)) for field in fields}
         said = event.pgh_context or {}
         rows.append(

@@ -18,6 +18,7 @@ from django.utils.crypto import salted_hmac
 from rest_framework.request import Request
 
 from accounts.models import IdempotencyKey
+from accounts.rest.headers import user_of
 from accounts.rest.refusals import BadHeader, KeyInFlight, KeyReused
 
 KEPT = timedelta(hours=24)
@@ -64,14 +65,17 @@ def once(
     if key is None:
         return act(), False
     if not _USABLE.match(key):
-        raise BadHeader("Idempotency-Key", "A key is 1 to 255 visible ASCII characters.", "idempotency_key_invalid")
+        raise BadHeader(
+            "Idempotency-Key", "A key is 1 to 255 visible ASCII characters.", "idempotency_key_invalid"
+        )
 
     route = f"{request.method} {request.path}"
     fingerprint = _fingerprint(request)
+    user = user_of(request)
     with transaction.atomic():
-        if not _try_lock(request.user.pk, key):
+        if not _try_lock(user.pk, key):
             raise KeyInFlight
-        mine = IdempotencyKey.objects.filter(user=request.user, key=key)
+        mine = IdempotencyKey.objects.filter(user=user, key=key)
         mine.filter(created_at__lt=timezone.now() - KEPT).delete()
         done = mine.first()
         if done is not None:
@@ -80,6 +84,6 @@ def once(
             return find(str(done.object_id)), True
         record = act()
         IdempotencyKey.objects.create(
-            user=request.user, key=key, route=route, fingerprint=fingerprint, object_id=record.pk
+            user=user, key=key, route=route, fingerprint=fingerprint, object_id=record.pk
         )
     return record, False

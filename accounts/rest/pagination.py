@@ -46,8 +46,12 @@ class Key:
     def field(self, model: type[Model]) -> Field:
         *steps, name = self.path.split("__")
         for step in steps:
-            model = model._meta.get_field(step).related_model
-        return model._meta.get_field(name)
+            related = model._meta.get_field(step).related_model
+            assert isinstance(related, type)
+            model = related
+        field = model._meta.get_field(name)
+        assert isinstance(field, Field)
+        return field
 
     def value(self, row: Model) -> str | None:
         value: Any = row
@@ -71,7 +75,9 @@ class Key:
 class KeysetPagination(BasePagination):
     """Pages of ``page_size`` rows. A view names ``ordering_fields`` (parameter to column) and its ``ordering``."""
 
-    def paginate_queryset(self, queryset: QuerySet, request: Request, view: APIView | None = None) -> list[Model]:
+    def paginate_queryset(  # type: ignore[override]  # pages are of querysets alone
+        self, queryset: QuerySet, request: Request, view: APIView | None = None
+    ) -> list[Model]:
         self.request = request
         self.page_size = self._page_size(request)
         self.name, keys = self._ordering(request, view)
@@ -110,7 +116,9 @@ class KeysetPagination(BasePagination):
         path = view.ordering_fields.get(name.removeprefix("-"))
         if path is None:
             offered = ", ".join(view.ordering_fields)
-            raise _refused("ordering", f"Order by one of {offered}; a minus before it turns it round.", "invalid_choice")
+            raise _refused(
+                "ordering", f"Order by one of {offered}; a minus before it turns it round.", "invalid_choice"
+            )
         descending = name.startswith("-")
         keys = [Key(path, descending)]
         if path != "id":  # equal values need a tie-break, or a page could repeat or skip rows
@@ -121,7 +129,9 @@ class KeysetPagination(BasePagination):
         raw = request.query_params.get("cursor")
         if raw is None:
             return None, False
-        refused = _refused("cursor", "This cursor is not one of this list in this ordering.", "invalid_cursor")
+        refused = _refused(
+            "cursor", "This cursor is not one of this list in this ordering.", "invalid_cursor"
+        )
         try:
             name, backwards, texts = json.loads(base64.urlsafe_b64decode(raw.encode("ascii")))
             if name != self.name or backwards not in (0, 1) or len(texts) != len(keys):
@@ -136,7 +146,9 @@ class KeysetPagination(BasePagination):
         return values, bool(backwards)
 
     def _link(self, keys: list[Key], row: Model, *, backwards: bool) -> str:
-        content = json.dumps([self.name, int(backwards), [key.value(row) for key in keys]], separators=(",", ":"))
+        content = json.dumps(
+            [self.name, int(backwards), [key.value(row) for key in keys]], separators=(",", ":")
+        )
         cursor = base64.urlsafe_b64encode(content.encode()).decode()
         url = remove_query_param(self.request.build_absolute_uri(), "cursor")
         return replace_query_param(url, "cursor", cursor)
@@ -161,7 +173,12 @@ class KeysetPagination(BasePagination):
             {
                 "name": "page_size",
                 "in": "query",
-                "schema": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": DEFAULT_PAGE_SIZE},
+                "schema": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": MAX_PAGE_SIZE,
+                    "default": DEFAULT_PAGE_SIZE,
+                },
             },
             {
                 "name": "ordering",

@@ -56,7 +56,11 @@ def validation_error(error: ModelValidationError) -> exceptions.ValidationError:
 
 
 def _location(attr: str | None, *, in_query: bool) -> dict[str, str]:
-    steps = [step for step in (attr or "").split(".") if step and step not in {NON_FIELD_ERRORS, "non_field_errors"}]
+    steps = [
+        step
+        for step in (attr or "").split(".")
+        if step and step not in {NON_FIELD_ERRORS, "non_field_errors"}
+    ]
     if in_query:
         return {"parameter": ".".join(steps)}
     escaped = [step.replace("~", "~0").replace("/", "~1") for step in steps]
@@ -81,7 +85,9 @@ class ProblemHandler(ExceptionHandler):
             case IntegrityError():
                 return validation_error(refusal(exc))
             case DataError():
-                return exceptions.ValidationError("The database cannot hold one of these values.", "unstorable")
+                return exceptions.ValidationError(
+                    "The database cannot hold one of these values.", "unstorable"
+                )
             case OperationalError():  # a deadlock, a time-out, a server that is starting
                 return Unavailable()
             case RequestDataTooBig():
@@ -95,7 +101,11 @@ class ProblemHandler(ExceptionHandler):
             code = "invalid_query" if isinstance(exc, BadQuery) else "invalid"
             detail = "The query was refused." if isinstance(exc, BadQuery) else "What was sent was refused."
             errors = [
-                {**_location(error.attr, in_query=isinstance(exc, BadQuery)), "code": error.code, "detail": error.detail}
+                {
+                    **_location(error.attr, in_query=isinstance(exc, BadQuery)),
+                    "code": error.code,
+                    "detail": error.detail,
+                }
                 for error in flatten_errors(exc.detail)
             ]
         else:

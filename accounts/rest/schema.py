@@ -1,6 +1,6 @@
 """How the API describes itself in OpenAPI 3.1, beyond what drf-spectacular sees: headers, and the answers that refuse."""
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -47,7 +47,11 @@ _REFUSALS = {
 
 def _header(name: str, description: str, *, required: bool, **schema: Any) -> OpenApiParameter:
     return OpenApiParameter(
-        name, {"type": "string", **schema}, OpenApiParameter.HEADER, required=required, description=description
+        name,
+        {"type": "string", **schema},
+        OpenApiParameter.HEADER,
+        required=required,
+        description=description,
     )
 
 
@@ -57,12 +61,17 @@ class RegistryAutoSchema(AutoSchema):
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix("/api/v1/").split("/")[0]]
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def _headers(self) -> list[OpenApiParameter]:
         action = getattr(self.view, "action", None)
         found: list[OpenApiParameter] = []
         if action in getattr(self.view, "reason_actions", ()):
             found += [
-                _header("If-Match", "ETag of the version that was read.", required=action != "void", pattern='^"[0-9]+"$'),
+                _header(
+                    "If-Match",
+                    "ETag of the version that was read.",
+                    required=action != "void",
+                    pattern='^"[0-9]+"$',
+                ),
                 _header("Change-Reason", "Why, in UTF-8.", required=True, minLength=1, maxLength=MAX_REASON),
             ]
         if action in getattr(self.view, "once_actions", ()):
@@ -83,19 +92,22 @@ class RegistryAutoSchema(AutoSchema):
             found.append(_ETAG)
         return found
 
+    def get_override_parameters(self) -> list[Any]:
+        return self._headers()
+
     def _problem(self) -> ResolvedComponent:
         return self.resolve_serializer(ProblemSerializer(), "response")
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)
         codes = ["400", "401", "403", "406", "429", "503"]
         if "{" in self.path:
             codes.append("404")
         if self.method in {"POST", "PUT", "PATCH"}:
             codes += ["409", "413", "415"]
-        if any(parameter.name == "If-Match" for parameter in self.get_override_parameters()):
-            codes += ["412"] if self.view.action == "void" else ["412", "428"]
-        if any(parameter.name == "Idempotency-Key" for parameter in self.get_override_parameters()):
+        if any(parameter.name == "If-Match" for parameter in self._headers()):
+            codes += ["412"] if getattr(self.view, "action", None) == "void" else ["412", "428"]
+        if any(parameter.name == "Idempotency-Key" for parameter in self._headers()):
             codes.append("422")
         problem = self._problem()
         for code in sorted(codes):

@@ -9,7 +9,7 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.serializers import ModelSerializer
 
-from accounts.records import ClinicalRecord
+from accounts.records import ClinicalQuerySet, ClinicalRecord
 
 # What every record shows besides its own fields. All given by the registry.
 RECORD_FIELDS = ["id", "version", "created_at", "voided_at", "void_reason"]
@@ -41,12 +41,12 @@ class AwareDateTimeField(serializers.DateTimeField):
 class RecordKeyField(serializers.PrimaryKeyRelatedField):
     """The id of another record. One that the user may not see does not exist, and neither does a voided one."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(pk_field=serializers.UUIDField(), **kwargs)
+    def __init__(self, *, queryset: ClinicalQuerySet, **kwargs: Any) -> None:
+        self.records = queryset
+        super().__init__(queryset=queryset, pk_field=serializers.UUIDField(), **kwargs)
 
     def get_queryset(self) -> models.QuerySet:
-        model = self.queryset.model
-        return model._default_manager.visible_to(self.context["request"].user).current()
+        return self.records.visible_to(self.context["request"].user).current()
 
 
 class StrictSerializer(serializers.Serializer):
@@ -72,7 +72,10 @@ class RecordSerializer(StrictSerializer, ModelSerializer):
     """
 
     create_only: ClassVar[tuple[str, ...]] = ()
-    serializer_field_mapping = {**ModelSerializer.serializer_field_mapping, models.DateTimeField: AwareDateTimeField}
+    serializer_field_mapping = {
+        **ModelSerializer.serializer_field_mapping,
+        models.DateTimeField: AwareDateTimeField,
+    }
 
     class Meta:
         model: type[models.Model] = ClinicalRecord
@@ -93,7 +96,13 @@ class RecordSerializer(StrictSerializer, ModelSerializer):
         """A PUT replaces: what it leaves out goes back to the value of a new record."""
         assert isinstance(self.instance, ClinicalRecord)
         for name, field in self.fields.items():
-            if not field.read_only and field.source == name and name not in attrs and name not in self.create_only:
+            if (
+                not field.read_only
+                and field.source == name
+                and name not in attrs
+                and name not in self.create_only
+            ):
                 model_field = self.instance._meta.get_field(name)
+                assert isinstance(model_field, models.Field)
                 if model_field.has_default() or model_field.null or model_field.blank:
                     attrs[name] = model_field.get_default()

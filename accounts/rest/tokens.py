@@ -28,7 +28,7 @@ class PasswordAuthentication(BasicAuthentication):
         plain = request._request if request is not None else None
         if "\x00" in userid or "\x00" in password:
             raise AuthenticationFailed("Invalid username/password.")
-        user, auth = super().authenticate_credentials(userid, password, plain)
+        user, auth = super().authenticate_credentials(userid, password, plain)  # type: ignore[arg-type]
         if is_mfa_enabled(user):
             raise AuthenticationFailed(
                 "This account has a second factor: make the token in the browser.", "second_factor_required"

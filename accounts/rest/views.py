@@ -12,6 +12,7 @@ from django.utils.cache import patch_vary_headers
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
+from rest_framework.exceptions import ErrorDetail
 from rest_framework.permissions import SAFE_METHODS, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,10 +22,11 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.access import Act
+from accounts.models import User
 from accounts.records import ClinicalRecord, correct_record, create_record, void_record
 from accounts.rest.documents import HistorySerializer
 from accounts.rest.filters import PAGE_PARAMETERS
-from accounts.rest.headers import change_reason, expected_version
+from accounts.rest.headers import change_reason, expected_version, user_of
 from accounts.rest.history import history_of
 from accounts.rest.idempotency import once
 from accounts.rest.refusals import BadQuery, etag
@@ -36,7 +38,7 @@ class MayAct(BasePermission):
     message = "Your roles do not include this."
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return all(request.user.may(act) for act in view.acts_needed(request))
+        return all(user_of(request).may(act) for act in view.acts_needed(request))
 
 
 class RestView(APIView):
@@ -44,6 +46,10 @@ class RestView(APIView):
 
     permission_classes = [IsAuthenticated, MayAct]
     cache_control = "private, no-store"
+
+    @property
+    def user(self) -> User:
+        return user_of(self.request)
 
     def acts_needed(self, request: Request) -> list[Act]:
         """Return the acts that a role must include before anything is looked at."""
@@ -64,7 +70,9 @@ class RestView(APIView):
             raise BadQuery(
                 {
                     name[:100].replace(".", ""): [
-                        BadQuery(f"There is no such parameter here. Offered: {offered}.", "unknown_parameter").detail[0]
+                        ErrorDetail(
+                            f"There is no such parameter here. Offered: {offered}.", "unknown_parameter"
+                        )
                     ]
                     for name in unknown[:20]
                 }
@@ -84,6 +92,7 @@ class ReadViewSet(RestView, GenericViewSet):
     ordering_fields: ClassVar[dict[str, str]] = {"id": "id"}
     ordering: ClassVar[str] = "id"
     act: ClassVar[Act] = Act.VIEW_RECORDS
+    queryset: Any  # each model's own, with visible_to
 
     def acts_needed(self, request: Request) -> list[Act]:
         return [self.act]
@@ -127,7 +136,6 @@ class RecordViewSet(ReadViewSet):
     related: ClassVar[tuple[str, ...]] = ()  # select_related, so that a page costs one query
     once_actions: ClassVar[tuple[str, ...]] = ("create", "void")  # those that honour Idempotency-Key
     reason_actions: ClassVar[tuple[str, ...]] = ("update", "partial_update", "void")
-    queryset: QuerySet
 
     @property
     def model(self) -> type[ClinicalRecord]:
@@ -136,10 +144,10 @@ class RecordViewSet(ReadViewSet):
     def acts_needed(self, request: Request) -> list[Act]:
         return [self.act] if request.method in SAFE_METHODS else [self.act, self.model.EDIT_ACT]
 
-    def visible(self) -> QuerySet:
-        return self.queryset.all().visible_to(self.request.user).select_related(*self.related)
+    def visible(self) -> Any:
+        return self.queryset.all().visible_to(self.user).select_related(*self.related)
 
-    def for_writing(self) -> ClinicalRecord:
+    def for_writing(self) -> Any:
         """Return the record of the address, which the user may change.
 
         Raises:
@@ -147,16 +155,18 @@ class RecordViewSet(ReadViewSet):
             PermissionDenied: the user may see it and not change it.
         """
         record = self.get_object()
-        self.request.user.require(record.EDIT_ACT, record.centre_id_of_record)
+        self.user.require(record.EDIT_ACT, record.centre_id_of_record)
         return record
 
     # The services that change such records; a viewset whose records have services of their own names them here.
 
-    def correct(self, record: Any, changes: dict[str, Any], *, reason: str, expected: int | None) -> ClinicalRecord:
-        return correct_record(record, changes, by=self.request.user, reason=reason, expected_version=expected)
+    def correct(
+        self, record: Any, changes: dict[str, Any], *, reason: str, expected: int | None
+    ) -> ClinicalRecord:
+        return correct_record(record, changes, by=self.user, reason=reason, expected_version=expected)
 
     def take_out(self, record: Any, *, reason: str, expected: int | None) -> ClinicalRecord:
-        return void_record(record, by=self.request.user, reason=reason, expected_version=expected)
+        return void_record(record, by=self.user, reason=reason, expected_version=expected)
 
     # Answers
 
@@ -168,6 +178,7 @@ class RecordViewSet(ReadViewSet):
         return response
 
     def show(self, record: Any) -> Any:
+        assert self.serializer_class is not None
         return self.serializer_class(record, context=self.get_serializer_context()).data
 
     def address_of(self, record: Any) -> str:
@@ -239,7 +250,7 @@ class EnteredRecordViewSet(RecordViewSet):
     """Clinical records that are entered at their own address."""
 
     def enter(self, values: dict[str, Any]) -> ClinicalRecord:
-        return create_record(self.model(**values), by=self.request.user)
+        return create_record(self.model(**values), by=self.user)
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         def act() -> ClinicalRecord:

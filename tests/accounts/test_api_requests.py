@@ -132,7 +132,11 @@ def test_only_json_is_taken_and_given(api: APIClient) -> None:
         ("cursor=nonsense", "cursor", "invalid_cursor"),
         ("cursor=" + base64.urlsafe_b64encode(b'["id",0,["x"]]').decode(), "cursor", "invalid_cursor"),
         ("cursor=" + base64.urlsafe_b64encode(b'["id",0,[{}]]').decode(), "cursor", "invalid_cursor"),
-        ("cursor=" + base64.urlsafe_b64encode(b'["created_at",0,["x","y"]]').decode(), "cursor", "invalid_cursor"),
+        (
+            "cursor=" + base64.urlsafe_b64encode(b'["created_at",0,["x","y"]]').decode(),
+            "cursor",
+            "invalid_cursor",
+        ),
         ("cursor=%C3%A4", "cursor", "invalid_cursor"),
     ],
 )
@@ -191,9 +195,7 @@ def test_a_failure_says_nothing_of_itself(api: APIClient, monkeypatch: pytest.Mo
     assert b"Mustermann" not in failed.content
 
 
-def test_too_many_requests_are_429(
-    api: APIClient, monkeypatch: pytest.MonkeyPatch, settings: Any
-) -> None:
+def test_too_many_requests_are_429(api: APIClient, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     monkeypatch.setattr(UserRateThrottle, "THROTTLE_RATES", {"user": "2/min"})
 
     answers = [api.get(CONTACTS) for _ in range(3)]
@@ -228,7 +230,9 @@ def test_a_moment_without_its_offset_is_refused(api: APIClient, centre: Centre) 
     administration = course.cycles.get(number=1).administrations.get()
 
     refused = api.patch(
-        f"{ROOT}administrations/{administration.pk}/", {"administered_at": "2019-01-07T10:00:00"}, **if_match(1)
+        f"{ROOT}administrations/{administration.pk}/",
+        {"administered_at": "2019-01-07T10:00:00"},
+        **if_match(1),
     )
 
     assert [(error["pointer"], error["code"]) for error in refused.json()["errors"]] == [
@@ -289,7 +293,9 @@ def test_a_key_that_is_being_worked_on_is_409() -> None:
     api = client_for(user)
     number = int.from_bytes(hashlib.sha256(f"{user.pk} a-1".encode()).digest()[:8], "big", signed=True)
     connection.ensure_connection()
-    with psycopg.connect(connection.connection.info.dsn, password=connection.connection.info.password) as other:
+    with psycopg.connect(
+        connection.connection.info.dsn, password=connection.connection.info.password
+    ) as other:
         other.execute("SELECT pg_advisory_xact_lock(%s)", [number])
         refused = api.post(CONTACTS, contact_of(patient), HTTP_IDEMPOTENCY_KEY="a-1")
         other.rollback()
@@ -300,9 +306,7 @@ def test_a_key_that_is_being_worked_on_is_409() -> None:
     assert done.status_code == 201
 
 
-def test_a_replay_goes_through_the_same_door(
-    api: APIClient, patient: Patient, physician: User
-) -> None:
+def test_a_replay_goes_through_the_same_door(api: APIClient, patient: Patient, physician: User) -> None:
     api.post(CONTACTS, contact_of(patient), HTTP_IDEMPOTENCY_KEY="a-1")
     physician.memberships.all().delete()
     physician.memberships.create(centre=factories.CentreFactory(code="NRD"), role=Role.PHYSICIAN)
@@ -392,7 +396,9 @@ def test_a_password_opens_nothing_but_tokens(with_password: User) -> None:
     assert APIClient().get(CONTACTS, **authorized).status_code == 401
 
 
-@pytest.mark.parametrize("header", ["Basic !!", "Basic", basic("lab-interface", "wrong")["HTTP_AUTHORIZATION"]])
+@pytest.mark.parametrize(
+    "header", ["Basic !!", "Basic", basic("lab-interface", "wrong")["HTTP_AUTHORIZATION"]]
+)
 def test_a_wrong_password_makes_no_token(with_password: User, header: str) -> None:
     refused = APIClient().post(f"{ROOT}tokens/", HTTP_AUTHORIZATION=header)
     assert refused.status_code == 401

@@ -40,7 +40,9 @@ def test_an_interface_registers_without_identity_only(centre: Centre, user_with:
 
 
 @pytest.mark.parametrize("role", Role.values)
-def test_identity_is_for_roles_that_may_see_it(role: str, centre: Centre, user_with: Callable[..., User]) -> None:
+def test_identity_is_for_roles_that_may_see_it(
+    role: str, centre: Centre, user_with: Callable[..., User]
+) -> None:
     identity = factories.PatientIdentityFactory(patient__centre=centre)
     client = client_for(user_with(role))
     sees = Act.VIEW_IDENTITY in ROLE_ACTS[role]
@@ -85,12 +87,18 @@ def test_an_identity_is_entered_once_and_corrected_with_a_reason(centre: Centre,
     assert made["Location"].endswith(url)
     assert client.post(url, IDENTITY).json()["code"] == "already_recorded"
     assert client.patch(url, {"mrn": "MRN-78"}, **REASON).status_code == 428
-    assert client.patch(url, {"mrn": "MRN-78"}, HTTP_IF_MATCH='"1"').json()["code"] == "change_reason_required"
+    assert (
+        client.patch(url, {"mrn": "MRN-78"}, HTTP_IF_MATCH='"1"').json()["code"] == "change_reason_required"
+    )
     assert client.patch(url, {"mrn": "MRN-78"}, **if_match(1))["ETag"] == '"2"'
     assert client.patch(url, {"mrn": "MRN-79"}, **if_match(1)).status_code == 412
     put = client.put(url, {"mrn": "MRN-80"}, **if_match(2))
     assert (put.json()["mrn"], put.json()["family_name"]) == ("MRN-80", "")
-    assert [row["event"] for row in client.get(f"{url}history/").json()["results"]] == ["insert", "update", "update"]
+    assert [row["event"] for row in client.get(f"{url}history/").json()["results"]] == [
+        "insert",
+        "update",
+        "update",
+    ]
     history = client.get(f"{ROOT}patients/{patient.pk}/history/").content.decode()
     assert "MRN" not in history
     assert "Müller" not in history
@@ -131,7 +139,8 @@ def test_a_course_runs_from_its_start_to_its_end(centre: Centre, physician: User
     client = client_for(physician)
     protocol = next(row for row in client.get(f"{ROOT}protocols/").json()["results"])
     started = client.post(
-        f"{ROOT}courses/", {"patient": str(patient.pk), "protocol": protocol["id"], "first_planned_on": "2019-01-07"}
+        f"{ROOT}courses/",
+        {"patient": str(patient.pk), "protocol": protocol["id"], "first_planned_on": "2019-01-07"},
     )
     assert (started.status_code, started.json()["number"]) == (201, 1)
     course = started.json()["id"]
@@ -139,7 +148,12 @@ def test_a_course_runs_from_its_start_to_its_end(centre: Centre, physician: User
     assert (again.status_code, again.json()["code"]) == (409, "course_ongoing")
 
     cycles = client.get(f"{ROOT}cycles/?course={course}&ordering=planned_on").json()["results"]
-    assert [cycle["planned_on"] for cycle in cycles] == ["2019-01-07", "2019-03-04", "2019-04-29", "2019-06-24"]
+    assert [cycle["planned_on"] for cycle in cycles] == [
+        "2019-01-07",
+        "2019-03-04",
+        "2019-04-29",
+        "2019-06-24",
+    ]
     body = {"administered_at": "2019-01-09T09:30:00+01:00", "administered_activity_mbq": "7391.5"}
     stale = client.post(f"{ROOT}cycles/{cycles[0]['id']}/administer/", body, HTTP_IF_MATCH='"9"')
     assert stale.status_code == 412
@@ -153,7 +167,9 @@ def test_a_course_runs_from_its_start_to_its_end(centre: Centre, physician: User
     assert second["planned_on"] == "2019-03-06"
 
     moved = client.patch(
-        f"{ROOT}administrations/{given.json()['id']}/", {"administered_at": "2019-01-10T09:30:00+01:00"}, **if_match(1)
+        f"{ROOT}administrations/{given.json()['id']}/",
+        {"administered_at": "2019-01-10T09:30:00+01:00"},
+        **if_match(1),
     )
     assert moved.status_code == 200
     assert client.get(f"{ROOT}cycles/{cycles[1]['id']}/").json()["planned_on"] == "2019-03-07"
@@ -192,14 +208,20 @@ def test_what_cannot_have_been_given_is_refused(
     centre: Centre, physician: User, member: str, value: str, code: str
 ) -> None:
     cycle = factories.CourseFactory(patient__centre=centre).cycles.get(number=1)
-    body = {"administered_at": "2019-01-09T09:30:00+01:00", "administered_activity_mbq": "7391.5", member: value}
+    body = {
+        "administered_at": "2019-01-09T09:30:00+01:00",
+        "administered_activity_mbq": "7391.5",
+        member: value,
+    }
 
     for url, sent in (
         (f"{ROOT}cycles/{cycle.pk}/administer/", body),
         (f"{ROOT}administrations/", {**body, "cycle": str(cycle.pk)}),
     ):
         refused = client_for(physician).post(url, sent)
-        assert [(error["pointer"], error["code"]) for error in refused.json()["errors"]] == [(f"#/{member}", code)]
+        assert [(error["pointer"], error["code"]) for error in refused.json()["errors"]] == [
+            (f"#/{member}", code)
+        ]
     assert not Administration.objects.exists()
 
 
@@ -214,7 +236,9 @@ def test_a_plan_too_far_off_is_refused(centre: Centre, physician: User) -> None:
     assert [error["code"] for error in refused.json()["errors"]] == ["implausible_date"]
 
 
-@pytest.mark.parametrize(("role", "reads"), [(Role.READER, True), (Role.DATA_MANAGER, False), (Role.INTEGRATION, False)])
+@pytest.mark.parametrize(
+    ("role", "reads"), [(Role.READER, True), (Role.DATA_MANAGER, False), (Role.INTEGRATION, False)]
+)
 def test_a_reading_names_who_read_it(
     role: str, reads: bool, centre: Centre, user_with: Callable[..., User]
 ) -> None:
@@ -232,7 +256,9 @@ def test_a_decimal_travels_as_text_and_may_be_sent_as_a_number(centre: Centre, p
     url = f"{ROOT}diagnoses/{diagnosis.pk}/"
 
     for version, sent in ((1, 12.3), (2, "12.4")):
-        assert client.patch(url, {"ki67_percent": sent}, **if_match(version)).json()["ki67_percent"] == str(sent)
+        assert client.patch(url, {"ki67_percent": sent}, **if_match(version)).json()["ki67_percent"] == str(
+            sent
+        )
 
 
 # Centres and cohorts

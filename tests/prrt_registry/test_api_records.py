@@ -93,7 +93,9 @@ def test_a_new_record_cannot_hang_on_what_is_hidden(
     assert hidden.status_code == missing.status_code == 400
     assert codes_of(hidden) == codes_of(missing) == ["does_not_exist"]
     assert hidden.json()["errors"][0]["pointer"] == f"#/{name}"
-    assert hidden.content.replace(theirs.new[name].encode(), b"") == missing.content.replace(nowhere.encode(), b"")
+    assert hidden.content.replace(theirs.new[name].encode(), b"") == missing.content.replace(
+        nowhere.encode(), b""
+    )
 
 
 def test_a_patient_is_not_registered_at_a_centre_of_others(other_centre: Centre, physician: User) -> None:
@@ -190,7 +192,9 @@ def test_what_a_put_leaves_out_goes_back_to_a_new_record_s_value(
     for name, value in kind.correction.items():
         assert answer.json()[name] == value
     untouched = set(whole.json()) - set(kind.correction) - {"version"}
-    assert {name: answer.json()[name] for name in untouched} == {name: whole.json()[name] for name in untouched}
+    assert {name: answer.json()[name] for name in untouched} == {
+        name: whole.json()[name] for name in untouched
+    }
 
 
 def test_a_put_without_a_note_blanks_the_note(centre: Centre, physician: User) -> None:
@@ -213,9 +217,12 @@ def test_a_record_stays_where_it_was_entered(path: str, centre: Centre, data_man
         "cycle": factories.CourseFactory(patient__centre=centre).cycles.first(),
         "study": factories.StudyFactory(patient__centre=centre),
     }
-    parent = {"cycles": "course", "administrations": "cycle", "discontinuations": "course", "readings": "study"}.get(
-        path, "patient"
-    )
+    parent = {
+        "cycles": "course",
+        "administrations": "cycle",
+        "discontinuations": "course",
+        "readings": "study",
+    }.get(path, "patient")
 
     refused = client.patch(kind.url, {parent: str(others[parent].pk)}, **if_match(kind.record.version))
 
@@ -244,7 +251,7 @@ def test_the_history_says_when_who_why_and_what(path: str, centre: Centre, data_
 
     rows = client.get(f"{kind.url}history/").json()["results"]
 
-    assert [row["event"] for row in rows][0] == "insert"
+    assert rows[0]["event"] == "insert"
     last = rows[-1]
     assert (last["by"], last["reason"], last["source"]) == ("data_manager", "Gemäß Brief", "api")
     assert last["changes"] == [
@@ -253,9 +260,12 @@ def test_the_history_says_when_who_why_and_what(path: str, centre: Centre, data_
 
 
 @pytest.mark.parametrize(
-    "path", ["diagnoses", "contacts", "disease-events", "deaths", "administrations", "discontinuations", "readings"]
+    "path",
+    ["diagnoses", "contacts", "disease-events", "deaths", "administrations", "discontinuations", "readings"],
 )
-def test_a_voided_record_leaves_the_list_and_stays_readable(path: str, centre: Centre, data_manager: User) -> None:
+def test_a_voided_record_leaves_the_list_and_stays_readable(
+    path: str, centre: Centre, data_manager: User
+) -> None:
     kind = kind_of(centre, path)
     client = client_for(data_manager)
     before = {row["id"] for row in client.get(kind.list_url).json()["results"]}
@@ -268,8 +278,12 @@ def test_a_voided_record_leaves_the_list_and_stays_readable(path: str, centre: C
     assert voided.status_code == 200, voided.content
     assert voided.json()["void_reason"] == "Typing error"
     assert voided.json()["voided_at"]
-    assert before - {row["id"] for row in client.get(kind.list_url).json()["results"]} == {str(kind.record.pk)}
-    assert {row["id"] for row in client.get(f"{kind.list_url}?include_voided=true").json()["results"]} == before
+    assert before - {row["id"] for row in client.get(kind.list_url).json()["results"]} == {
+        str(kind.record.pk)
+    }
+    assert {
+        row["id"] for row in client.get(f"{kind.list_url}?include_voided=true").json()["results"]
+    } == before
     assert client.get(kind.url)["ETag"] == voided["ETag"]
     again = client.post(f"{kind.url}void/", **REASON)
     assert (again.status_code, again.json()["code"]) == (409, "voided")
