@@ -82,13 +82,18 @@ def history(user: User, patient: Patient) -> list[HistoryEntry]:
     """
     found: list[tuple[Any, RecordChange]] = []
     pointed_at = _Pointed()
+    cycle_numbers: dict[Any, int] = {}
     for model, path in TABLES:
         if model is PatientIdentity and not user.may(Act.VIEW_IDENTITY, patient.centre_id):
             continue
         events = event_model(model)._default_manager.filter(**{path: patient.pk}).order_by("pgh_id")
         before: dict[Any, Any] = {}
         for event in events:
-            found.append((event, _change(model, event, before.get(event.pgh_obj_id), pointed_at)))  # type: ignore[attr-defined]
+            found.append(
+                (event, _change(model, event, before.get(event.pgh_obj_id), pointed_at, cycle_numbers))
+            )  # type: ignore[attr-defined]
+            if model is Cycle:
+                cycle_numbers[event.pgh_obj_id] = event.number  # type: ignore[attr-defined]
             before[event.pgh_obj_id] = event  # type: ignore[attr-defined]
     # Within one act the order of the tables is kept: a patient before its diagnosis.
     found = [pair for pair in found if pair[1].is_first or pair[1].fields]
@@ -136,12 +141,14 @@ class _Pointed:
         return self._names[model].get(key, str(key))
 
 
-def _change(model: type[ClinicalRecord], event: Any, before: Any, pointed_at: _Pointed) -> RecordChange:
+def _change(
+    model: type[ClinicalRecord], event: Any, before: Any, pointed_at: _Pointed, cycle_numbers: dict[Any, int]
+) -> RecordChange:
     is_first = before is None
     verb = ORDER.get(event.pgh_label, "Changed")
     if not is_first and event.voided_at is not None and before.voided_at is None:
         verb = "Voided"
-    change = RecordChange(_title(model, event), verb, is_first)
+    change = RecordChange(_title(model, event, cycle_numbers), verb, is_first)
     for column in model._meta.concrete_fields:
         if column.name in UNSAID:
             continue
@@ -159,8 +166,10 @@ def _change(model: type[ClinicalRecord], event: Any, before: Any, pointed_at: _P
     return change
 
 
-def _title(model: type[ClinicalRecord], event: Any) -> str:
+def _title(model: type[ClinicalRecord], event: Any, cycle_numbers: dict[Any, int]) -> str:
     name = str(model._meta.verbose_name).capitalize()
+    if model is Administration and event.cycle_id in cycle_numbers:
+        return f"{name} of cycle {cycle_numbers[event.cycle_id]}"
     if model in {Cycle, Course}:
         return f"{name} {event.number}"
     if model is Study:

@@ -205,6 +205,7 @@ def test_history_tells_who_changed_what_from_what_to_what_and_why(full_patient, 
     assert "Reason: Typed wrong" in content
     assert "data_manager" in content
     assert "by form" in content
+    assert "Administration of cycle 2" in content
 
 
 # The list
@@ -409,3 +410,12 @@ def test_one_kind_is_shown_in_pages_that_meet(centre, physician):
     assert (
         signed_in(physician).get(reverse("home"), {"due": "overdue", "after": "nonsense"}).status_code == 200
     )
+
+
+def test_no_page_shows_the_words_of_its_template(full_patient, data_manager):
+    client = signed_in(data_manager)
+
+    for url in pages_of(full_patient):
+        content = client.get(url).content.decode()
+        for leaked in ("{#", "#}", "{%", "{{"):
+            assert leaked not in content, (url, leaked)
