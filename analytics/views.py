@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.access import Act
+from accounts.http import SignedInRequest
 from analytics import results
 from analytics.charts import CONTENT_TYPES, FIGURES, numbers_csv
 from analytics.charts import render as render_figure
@@ -23,7 +24,7 @@ PENDING_SECONDS = 2
 FRESH_SECONDS = 10
 
 
-def _cohort(request: HttpRequest, slug: str) -> Cohort:
+def _cohort(request: SignedInRequest, slug: str) -> Cohort:
     request.user.require(Act.VIEW_RESULTS)
     cohorts = Cohort.objects.visible_to(request.user).select_related("definition")
     return get_object_or_404(cohorts, slug=slug)
@@ -31,7 +32,7 @@ def _cohort(request: HttpRequest, slug: str) -> Cohort:
 
 @never_cache
 @require_safe
-def cohort_list(request: HttpRequest) -> HttpResponse:
+def cohort_list(request: SignedInRequest) -> HttpResponse:
     """Show the cohorts with the figures last computed for this user."""
     request.user.require(Act.VIEW_RESULTS)
     rows = []
@@ -41,7 +42,7 @@ def cohort_list(request: HttpRequest) -> HttpResponse:
     return render(request, "analytics/cohort_list.html", {"rows": rows})
 
 
-def _context(request: HttpRequest, cohort: Cohort) -> dict[str, Any]:
+def _context(request: SignedInRequest, cohort: Cohort) -> dict[str, Any]:
     """Return what the dashboard's templates need, from one reading of the result."""
     result = results.payload(cohort, request.user)
     courses, orr = result["courses"], result["orr"]
@@ -77,14 +78,14 @@ def _context(request: HttpRequest, cohort: Cohort) -> dict[str, Any]:
 
 @never_cache
 @require_safe
-def cohort_detail(request: HttpRequest, slug: str) -> HttpResponse:
+def cohort_detail(request: SignedInRequest, slug: str) -> HttpResponse:
     """Show the dashboard of a cohort for the centres whose results the user may see."""
     return render(request, "analytics/cohort_detail.html", _context(request, _cohort(request, slug)))
 
 
 @never_cache
 @require_safe
-def cohort_live(request: HttpRequest, slug: str) -> HttpResponse:
+def cohort_live(request: SignedInRequest, slug: str) -> HttpResponse:
     """Answer a page that shows ``?revision=…`` and ``?pending=…``: 204 while that is still so, else what is new.
 
     With a newer revision the whole dashboard comes along and takes the place of the old one.
@@ -106,7 +107,7 @@ def _figure(name: str) -> str:
 
 @never_cache
 @require_safe
-def figure_spec(request: HttpRequest, slug: str, figure: str) -> HttpResponse:
+def figure_spec(request: SignedInRequest, slug: str, figure: str) -> HttpResponse:
     """Return the figure's Vega-Lite specification for the browser."""
     cohort, name = _cohort(request, slug), _figure(figure)
     return JsonResponse(FIGURES[name].build(results.payload(cohort, request.user)))
@@ -114,7 +115,7 @@ def figure_spec(request: HttpRequest, slug: str, figure: str) -> HttpResponse:
 
 @never_cache
 @require_safe
-def figure_file(request: HttpRequest, slug: str, figure: str, file_type: str) -> HttpResponse:
+def figure_file(request: SignedInRequest, slug: str, figure: str, file_type: str) -> HttpResponse:
     """Return the figure as a file for print (SVG, PNG, PDF), or the numbers behind it (CSV)."""
     cohort, name = _cohort(request, slug), _figure(figure)
     result = results.payload(cohort, request.user)

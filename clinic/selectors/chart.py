@@ -259,7 +259,7 @@ def _cycle_rows(
     today: date,
 ) -> list[CycleRow]:
     protocol = chart.course.protocol
-    rows = []
+    rows: list[CycleRow] = []
     last_number: int | None = None
     last_given_on: date | None = None
     for cycle in cycles:

@@ -88,13 +88,13 @@ def history(user: User, patient: Patient) -> list[HistoryEntry]:
             continue
         events = event_model(model)._default_manager.filter(**{path: patient.pk}).order_by("pgh_id")
         before: dict[Any, Any] = {}
+        event: Any
         for event in events:
-            found.append(
-                (event, _change(model, event, before.get(event.pgh_obj_id), pointed_at, cycle_numbers))
-            )  # type: ignore[attr-defined]
+            earlier = before.get(event.pgh_obj_id)
+            found.append((event, _change(model, event, earlier, pointed_at, cycle_numbers)))
             if model is Cycle:
-                cycle_numbers[event.pgh_obj_id] = event.number  # type: ignore[attr-defined]
-            before[event.pgh_obj_id] = event  # type: ignore[attr-defined]
+                cycle_numbers[event.pgh_obj_id] = event.number
+            before[event.pgh_obj_id] = event
     # Within one act the order of the tables is kept: a patient before its diagnosis.
     found = [pair for pair in found if pair[1].is_first or pair[1].fields]
     found.sort(key=lambda pair: pair[0].pgh_created_at)

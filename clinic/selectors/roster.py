@@ -7,6 +7,7 @@ record. Where an outcome is missing or marked stale, the state is said to be pen
 import uuid
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db.models import (
     Case,
@@ -81,7 +82,7 @@ def state_of(*, died: bool, has_course: bool, outcome: Outcome | None) -> str:
     return outcome.status
 
 
-def with_state(patients: QuerySet[Patient], definition_id: int | None) -> QuerySet[Patient]:
+def with_state(patients: QuerySet[Patient], definition_id: int | None) -> QuerySet[Any]:
     """Annotate ``last_course`` and ``state``."""
     last = Course.objects.current().filter(patient=OuterRef("pk")).order_by("-number").values("pk")[:1]
     outcome = Outcome.objects.filter(definition=definition_id, course=OuterRef("last_course"))
@@ -149,10 +150,8 @@ def roster(
 ) -> RosterPage:
     """Return one page of patients in the order of their registry numbers. Seven queries at most."""
     definition_id = default_definition_id()
-    patients = Patient.objects.visible_to(user).current().select_related("centre")
-    if search:
-        patients = patients.search(search, user)
-    patients = with_state(patients, definition_id)
+    visible = Patient.objects.visible_to(user).current().select_related("centre")
+    patients = with_state(visible.search(search, user) if search else visible, definition_id)
     if state in STATES:
         patients = patients.filter(state=state)
     if before:

@@ -115,7 +115,7 @@ def _shifted(day: Any, days: Any) -> ExpressionWrapper:
     return ExpressionWrapper(day + days, output_field=DateField())
 
 
-def next_cycles(user: User, now: datetime) -> QuerySet[Cycle]:
+def next_cycles(user: User, now: datetime) -> QuerySet[Any]:
     """Return the next cycle of every course that goes on, with ``state``, ``sort_on`` and ``today`` (local).
 
     A cycle that was passed over, because a later one was given, is not the next.
@@ -241,10 +241,10 @@ def _queryset(kind: str, user: User, now: datetime) -> QuerySet[Any]:
             .filter(state=kind)
             .select_related("course__protocol", "course__patient__centre")
         )
-    source = {"imaging": imaging_due, "baseline": baseline_missing, "reading": unread_studies}[kind](
-        user, now
-    )
-    return source.select_related("patient__centre", *(["protocol"] if kind != "reading" else []))
+    if kind == "reading":
+        return unread_studies(user, now).select_related("patient__centre")
+    courses = imaging_due(user, now) if kind == "imaging" else baseline_missing(user, now)
+    return courses.select_related("patient__centre", "protocol")
 
 
 def _page(kind: DueKind, rows: QuerySet[Any], *, after: str, limit: int) -> tuple[list[Any], str]:

@@ -1,11 +1,12 @@
 """Home: how many patients there are, and what is due."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.access import Act
+from accounts.http import SignedInRequest
 from analytics.models import Cohort
 from clinic.selectors import roster, worklist
 
@@ -14,7 +15,7 @@ ROWS_OF_EACH_KIND = 6
 
 
 @require_safe
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: SignedInRequest) -> HttpResponse:
     """Show counts and the worklist; to who may see no records, the dashboards alone.
 
     ``?due=overdue`` shows one kind in full, ``&after=…`` goes on.

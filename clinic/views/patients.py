@@ -3,20 +3,21 @@
 import uuid
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import Act
+from accounts.http import SignedInRequest
 from clinic.selectors import chart, history, roster
 from patients.models import Patient
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def patient_list(request: HttpRequest) -> HttpResponse:
+def patient_list(request: SignedInRequest) -> HttpResponse:
     """Show a page of patients. A search is sent by POST, so that no name or MRN ever stands in an address or a log."""
     request.user.require(Act.VIEW_RECORDS)
     asked = request.POST if request.method == "POST" else request.GET
@@ -38,7 +39,7 @@ def patient_list(request: HttpRequest) -> HttpResponse:
     return render(request, "clinic/patient_list.html", context)
 
 
-def visible_patient(request: HttpRequest, patient_id: uuid.UUID) -> Patient:
+def visible_patient(request: SignedInRequest, patient_id: uuid.UUID) -> Patient:
     """Return a patient who is there and may be seen, or answer 404."""
     patients = Patient.objects.visible_to(request.user).current().select_related("centre")
     return get_object_or_404(patients, pk=patient_id)
@@ -46,7 +47,7 @@ def visible_patient(request: HttpRequest, patient_id: uuid.UUID) -> Patient:
 
 @never_cache
 @require_safe
-def patient_chart(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
+def patient_chart(request: SignedInRequest, patient_id: uuid.UUID) -> HttpResponse:
     patient = visible_patient(request, patient_id)
     with timezone.override(patient.centre.zone):
         return render(
@@ -58,7 +59,7 @@ def patient_chart(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
 
 @never_cache
 @require_safe
-def patient_outcome(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
+def patient_outcome(request: SignedInRequest, patient_id: uuid.UUID) -> HttpResponse:
     """Return the outcome part of the chart for a page that waits for it; 204 while nothing is new."""
     patient = visible_patient(request, patient_id)
     shown = chart.patient_chart(request.user, patient, timezone.now())
@@ -69,7 +70,7 @@ def patient_outcome(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse
 
 @never_cache
 @require_safe
-def patient_history(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
+def patient_history(request: SignedInRequest, patient_id: uuid.UUID) -> HttpResponse:
     """Show every change of the patient's records, of a voided patient too."""
     patients = Patient.objects.visible_to(request.user).select_related("centre")
     patient = get_object_or_404(patients, pk=patient_id)

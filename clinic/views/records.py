@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import Act
 from accounts.errors import RegistryError, StaleRecord
+from accounts.http import SignedInRequest
 from accounts.records import ClinicalRecord, correct_record, create_record, void_record
 from clinic import forms as clinic_forms
 from clinic.forms import STALE_FIELD, RecordForm, VoidForm, add_refusal
@@ -98,7 +99,7 @@ def _form(kind: RecordKind, patient: Patient, *args: Any, **kwargs: Any) -> Reco
     return kind.form(*args, **kwargs)
 
 
-def _require(request: HttpRequest, kind: RecordKind, patient: Patient) -> None:
+def _require(request: SignedInRequest, kind: RecordKind, patient: Patient) -> None:
     """Refuse who may not edit such records of the patient's centre; an identity is hidden from who may not see it."""
     if kind.model is PatientIdentity and not request.user.may(Act.VIEW_IDENTITY, patient.centre_id):
         raise Http404
@@ -106,7 +107,7 @@ def _require(request: HttpRequest, kind: RecordKind, patient: Patient) -> None:
 
 
 def _page(
-    request: HttpRequest,
+    request: SignedInRequest,
     patient: Patient | None,
     form_list: list[forms.BaseForm],
     status: int,
@@ -121,7 +122,7 @@ def _page(
 
 
 def _submitted(
-    request: HttpRequest,
+    request: SignedInRequest,
     patient: Patient | None,
     form_list: list[forms.BaseForm],
     save: Callable[[], Any],
@@ -150,14 +151,15 @@ def _submitted(
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def record_new(request: HttpRequest, patient_id: uuid.UUID, kind: str) -> HttpResponse:
+def record_new(request: SignedInRequest, patient_id: uuid.UUID, kind: str) -> HttpResponse:
     """Enter a contact, a disease event, a death, a study, a diagnosis or an identity."""
     patient = visible_patient(request, patient_id)
     of_kind = _kind(kind)
     if not of_kind.enter:
         raise Http404
     _require(request, of_kind, patient)
-    record = of_kind.model(patient=patient)
+    model: Any = of_kind.model
+    record = model(patient=patient)
     if isinstance(record, PatientIdentity):
         record.centre = patient.centre
     context: dict[str, Any] = {"title": of_kind.enter, "button": "Record"}
@@ -186,7 +188,7 @@ def record_new(request: HttpRequest, patient_id: uuid.UUID, kind: str) -> HttpRe
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def reading_new(request: HttpRequest, patient_id: uuid.UUID, study_id: uuid.UUID) -> HttpResponse:
+def reading_new(request: SignedInRequest, patient_id: uuid.UUID, study_id: uuid.UUID) -> HttpResponse:
     """Enter the response that a study shows, read by who is signed in."""
     patient = visible_patient(request, patient_id)
     _require(request, KINDS["reading"], patient)
@@ -214,7 +216,7 @@ def reading_new(request: HttpRequest, patient_id: uuid.UUID, study_id: uuid.UUID
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def cycle_administer(request: HttpRequest, patient_id: uuid.UUID, cycle_id: uuid.UUID) -> HttpResponse:
+def cycle_administer(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid.UUID) -> HttpResponse:
     """Enter that a cycle was given: when, how much, which lot."""
     patient = visible_patient(request, patient_id)
     request.user.require(Act.EDIT_TREATMENTS, patient.centre_id)
@@ -256,7 +258,7 @@ def cycle_administer(request: HttpRequest, patient_id: uuid.UUID, cycle_id: uuid
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def course_discontinue(request: HttpRequest, patient_id: uuid.UUID, course_id: uuid.UUID) -> HttpResponse:
+def course_discontinue(request: SignedInRequest, patient_id: uuid.UUID, course_id: uuid.UUID) -> HttpResponse:
     """Enter that a course was stopped, when and why."""
     patient = visible_patient(request, patient_id)
     request.user.require(Act.EDIT_TREATMENTS, patient.centre_id)
@@ -287,7 +289,7 @@ def course_discontinue(request: HttpRequest, patient_id: uuid.UUID, course_id: u
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def course_start(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
+def course_start(request: SignedInRequest, patient_id: uuid.UUID) -> HttpResponse:
     """Start the patient's next course."""
     patient = visible_patient(request, patient_id)
     request.user.require(Act.EDIT_TREATMENTS, patient.centre_id)
@@ -307,7 +309,7 @@ def course_start(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def patient_register(request: HttpRequest) -> HttpResponse:
+def patient_register(request: SignedInRequest) -> HttpResponse:
     """Register a person with the diagnosis, and start the first course."""
     request.user.require(Act.EDIT_PATIENTS)
     may_start = request.user.may(Act.EDIT_TREATMENTS)
@@ -343,7 +345,9 @@ def patient_register(request: HttpRequest) -> HttpResponse:
     return _submitted(request, None, form_list, save, lambda patient: f"{patient} was registered.", **context)
 
 
-def _record(request: HttpRequest, kind: RecordKind, patient: Patient, record_id: uuid.UUID) -> ClinicalRecord:
+def _record(
+    request: SignedInRequest, kind: RecordKind, patient: Patient, record_id: uuid.UUID
+) -> ClinicalRecord:
     """Return the record of this patient, or answer 404. A voided one is left to the service to refuse in words."""
     path = {kind.patient_path: patient.pk}
     return get_object_or_404(kind.model.objects.visible_to(request.user).filter(**path), pk=record_id)
@@ -352,7 +356,7 @@ def _record(request: HttpRequest, kind: RecordKind, patient: Patient, record_id:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def record_correct(
-    request: HttpRequest, patient_id: uuid.UUID, kind: str, record_id: uuid.UUID
+    request: SignedInRequest, patient_id: uuid.UUID, kind: str, record_id: uuid.UUID
 ) -> HttpResponse:
     """Correct a record, with a reason. Who was overtaken is shown both versions (409) and goes on from the present one."""
     patient = visible_patient(request, patient_id)
@@ -378,8 +382,10 @@ def record_correct(
             return _page(request, patient, [form], 200, **context)
         form = _form(of_kind, patient, request.POST, instance=record, correcting=True)
 
+        correct = of_kind.correct
+
         def save() -> ClinicalRecord:
-            return of_kind.correct(
+            return correct(
                 record,
                 form.values(),
                 by=request.user,
@@ -403,7 +409,7 @@ def _void_url(patient: Patient, slug: str, kind: RecordKind, record: ClinicalRec
 
 
 def _conflict(
-    request: HttpRequest,
+    request: SignedInRequest,
     patient: Patient,
     kind: RecordKind,
     record_id: uuid.UUID,
@@ -415,7 +421,7 @@ def _conflict(
     # The sent form has put its values into its own instance.
     rows = []
     for name in sent.record_fields:
-        column = kind.model._meta.get_field(name)
+        column: Any = kind.model._meta.get_field(name)
         mine = (
             sent.cleaned_data.get(name) if name in getattr(sent, "cleaned_data", {}) else sent.data.get(name)
         )
@@ -449,7 +455,9 @@ def _said(column: Any, value: Any) -> str:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def record_void(request: HttpRequest, patient_id: uuid.UUID, kind: str, record_id: uuid.UUID) -> HttpResponse:
+def record_void(
+    request: SignedInRequest, patient_id: uuid.UUID, kind: str, record_id: uuid.UUID
+) -> HttpResponse:
     """Take a record out of all counts, with a reason. It stays in the history."""
     patient = visible_patient(request, patient_id)
     of_kind = _kind(kind)
@@ -470,8 +478,10 @@ def record_void(request: HttpRequest, patient_id: uuid.UUID, kind: str, record_i
             return _page(request, patient, [form], 200, **context)
         form = VoidForm(request.POST)
 
+        void = of_kind.void
+
         def save() -> ClinicalRecord:
-            return of_kind.void(
+            return void(
                 record,
                 by=request.user,
                 reason=form.cleaned_data["reason"],
