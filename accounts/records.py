@@ -194,11 +194,15 @@ def require_reason(reason: str) -> str:
     """Return the reason, stripped.
 
     Raises:
-        ValidationError: it is blank.
+        ValidationError: it is blank, or longer than its column.
     """
     reason = reason.strip()
     if not reason:
         raise ValidationError({"reason": ValidationError("Say why this is corrected.", code="required")})
+    if len(reason) > 500:
+        raise ValidationError(
+            {"reason": ValidationError("Say why in at most 500 characters.", code="max_length")}
+        )
     return reason
 
 

@@ -126,7 +126,11 @@ def administer_cycle(
             cycle=locked,
             administered_at=administered_at,
             administered_activity_mbq=administered_activity_mbq,
-            prescribed_activity_mbq=prescribed_activity_mbq or locked.course.protocol.prescribed_activity_mbq,
+            prescribed_activity_mbq=(
+                locked.course.protocol.prescribed_activity_mbq
+                if prescribed_activity_mbq is None
+                else prescribed_activity_mbq
+            ),
             lot=lot,
             deviation_explanation=deviation_explanation,
         )
