@@ -2,7 +2,7 @@
 
 Source of the figures: J Nucl Med 2020;61(suppl 1):1438, the first two years of one institution. No patient of it is here:
 every one is invented, and built so that ordinary import and computing arrive at the report's figures. What the report
-leaves open (who progressed when) is assigned below, in the open. In words: docs/cohort-file.md.
+leaves open (who progressed when) is assigned below, in the open. In words: docs/published-cohort.md.
 """
 
 import random
