@@ -26,7 +26,7 @@ from django.db.models import (
 
 from accounts.models import User
 from analytics.models import Cohort, Outcome, StaleCourse
-from clinic.selectors.worklist import names_of
+from clinic.selectors.names import names_of
 from patients.models import Death, Diagnosis, Patient
 from treatments.models import Course
 
