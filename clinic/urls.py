@@ -2,26 +2,26 @@
 
 from django.urls import path
 
-from clinic.views import home, patients, records
+from clinic.views import correcting, entering, home, patients
 
 PATIENT = "patients/<uuid:patient_id>/"
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("patients/", patients.patient_list, name="patient-list"),
-    path("patients/new/", records.patient_register, name="patient-register"),
+    path("patients/new/", entering.patient_register, name="patient-register"),
     path(PATIENT, patients.patient_chart, name="patient-chart"),
     path(f"{PATIENT}outcome/", patients.patient_outcome, name="patient-outcome"),
     path(f"{PATIENT}history/", patients.patient_history, name="patient-history"),
-    path(f"{PATIENT}course/new/", records.course_start, name="course-start"),
+    path(f"{PATIENT}course/new/", entering.course_start, name="course-start"),
     path(
         f"{PATIENT}course/<uuid:course_id>/discontinue/",
-        records.course_discontinue,
+        entering.course_discontinue,
         name="course-discontinue",
     ),
-    path(f"{PATIENT}cycle/<uuid:cycle_id>/give/", records.cycle_administer, name="cycle-administer"),
-    path(f"{PATIENT}study/<uuid:study_id>/read/", records.reading_new, name="reading-new"),
-    path(f"{PATIENT}<slug:kind>/new/", records.record_new, name="record-new"),
-    path(f"{PATIENT}<slug:kind>/<uuid:record_id>/correct/", records.record_correct, name="record-correct"),
-    path(f"{PATIENT}<slug:kind>/<uuid:record_id>/void/", records.record_void, name="record-void"),
+    path(f"{PATIENT}cycle/<uuid:cycle_id>/give/", entering.cycle_administer, name="cycle-administer"),
+    path(f"{PATIENT}study/<uuid:study_id>/read/", entering.reading_new, name="reading-new"),
+    path(f"{PATIENT}<slug:kind>/new/", entering.record_new, name="record-new"),
+    path(f"{PATIENT}<slug:kind>/<uuid:record_id>/correct/", correcting.record_correct, name="record-correct"),
+    path(f"{PATIENT}<slug:kind>/<uuid:record_id>/void/", correcting.record_void, name="record-void"),
 ]

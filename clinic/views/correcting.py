@@ -1,0 +1,173 @@
+"""Correcting and voiding what is stored: with a reason, and told where somebody else was faster."""
+
+import uuid
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from accounts.errors import StaleRecord
+from accounts.http import SignedInRequest
+from accounts.records import ClinicalRecord
+from clinic.forms import STALE_FIELD, RecordForm, VoidForm
+from clinic.selectors import history
+from clinic.views.patients import visible_patient
+from clinic.views.records import RecordKind, form_of, kind_of, record_page, require_edit, submitted
+from patients.models import Patient
+from treatments.models import Cycle, CycleStatus
+
+
+def _record(
+    request: SignedInRequest, kind: RecordKind, patient: Patient, record_id: uuid.UUID
+) -> ClinicalRecord:
+    """Return the record of this patient, or answer 404. A voided one is left to the service to refuse in words."""
+    path = {kind.patient_path: patient.pk}
+    return get_object_or_404(kind.model.objects.visible_to(request.user).filter(**path), pk=record_id)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def record_correct(
+    request: SignedInRequest, patient_id: uuid.UUID, kind: str, record_id: uuid.UUID
+) -> HttpResponse:
+    """Correct a record, with a reason. Who was overtaken is shown both versions (409) and goes on from the present one."""
+    patient = visible_patient(request, patient_id)
+    of_kind = kind_of(kind)
+    require_edit(request, of_kind, patient)
+    record = _record(request, of_kind, patient, record_id)
+    if of_kind.correct is None or (
+        isinstance(record, Cycle) and record.status not in {CycleStatus.PLANNED, CycleStatus.HELD}
+    ):
+        raise Http404
+    context: dict[str, Any] = {
+        "title": f"Change the plan of cycle {record.number}"
+        if isinstance(record, Cycle)
+        else f"Correct the {of_kind.noun}",
+        "button": "Store the correction",
+        "void_url": _void_url(patient, kind, of_kind, record),
+    }
+    with timezone.override(patient.centre.zone):
+        if record.voided_at is not None:
+            return render(request, "409.html", {"message": "This record has been voided."}, status=409)
+        if request.method != "POST":
+            form = form_of(of_kind, patient, instance=record, correcting=True)
+            return record_page(request, patient, [form], 200, **context)
+        form = form_of(of_kind, patient, request.POST, instance=record, correcting=True)
+
+        correct = of_kind.correct
+
+        def save() -> ClinicalRecord:
+            return correct(
+                record,
+                form.values(),
+                by=request.user,
+                reason=form.cleaned_data["reason"],
+                expected_version=form.cleaned_data[STALE_FIELD],
+            )
+
+        sent_version = request.POST.get(STALE_FIELD, "")
+        try:
+            # Told at once, before what else may be wrong with values that rest on an older state.
+            if sent_version.isdecimal() and int(sent_version) != record.version:
+                form.is_valid()
+                raise StaleRecord("", current_version=record.version)
+            return submitted(request, patient, [form], save, "The correction was stored.", **context)
+        except StaleRecord:
+            return _conflict(request, patient, of_kind, record_id, form, context)
+
+
+def _void_url(patient: Patient, slug: str, kind: RecordKind, record: ClinicalRecord) -> str:
+    return reverse("record-void", args=[patient.pk, slug, record.pk]) if kind.void is not None else ""
+
+
+def _conflict(
+    request: SignedInRequest,
+    patient: Patient,
+    kind: RecordKind,
+    record_id: uuid.UUID,
+    sent: RecordForm,
+    context: dict[str, Any],
+) -> HttpResponse:
+    """Show mine and theirs, field by field, above a form that holds the values as they are now."""
+    present = _record(request, kind, patient, record_id)
+    # The sent form has put its values into its own instance.
+    rows = []
+    for name in sent.record_fields:
+        column: Any = kind.model._meta.get_field(name)
+        mine = (
+            sent.cleaned_data.get(name) if name in getattr(sent, "cleaned_data", {}) else sent.data.get(name)
+        )
+        theirs = getattr(present, name)
+        rows.append(
+            {
+                "label": sent.fields[name].label or column.verbose_name,
+                "mine": _said(column, mine),
+                "theirs": _said(column, theirs),
+                "differs": mine != theirs,
+            }
+        )
+    fresh = form_of(kind, patient, instance=present, correcting=True)
+    fresh.initial["reason"] = sent.data.get("reason", "")
+    return record_page(
+        request,
+        patient,
+        [fresh],
+        409,
+        conflict=rows,
+        changed=history.last_change(present),
+        **context,
+    )
+
+
+def _said(column: Any, value: Any) -> str:
+    if hasattr(value, "tzinfo"):
+        return f"{timezone.localtime(value):%Y-%m-%d %H:%M}" if value.tzinfo else str(value)
+    return history.said(column, value)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def record_void(
+    request: SignedInRequest, patient_id: uuid.UUID, kind: str, record_id: uuid.UUID
+) -> HttpResponse:
+    """Take a record out of all counts, with a reason. It stays in the history."""
+    patient = visible_patient(request, patient_id)
+    of_kind = kind_of(kind)
+    require_edit(request, of_kind, patient)
+    if of_kind.void is None:
+        raise Http404
+    record = _record(request, of_kind, patient, record_id)
+    context: dict[str, Any] = {
+        "title": f"Void the {of_kind.noun}",
+        "about": str(record),
+        "button": "Void it",
+        "danger": True,
+        "notes": ["It is taken out of all counts and figures. It is not deleted: it stays in the history."],
+    }
+    with timezone.override(patient.centre.zone):
+        if request.method != "POST":
+            form = VoidForm(initial={"version": record.version})
+            return record_page(request, patient, [form], 200, **context)
+        form = VoidForm(request.POST)
+
+        void = of_kind.void
+
+        def save() -> ClinicalRecord:
+            return void(
+                record,
+                by=request.user,
+                reason=form.cleaned_data["reason"],
+                expected_version=form.cleaned_data["version"],
+            )
+
+        try:
+            return submitted(request, patient, [form], save, f"The {of_kind.noun} was voided.", **context)
+        except StaleRecord:
+            present = _record(request, of_kind, patient, record_id)
+            fresh = VoidForm(initial={"version": present.version, "reason": request.POST.get("reason", "")})
+            context |= {"about": str(present), "changed": history.last_change(present), "stale_void": True}
+            return record_page(request, patient, [fresh], 409, **context)

@@ -1,0 +1,223 @@
+"""First entries: records, cycles given, courses started and stopped, patients. They need no reason."""
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from accounts.access import Act
+from accounts.http import SignedInRequest
+from accounts.records import create_record
+from clinic import forms as clinic_forms
+from clinic.services import admit_patient
+from clinic.views.patients import visible_patient
+from clinic.views.records import KINDS, form_of, kind_of, record_page, require_edit, submitted
+from imaging.models import Reading, Study, Timepoint
+from patients.models import Diagnosis, Patient, PatientIdentity
+from treatments import services as treatments
+from treatments.models import Administration, Course, Cycle, CycleStatus, Discontinuation
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def record_new(request: SignedInRequest, patient_id: uuid.UUID, kind: str) -> HttpResponse:
+    """Enter a contact, a disease event, a death, a study, a diagnosis or an identity."""
+    patient = visible_patient(request, patient_id)
+    of_kind = kind_of(kind)
+    if not of_kind.enter:
+        raise Http404
+    require_edit(request, of_kind, patient)
+    model: Any = of_kind.model
+    record = model(patient=patient)
+    if isinstance(record, PatientIdentity):
+        record.centre = patient.centre
+    context: dict[str, Any] = {"title": of_kind.enter, "button": "Record"}
+    with timezone.override(patient.centre.zone):
+        if request.method != "POST":
+            initial: dict[str, Any] = {}
+            if of_kind.model is Study:
+                timepoint = request.GET.get("timepoint", "")
+                initial["timepoint"] = timepoint if timepoint in Timepoint.values else None
+                course = request.GET.get("course", "")
+                initial["course_number"] = int(course) if course.isdecimal() else None
+                initial = {name: value for name, value in initial.items() if value is not None}
+            return record_page(
+                request,
+                patient,
+                [form_of(of_kind, patient, instance=record, initial=initial)],
+                200,
+                **context,
+            )
+        form = form_of(of_kind, patient, request.POST, instance=record)
+        return submitted(
+            request,
+            patient,
+            [form],
+            lambda: create_record(form.instance, by=request.user),
+            f"The {of_kind.noun} was recorded.",
+            **context,
+        )
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def reading_new(request: SignedInRequest, patient_id: uuid.UUID, study_id: uuid.UUID) -> HttpResponse:
+    """Enter the response that a study shows, read by who is signed in."""
+    patient = visible_patient(request, patient_id)
+    require_edit(request, KINDS["reading"], patient)
+    studies = Study.objects.visible_to(request.user).current().exclude(timepoint=Timepoint.BASELINE)
+    study = get_object_or_404(studies.select_related("patient"), pk=study_id, patient=patient)
+    record = Reading(study=study, reader=request.user)
+    context = {
+        "title": "Record a reading",
+        "about": f"{study.get_timepoint_display()} {study.get_modality_display()} of {study.performed_on}",
+        "button": "Record the reading",
+    }
+    with timezone.override(patient.centre.zone):
+        if request.method != "POST":
+            return record_page(request, patient, [clinic_forms.ReadingForm(instance=record)], 200, **context)
+        form = clinic_forms.ReadingForm(request.POST, instance=record)
+        return submitted(
+            request,
+            patient,
+            [form],
+            lambda: create_record(form.instance, by=request.user),
+            "The reading was recorded.",
+            **context,
+        )
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def cycle_administer(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid.UUID) -> HttpResponse:
+    """Enter that a cycle was given: when, how much, which lot."""
+    patient = visible_patient(request, patient_id)
+    request.user.require(Act.EDIT_TREATMENTS, patient.centre_id)
+    cycles = (
+        Cycle.objects.visible_to(request.user)
+        .current()
+        .select_related("course__protocol", "course__patient__centre")
+    )
+    cycle = get_object_or_404(cycles, pk=cycle_id, course__patient=patient, course__voided_at=None)
+    protocol = cycle.course.protocol
+    context = {
+        "title": f"Record cycle {cycle.number}",
+        "about": f"{protocol.radiopharmaceutical}, course {cycle.course.number}, cycle {cycle.number} of "
+        f"{protocol.planned_cycles}" + (f", planned {cycle.planned_on}" if cycle.planned_on else ""),
+        "button": "Record the cycle",
+        "notes": ["This cycle is on hold. Recording it ends the hold."]
+        if cycle.status == CycleStatus.HELD
+        else [],
+    }
+    record = Administration(cycle=cycle, prescribed_activity_mbq=protocol.prescribed_activity_mbq)
+    with timezone.override(patient.centre.zone):
+        if request.method != "POST":
+            form = clinic_forms.AdministrationForm(instance=record)
+            return record_page(request, patient, [form], 200, **context)
+        form = clinic_forms.AdministrationForm(request.POST, instance=record)
+
+        def save() -> Administration:
+            return treatments.administer_cycle(cycle=cycle, by=request.user, **form.values())
+
+        return submitted(
+            request,
+            patient,
+            [form],
+            save,
+            f"Cycle {cycle.number} was recorded as given; the following cycles were planned from it.",
+            **context,
+        )
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def course_discontinue(request: SignedInRequest, patient_id: uuid.UUID, course_id: uuid.UUID) -> HttpResponse:
+    """Enter that a course was stopped, when and why."""
+    patient = visible_patient(request, patient_id)
+    request.user.require(Act.EDIT_TREATMENTS, patient.centre_id)
+    courses = Course.objects.visible_to(request.user).current().select_related("protocol", "patient__centre")
+    course = get_object_or_404(courses, pk=course_id, patient=patient)
+    given = course.cycles.current().filter(status=CycleStatus.GIVEN).count()
+    context = {
+        "title": f"Discontinue course {course.number}",
+        "about": f"{given} of {course.protocol.planned_cycles} cycles given. The cycles still to come are cancelled.",
+        "button": "Discontinue the course",
+    }
+    record = Discontinuation(course=course, after_cycle=given)
+    with timezone.override(patient.centre.zone):
+        if request.method != "POST":
+            return record_page(
+                request, patient, [clinic_forms.DiscontinuationForm(instance=record)], 200, **context
+            )
+        form = clinic_forms.DiscontinuationForm(request.POST, instance=record)
+        return submitted(
+            request,
+            patient,
+            [form],
+            lambda: treatments.discontinue_course(course=course, by=request.user, **form.values()),
+            "The course was discontinued; its remaining cycles are cancelled.",
+            **context,
+        )
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def course_start(request: SignedInRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """Start the patient's next course."""
+    patient = visible_patient(request, patient_id)
+    request.user.require(Act.EDIT_TREATMENTS, patient.centre_id)
+    context = {"title": "Start a course", "button": "Start the course"}
+    if request.method != "POST":
+        return record_page(request, patient, [clinic_forms.CourseForm()], 200, **context)
+    form = clinic_forms.CourseForm(request.POST)
+    return submitted(
+        request,
+        patient,
+        [form],
+        lambda: treatments.start_course(patient=patient, by=request.user, **form.cleaned_data),
+        "The course was started and its cycles planned.",
+        **context,
+    )
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def patient_register(request: SignedInRequest) -> HttpResponse:
+    """Register a person with the diagnosis, and start the first course."""
+    request.user.require(Act.EDIT_PATIENTS)
+    may_start = request.user.may(Act.EDIT_TREATMENTS)
+    data = request.POST if request.method == "POST" else None
+    form_list: list[forms.BaseForm] = [
+        clinic_forms.RegistrationForm(data, user=request.user, prefix="person"),
+        clinic_forms.DiagnosisForm(data, prefix="diagnosis", instance=Diagnosis()),
+    ]
+    if may_start:
+        form_list.append(clinic_forms.StartForm(data, prefix="course"))
+    context = {
+        "title": "Register a patient",
+        "button": "Register",
+        "legends": ["Person", "Diagnosis", "First course"],
+        "cancel_to_list": True,
+    }
+    if data is None:
+        return record_page(request, None, form_list, 200, **context)
+
+    def save() -> Patient:
+        person = dict(form_list[0].cleaned_data)
+        start = form_list[2].cleaned_data if may_start else {}
+        return admit_patient(
+            centre=person.pop("centre"),
+            person=person,
+            diagnosis=form_list[1].instance,  # type: ignore[attr-defined]
+            protocol=start["protocol"] if start.get("start_now") else None,
+            intent=start.get("intent", ""),
+            first_planned_on=start.get("first_planned_on"),
+            by=request.user,
+        )
+
+    return submitted(request, None, form_list, save, lambda patient: f"{patient} was registered.", **context)
