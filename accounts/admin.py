@@ -14,7 +14,8 @@ from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.access import Act
-from accounts.admin_base import DeskAdmin, user_of
+from accounts.desk.pages import DeskAdmin
+from accounts.desk.site import user_of
 from accounts.models import Centre, Membership, User
 
 # Deny, then allow: what other packages put on the desk leaves it again. The registry's own pages follow.

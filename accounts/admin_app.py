@@ -5,4 +5,4 @@ from django.contrib.admin.apps import AdminConfig
 
 class CorrectionDeskConfig(AdminConfig):
     default = False  # named in INSTALLED_APPS; not to be taken for the configuration of this app
-    default_site = "accounts.admin_base.CorrectionDesk"
+    default_site = "accounts.desk.site.CorrectionDesk"

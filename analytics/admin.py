@@ -9,7 +9,8 @@ from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.access import Act
-from accounts.admin_base import DeskAdmin, user_of
+from accounts.desk.pages import DeskAdmin
+from accounts.desk.site import user_of
 from accounts.models import Centre
 from analytics.models import Cohort, Definition
 from patients.models import PrimarySite, TumourType

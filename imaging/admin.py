@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from unfold.decorators import display
 
-from accounts.admin_base import ClinicalAdmin
+from accounts.desk.records import ClinicalAdmin
 from imaging.models import Reading, Study
 from patients.admin import OfPatientAdmin
 

@@ -10,7 +10,9 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.access import Act
-from accounts.admin_base import ClinicalAdmin, DeskForm, desk_centres, user_of
+from accounts.desk.forms import DeskForm
+from accounts.desk.records import ClinicalAdmin
+from accounts.desk.site import desk_centres, user_of
 from accounts.models import User
 from accounts.records import ClinicalRecord
 from patients.models import (
@@ -49,8 +51,6 @@ class PatientAdmin(ClinicalAdmin):
     list_display = ("registry_number", "centre", "sex", "birth_date")
     list_filter: ClassVar[Any] = ("sex",)
 
-    registry_number = "registry_number"  # the field itself, which can be sorted by
-
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None and desk_centres(user_of(request), Act.VIEW_IDENTITY) != set():
@@ -87,7 +87,7 @@ class OfPatientAdmin(ClinicalAdmin):
     """A record that hangs on a patient directly."""
 
     own_fields: ClassVar[tuple[str, ...]] = ()
-    fixed_fields = ("patient",)
+    fixed_fields: ClassVar[tuple[str, ...]] = ("patient",)
     autocomplete_fields = ("patient",)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:

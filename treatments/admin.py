@@ -13,7 +13,10 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
 from accounts.access import Act
-from accounts.admin_base import ClinicalAdmin, CorrectionForm, DeskAdmin, DeskForm, user_of
+from accounts.desk.forms import CorrectionForm, DeskForm
+from accounts.desk.pages import DeskAdmin
+from accounts.desk.records import ClinicalAdmin
+from accounts.desk.site import user_of
 from accounts.errors import RegistryError
 from accounts.models import User
 from accounts.records import ClinicalRecord, clinical_write, correct_record
@@ -184,15 +187,14 @@ class CycleAdmin(ClinicalAdmin):
     @display(description="Given on", empty_value="–")
     def given_on(self, obj: Cycle) -> date | None:
         administration = current_administration(obj)
-        return (
-            administration
-            and administration.administered_at.astimezone(obj.course.patient.centre.zone).date()
-        )
+        if administration is None:
+            return None
+        return administration.administered_at.astimezone(obj.course.patient.centre.zone).date()
 
     @display(description="Activity (MBq)", empty_value="–")
     def activity(self, obj: Cycle) -> str | None:
         administration = current_administration(obj)
-        return administration and f"{administration.administered_activity_mbq:,}"
+        return f"{administration.administered_activity_mbq:,}" if administration is not None else None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from accounts.changes import Words
 from accounts.errors import StaleRecord
 from accounts.http import SignedInRequest
 from accounts.records import ClinicalRecord
@@ -95,7 +96,7 @@ def _conflict(
     """Show mine and theirs, field by field, above a form that holds the values as they are now."""
     present = _record(request, kind, patient, record_id)
     # The sent form has put its values into its own instance.
-    rows = []
+    rows, words = [], Words(patient.centre.zone)
     for name in sent.record_fields:
         column: Any = kind.model._meta.get_field(name)
         mine = (
@@ -105,8 +106,8 @@ def _conflict(
         rows.append(
             {
                 "label": sent.fields[name].label or column.verbose_name,
-                "mine": _said(column, mine),
-                "theirs": _said(column, theirs),
+                "mine": words.of(column, mine),
+                "theirs": words.of(column, theirs),
                 "differs": mine != theirs,
             }
         )
@@ -121,12 +122,6 @@ def _conflict(
         changed=history.last_change(present),
         **context,
     )
-
-
-def _said(column: Any, value: Any) -> str:
-    if hasattr(value, "tzinfo"):
-        return f"{timezone.localtime(value):%Y-%m-%d %H:%M}" if value.tzinfo else str(value)
-    return history.said(column, value)
 
 
 @never_cache

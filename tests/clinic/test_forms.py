@@ -1,7 +1,7 @@
 """Entering, correcting and voiding records in the browser: happy, refused, and overtaken by somebody else."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -310,6 +310,29 @@ def test_a_correction_without_a_version_is_never_stored(version, contact, patien
     assert response.status_code in {409, 422}
     contact.refresh_from_db()
     assert contact.known_alive_on == date(2019, 6, 1)
+
+
+def test_yours_and_theirs_are_compared_on_the_centres_clock(patient, desk, physician):
+    given = Administration.objects.get(cycle__number=2)
+    changes = {"administered_at": datetime(2019, 3, 5, 9, tzinfo=UTC)}
+    correct_record(given, changes, by=physician, reason="Injection record")
+
+    response = desk.post(
+        reverse("record-correct", args=[patient.pk, "administration", given.pk]),
+        {
+            "administered_at": "2019-03-11T10:30",
+            "administered_activity_mbq": "7391.5",
+            "prescribed_activity_mbq": "7400",
+            "reason": "It was a week later",
+            "version": given.version,
+        },
+    )
+
+    assert response.status_code == 409
+    content = response.content.decode()
+    assert "2019-03-11 10:30:00 (Europe/Berlin)" in content
+    assert "2019-03-05 10:00:00 (Europe/Berlin)" in content
+    assert "<strong>physician</strong> (Command on the server)" in content
 
 
 def test_correcting_the_day_of_a_cycle_moves_the_plan(patient, desk):

@@ -4,11 +4,14 @@ import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Role
+from accounts.records import correct_record
 from analytics import freshness
 from clinic.selectors import roster, worklist
 from patients.models import Patient
@@ -204,8 +207,34 @@ def test_history_tells_who_changed_what_from_what_to_what_and_why(full_patient, 
     assert "<ins>2020-01-16</ins>" in content
     assert "Reason: Typed wrong" in content
     assert "data_manager" in content
-    assert "by form" in content
+    assert "Page of the registry" in content
     assert "Administration of cycle 2" in content
+
+
+def test_history_says_times_on_the_centres_clock_and_names_it(full_patient, physician):
+    content = signed_in(physician).get(reverse("patient-history", args=[full_patient.pk])).content.decode()
+
+    assert "clock (Europe/Berlin)" in content
+    assert "Administered at: 2019-01-07 10:30:00 (Europe/Berlin)" in content
+    assert "(UTC)" not in content
+
+
+def test_a_longer_history_takes_no_more_queries(full_patient, data_manager):
+    client = signed_in(data_manager)
+    url = reverse("patient-history", args=[full_patient.pk])
+
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(url).status_code == 200
+        return len(queries)
+
+    cost()
+    short = cost()
+    for day in range(1, 6):
+        contact = ContactFactory(patient=full_patient, known_alive_on=date(2020, 2, day))
+        correct_record(contact, {"note": "By telephone"}, by=data_manager, reason="More is known")
+
+    assert cost() == short
 
 
 # The list
