@@ -4,6 +4,7 @@ import uuid
 from functools import cached_property
 from zoneinfo import ZoneInfo, available_timezones
 
+import pgtrigger
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import RegexValidator
@@ -49,6 +50,15 @@ class Centre(models.Model):
 
     class Meta:
         ordering = ["code"]
+        triggers = [
+            # A zone that PostgreSQL does not know would stop every outcome of the centre from being derived.
+            pgtrigger.Trigger(
+                name="time_zone_known",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                func="PERFORM now() AT TIME ZONE NEW.time_zone; RETURN NEW;",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.code} · {self.name}"

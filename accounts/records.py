@@ -5,6 +5,7 @@ clinical apps call these; no door writes a record by itself.
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -47,6 +48,8 @@ class ClinicalRecord(models.Model):
     CENTRE_PATH: ClassVar[str] = "patient__centre_id"
     PATIENT_PATH: ClassVar[str] = "patient"
     EDIT_ACT: ClassVar[Act] = Act.EDIT_PATIENTS
+    # Names of the relations whose records are a part of this one: voided with it instead of standing in its way.
+    VOIDED_WITH: ClassVar[tuple[str, ...]] = ()
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     version = models.PositiveIntegerField(
@@ -112,6 +115,34 @@ def not_in_future_moment(value: datetime) -> None:
         raise ValidationError("This moment lies in the future.", code="in_future")
 
 
+FIRST_DAY, LAST_DAY = date(1890, 1, 1), date(2150, 1, 1)
+
+
+def plausible_days(*names: str) -> list[models.CheckConstraint]:
+    """Return constraints that hold date fields within two centuries: PostgreSQL knows "infinity", Python does not."""
+    return [
+        models.CheckConstraint(
+            condition=Q(**{f"{name}__isnull": True})
+            | Q(**{f"{name}__gte": FIRST_DAY, f"{name}__lt": LAST_DAY}),
+            name=f"%(app_label)s_%(class)s_{name}_plausible",
+            violation_error_message=f"This date must lie between {FIRST_DAY} and {LAST_DAY}.",
+        )
+        for name in names
+    ]
+
+
+def known_codes(**choices: list[str]) -> list[models.CheckConstraint]:
+    """Return constraints that hold fields to the codes of their list."""
+    return [
+        models.CheckConstraint(
+            condition=Q(**{f"{name}__in": codes}),
+            name=f"%(app_label)s_%(class)s_{name}_known",
+            violation_error_message=f"This {name.replace('_', ' ')} is not one of the list.",
+        )
+        for name, codes in choices.items()
+    ]
+
+
 def check_deferred() -> None:
     """Run the checks across tables now instead of at commit, so that their refusal can be answered here."""
     with connection.cursor() as cursor:
@@ -162,13 +193,43 @@ def create_record(record: RecordT, *, by: User | None, reason: str = "") -> Reco
 
     Raises:
         PermissionDenied: ``by`` may not edit such records at this centre.
+        RegistryError: ``parent_voided``, what it belongs to has been voided.
         ValidationError: the values break a rule of the record.
     """
     if by is not None:
         by.require(record.EDIT_ACT, record.centre_id_of_record)
     with clinical_write(by=by, reason=reason):
+        require_current_parents(record)
         _save_valid(record)
     return record
+
+
+def require_current_parents(record: ClinicalRecord) -> None:
+    """Lock the record's patient, and refuse where the patient, or anything else between the two, has been voided.
+
+    Every act on a patient's records takes this lock before any other, so that two of them cannot wait for each other,
+    and nothing is written under a record that another desk is voiding.
+
+    Raises:
+        RegistryError: ``parent_voided``; the message names what was voided.
+    """
+    if record.PATIENT_PATH == "self":
+        return
+    first, _, rest = record.PATIENT_PATH.partition("__")
+    field = record._meta.get_field(first)
+    parents = field.related_model._default_manager.filter(pk=getattr(record, field.attname))  # type: ignore[union-attr]
+    if rest:
+        parents = parents.select_related(rest)
+    # The lock comes first: the statement that waits for it may have read the others before the wait.
+    list(parents.select_for_update(no_key=True, of=(rest or "self",)))
+    parent = parents.first()
+    steps = rest.split("__") if rest else []
+    while parent is not None:
+        if parent.voided_at is not None:
+            raise RegistryError(
+                "parent_voided", f"{parent} has been voided: what belongs to it can no longer be written."
+            )
+        parent = getattr(parent, steps.pop(0)) if steps else None
 
 
 def lock_current(record: RecordT, *, expected_version: int | None) -> RecordT:
@@ -176,8 +237,9 @@ def lock_current(record: RecordT, *, expected_version: int | None) -> RecordT:
 
     Raises:
         StaleRecord: it was changed since ``expected_version``.
-        RegistryError: ``voided``, it has been voided.
+        RegistryError: ``voided``, it has been voided; ``parent_voided``, what it belongs to has been.
     """
+    require_current_parents(record)
     rows: models.QuerySet[RecordT] = type(record)._default_manager.select_for_update(of=("self",))  # type: ignore[assignment]
     locked = rows.get(pk=record.pk)
     if expected_version is not None and locked.version != expected_version:
@@ -253,9 +315,10 @@ def correct_record(
 def void_record(
     record: RecordT, *, by: User | None, reason: str, expected_version: int | None = None
 ) -> RecordT:
-    """Take a record out of all counts, keeping it in the history.
+    """Take a record out of all counts, keeping it in the history. Its parts (``VOIDED_WITH``) go with it.
 
     Raises:
+        RegistryError: ``has_records``, other records in force hang on it; the message says what to void first.
         StaleRecord, RegistryError, PermissionDenied, ValidationError: as for ``correct_record``.
     """
     reason = require_reason(reason)
@@ -263,8 +326,36 @@ def void_record(
         by.require(record.EDIT_ACT, record.centre_id_of_record)
     with clinical_write(by=by, reason=reason):
         locked = lock_current(record, expected_version=expected_version)
-        locked.voided_at = timezone.now()
-        locked.void_reason = reason
-        locked.save(update_fields=["voided_at", "void_reason"])
+        parts, others = _hanging_on(locked)
+        if others:
+            counted = Counter(
+                (type(other)._meta.verbose_name, type(other)._meta.verbose_name_plural) for other in others
+            )
+            what = ", ".join(f"{n} {one if n == 1 else many}" for (one, many), n in counted.items())
+            raise RegistryError("has_records", f"Void first what belongs to {locked}: {what}.")
+        now = timezone.now()
+        for each in (*parts, locked):
+            each.voided_at = now
+            each.void_reason = reason
+            each.save(update_fields=["voided_at", "void_reason"])
         locked.refresh_from_db(fields=["version"])
     return locked
+
+
+def _hanging_on(record: ClinicalRecord) -> tuple[list[ClinicalRecord], list[ClinicalRecord]]:
+    """Return the records in force that are parts of this one, innermost first, and all others that hang on either."""
+    parts: list[ClinicalRecord] = []
+    others: list[ClinicalRecord] = []
+    for relation in record._meta.related_objects:
+        model = relation.related_model
+        if not issubclass(model, ClinicalRecord):
+            continue  # the history, what is derived
+        found = list(model._default_manager.filter(**{relation.field.name: record}, voided_at__isnull=True))
+        if relation.get_accessor_name() in record.VOIDED_WITH:
+            for part in found:
+                inner, outer = _hanging_on(part)
+                parts += [*inner, part]
+                others += outer
+        else:
+            others += found
+    return parts, others

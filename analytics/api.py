@@ -108,7 +108,9 @@ class CohortViewSet(ReadViewSet):
         """Progression-free survival, response and survival of the cohort's patients, with how fresh they are."""
         payload = results.payload(self.get_object(), self.user)
         # The revision alone would be the same for users who may see different centres, or while more waits to be derived.
-        digest = hashlib.sha256(orjson.dumps(payload, default=str)).hexdigest()[:12]
+        digest = hashlib.sha256(orjson.dumps(payload, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()[
+            :12
+        ]
         tag = f'"{payload["revision"]}-{digest}"'
         unchanged = get_conditional_response(request._request, etag=tag) is not None
         response = Response(status=304) if unchanged else Response(payload)

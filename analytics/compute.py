@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db import connection
 
-from analytics.models import Cohort
+from analytics import tallies
+from analytics.models import Cohort, CoursesCounted
 from analytics.rules.endpoints import EndpointDefinition
 from analytics.rules.response import OBJECTIVE_RESPONSES, RESPONSES, Rate, rate
 from analytics.rules.survival import (
@@ -26,24 +27,26 @@ Counts = Mapping[str, Mapping[tuple[int, str], int]]
 def results(cohort: Cohort, centre_codes: Sequence[str]) -> dict[str, Any]:
     """Return the result contract (docs/results.md) of the cohort's patients at these centres. One query.
 
-    Without ``revision``, ``computed_at``, ``stale`` and ``pending``, which belong to the stored result.
+    What follows from the records and the definition alone; names and freshness are added when it is read
+    (``analytics.results.payload``).
     """
     counts = _counts(cohort, centre_codes)
     rules = cohort.definition.rules
+    courses = _courses(counts["status"])
     return {
-        "cohort": cohort.slug,
-        "name": cohort.name,
         "centres": list(centre_codes),
         "data_cutoff": cohort.tallied_to and cohort.tallied_to.isoformat(),
         "definition": {
-            "name": cohort.definition.name,
             **rules.to_json(),
             "courses_counted": cohort.courses_counted,
             "in_words": rules.in_words(),
         },
-        "remarks": cohort.remarks,
-        "n_patients": sum(counts["patients"].values()),
-        "courses": _courses(counts["status"]),
+        "n_patients": (
+            courses["n"]
+            if cohort.courses_counted == CoursesCounted.FIRST
+            else tallies.count_patients(cohort, centre_codes)
+        ),
+        "courses": courses,
         "orr": _objective_response(counts["response"], rules),
         "pfs": _time_to_event("pfs", counts, rules),
         "os": _time_to_event("os", counts, rules) | {"deaths_by_cause": _deaths(counts["death"])},

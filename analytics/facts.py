@@ -8,12 +8,17 @@ from django.db import connection
 
 from analytics.rules.endpoints import Assessment, CourseFacts
 
-# Later courses and their studies say two things of an earlier one: that the patient was alive, and that another
-# anticancer therapy had begun.
+# The first course is the first that was begun, or the lowest number while none was. Later courses and their studies say
+# three things of an earlier one: that the patient was alive, that another anticancer therapy had begun, and whether the
+# tumour had progressed.
 _FACTS = """
 SELECT c.id, x.centre_id, coalesce(d.tumour_type, ''), coalesce(d.primary_site, ''), p.planned_cycles,
-    NOT EXISTS (SELECT FROM treatments_course o
-        WHERE o.patient_id = c.patient_id AND o.voided_at IS NULL AND o.number < c.number) AS is_first_course,
+    c.id = (SELECT o.id FROM treatments_course o
+        WHERE o.patient_id = c.patient_id AND o.voided_at IS NULL
+        ORDER BY NOT EXISTS (SELECT FROM treatments_cycle y
+            JOIN treatments_administration a ON a.cycle_id = y.id AND a.voided_at IS NULL
+            WHERE y.course_id = o.id AND y.voided_at IS NULL), o.number
+        LIMIT 1) AS is_first_course,
     ARRAY(SELECT (a.administered_at AT TIME ZONE z.time_zone)::date
         FROM treatments_cycle y JOIN treatments_administration a ON a.cycle_id = y.id AND a.voided_at IS NULL
         WHERE y.course_id = c.id AND y.voided_at IS NULL ORDER BY y.number) AS administered_on,
@@ -49,7 +54,15 @@ SELECT c.id, x.centre_id, coalesce(d.tumour_type, ''), coalesce(d.primary_site, 
         JOIN treatments_cycle y ON y.course_id = o.id AND y.voided_at IS NULL
         JOIN treatments_administration a ON a.cycle_id = y.id AND a.voided_at IS NULL
         WHERE o.patient_id = c.patient_id AND o.voided_at IS NULL) AS known_alive,
-    q.died_on, q.cause
+    q.died_on, q.cause,
+    ARRAY(SELECT s.performed_on FROM imaging_study s
+        JOIN imaging_reading r ON r.study_id = s.id AND r.voided_at IS NULL
+        WHERE s.patient_id = c.patient_id AND s.course_number > c.number AND s.voided_at IS NULL
+        ORDER BY s.performed_on, r.id) AS assessed_later_on,
+    ARRAY(SELECT r.overall_response::text FROM imaging_study s
+        JOIN imaging_reading r ON r.study_id = s.id AND r.voided_at IS NULL
+        WHERE s.patient_id = c.patient_id AND s.course_number > c.number AND s.voided_at IS NULL
+        ORDER BY s.performed_on, r.id) AS later_responses
 FROM treatments_course c
 JOIN treatments_protocol p ON p.id = c.protocol_id
 JOIN patients_patient x ON x.id = c.patient_id AND x.voided_at IS NULL
@@ -86,7 +99,7 @@ def _course(row: tuple) -> Course:
     administered_on, discontinued_on, discontinuation_reason, baseline_on, assessed_on, responses, *more = (
         dated
     )
-    clinical_progressions, new_therapies, known_alive, died_on, death_cause = more
+    clinical_progressions, new_therapies, known_alive, died_on, death_cause, *later = more
     facts, problem = None, ""
     try:
         facts = CourseFacts(
@@ -101,6 +114,7 @@ def _course(row: tuple) -> Course:
             known_alive=tuple(known_alive),
             died_on=died_on,
             death_cause=death_cause,
+            later_assessments=tuple(map(Assessment, *later)),
         )
     except ValueError as error:
         problem = str(error)

@@ -5,6 +5,7 @@ any moment: each step is one transaction that removes the marks it claimed with 
 In words: docs/architecture.md.
 """
 
+import json
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -50,7 +51,11 @@ def recount_changed_cohorts() -> None:
     """Count anew the cohorts whose filter, definition or cut-off (today's date, where it is open) has changed."""
     for cohort in Cohort.objects.select_related("definition"):
         if not tallies.is_counted_as_described(cohort):
-            tallies.rebuild(cohort.pk)
+            try:
+                tallies.rebuild(cohort.pk)
+            except ValueError as error:
+                # One definition that cannot be read must not hold up the other cohorts.
+                logger.error("Cohort %s cannot be counted: %s", cohort.slug, error)
 
 
 @transaction.atomic
@@ -74,7 +79,7 @@ def refresh_outcomes(limit: int = CHUNK) -> int:
     course_ids = sorted({course_id for _, course_id in marks}, key=str)
     outcomes = _lock_outcomes(course_ids)
 
-    counted = [cohort for cohort in cohorts if cohort.tallied_by]
+    counted = [cohort for cohort in cohorts if _is_counted(cohort)]
     before = {cohort.pk: tallies.count(cohort, course_ids) for cohort in counted}
     # Read only now that the outcomes are ours: whoever writes an outcome later has read its facts later.
     _derive(course_ids, outcomes)
@@ -85,6 +90,14 @@ def refresh_outcomes(limit: int = CHUNK) -> int:
 
     StaleCourse.objects.filter(pk__in=[pk for pk, _ in marks]).delete()
     return len(marks)
+
+
+def _is_counted(cohort: Cohort) -> bool:
+    """Return whether differences can be added: the cohort has been counted, and its definition can be read."""
+    try:
+        return bool(cohort.tallied_by and cohort.definition.rules)
+    except ValueError:
+        return False
 
 
 def _lock_outcomes(course_ids: Sequence[UUID]) -> list[Outcome]:
@@ -107,14 +120,16 @@ def _lock_outcomes(course_ids: Sequence[UUID]) -> list[Outcome]:
 
 def _derive(course_ids: Sequence[UUID], outcomes: Sequence[Outcome]) -> None:
     courses = {course.id: course for course in facts.fetch(course_ids)}
-    rules: dict[int, tuple[EndpointDefinition, date]] = {
-        definition.pk: (definition.rules, definition.data_cutoff or date.max)
-        for definition in Definition.objects.all()
-    }
+    rules: dict[int, tuple[EndpointDefinition, date]] = {}
+    for definition in Definition.objects.all():
+        try:
+            rules[definition.pk] = (definition.rules, definition.data_cutoff or date.max)
+        except ValueError as error:
+            logger.error("Definition %s cannot be read: %s", definition.pk, error)
     derived, gone = [], []
     for outcome in outcomes:
         course = courses.get(outcome.course_id)
-        if course is None or outcome.definition_id not in rules:  # voided since it was derived
+        if course is None or outcome.definition_id not in rules:  # voided, or nothing to derive it by
             gone.append(outcome.pk)
         else:
             _fill(outcome, course, *rules[outcome.definition_id])
@@ -212,7 +227,8 @@ def recompute(cohort: Cohort, codes: Sequence[str]) -> Result:
     result, _ = Result.objects.get_or_create(cohort=cohort, scope=results.scope_of(codes))
     # Tallies are read only after the lock: whoever stores a result later has read its tallies later.
     result = Result.objects.select_for_update().get(pk=result.pk)
-    data = compute.results(cohort, list(codes))
+    # As the database gives it back: whoever is answered from memory is answered the same.
+    data = json.loads(json.dumps(compute.results(cohort, list(codes))))
     if data != result.data:
         result.data = data
         result.revision += 1
@@ -230,6 +246,16 @@ def mark_everything() -> int:
 
 class _RollBackError(Exception):
     """Ends a block whose writes were only for looking at."""
+
+
+def wrong_results(cohort: Cohort) -> list[str]:
+    """Return the scopes whose stored result is not what the stored tallies give."""
+    found = Result.objects.filter(cohort=cohort, data__isnull=False)
+    return [
+        result.scope
+        for result in found
+        if result.data != json.loads(json.dumps(compute.results(cohort, result.scope.split("+"))))
+    ]
 
 
 def from_scratch(cohort: Cohort) -> tuple[Counter[tallies.Key], Counter[tallies.Key]]:

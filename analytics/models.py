@@ -213,7 +213,7 @@ class Result(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="results")
     # Sorted centre codes joined by "+": which centres' patients are counted.
-    scope = models.CharField(max_length=2000)
+    scope = models.TextField()
     revision = models.PositiveIntegerField(default=0)
     computed_at = models.DateTimeField(null=True)
     data = models.JSONField(null=True)

@@ -61,13 +61,14 @@ def payload(cohort: Cohort, user: User | None) -> dict[str, Any]:
     assert result.computed_at is not None
     # The database keeps no order of keys; people read the document from the top.
     return {
-        **{key: result.data[key] for key in ("cohort", "name", "centres", "data_cutoff")},
+        "cohort": cohort.slug,
+        "name": cohort.name,
+        **{key: result.data[key] for key in ("centres", "data_cutoff")},
         "revision": result.revision,
         "computed_at": timezone.localtime(result.computed_at).isoformat(),
         "stale": stale,
         "pending": pending,
-        **{
-            key: result.data[key]
-            for key in ("definition", "remarks", "n_patients", "courses", "orr", "pfs", "os")
-        },
+        "definition": {"name": cohort.definition.name, **result.data["definition"]},
+        "remarks": cohort.remarks,
+        **{key: result.data[key] for key in ("n_patients", "courses", "orr", "pfs", "os")},
     }

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.models import Centre
 from analytics.models import Cohort, CoursesCounted, StaleResult, Tally
 from analytics.rules.endpoints import EndpointDefinition
 
@@ -37,7 +38,6 @@ _MEASURES = """
         WHEN o.time_zero IS NULL THEN 'not_started'
         WHEN o.status = 'discontinued' THEN 'discontinued:' || o.discontinuation_reason
         ELSE o.status END),
-    ('patients', 0, CASE WHEN o.time_zero IS NOT NULL AND o.is_first_course THEN 'treated' END),
     ('response', 0, CASE WHEN o.time_zero IS NOT NULL THEN
         CASE WHEN o.response_evaluable THEN 'evaluable:' ELSE 'other:' END || o.best_overall_response END),
     ('death', 0, CASE WHEN o.time_zero IS NOT NULL THEN nullif(o.death_cause, '') END),
@@ -168,9 +168,31 @@ def stored(cohort: Cohort) -> Counter[Key]:
     return Counter({Key(centre, measure, at, category): n for centre, measure, at, category, n in rows})
 
 
+def count_patients(cohort: Cohort, centre_codes: Sequence[str]) -> int:
+    """Return how many patients the cohort's treated courses belong to. One query over its outcomes.
+
+    Only for cohorts of every course: where each patient has one, the tallies know.
+    """
+    conditions, values = _filter(cohort)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(DISTINCT c.patient_id) FROM analytics_outcome o JOIN treatments_course c ON c.id = o.course_id"  # noqa: S608
+            " JOIN accounts_centre z ON z.id = o.centre_id"
+            f" WHERE o.time_zero IS NOT NULL AND z.code = ANY(%s) AND {' AND '.join(conditions)}",
+            [list(centre_codes), *values],
+        )
+        return int(cursor.fetchone()[0])
+
+
 def is_counted_as_described(cohort: Cohort) -> bool:
-    """Return whether the stored tallies count what the cohort asks for now (its filter, definition and cut-off)."""
-    return cohort.tallied_by == described(cohort)
+    """Return whether the stored tallies count what the cohort asks for now (its filter, definition and cut-off).
+
+    One whose definition cannot be read counts nothing, and is never so.
+    """
+    try:
+        return cohort.tallied_by == described(cohort)
+    except (TypeError, ValueError):
+        return False
 
 
 @transaction.atomic
@@ -183,6 +205,8 @@ def rebuild(cohort_id: int) -> None:
     after = count(cohort)
     after.subtract(before)
     add(cohort, after)
-    # Even where no number changed, the results must be computed: they print the definition and the cut-off.
-    centres = {key.centre_id for key in after}
-    StaleResult.objects.bulk_create(StaleResult(cohort=cohort, centre_id=centre_id) for centre_id in centres)
+    # Even where no number changed, and where there is nobody: results print the definition and the cut-off.
+    centres = (
+        Centre.objects.filter(code__in=cohort.centre_codes) if cohort.centre_codes else Centre.objects.all()
+    )
+    StaleResult.objects.bulk_create(StaleResult(cohort=cohort, centre=centre) for centre in centres)

@@ -6,8 +6,11 @@ from django.db.models import Q
 
 from accounts.access import Act
 from accounts.models import User
-from accounts.records import ClinicalRecord, clinical_record, not_in_future
+from accounts.records import ClinicalRecord, clinical_record, not_in_future, plausible_days
 from patients.models import Patient
+
+
+MOST_TRACER_ACTIVITY_MBQ = 2_000
 
 
 class Timepoint(models.TextChoices):
@@ -55,7 +58,7 @@ class Study(ClinicalRecord):
         decimal_places=1,
         null=True,
         blank=True,
-        validators=[MaxValueValidator(2000)],
+        validators=[MaxValueValidator(MOST_TRACER_ACTIVITY_MBQ)],
         db_comment="MBq",
     )
     uptake_minutes = models.PositiveSmallIntegerField(
@@ -79,15 +82,17 @@ class Study(ClinicalRecord):
                 name="imaging_study_once",
                 violation_error_message="This study has already been recorded.",
             ),
+            *plausible_days("performed_on"),
             models.CheckConstraint(
                 condition=Q(timepoint__in=Timepoint.values) & Q(modality__in=Modality.values),
                 name="imaging_study_codes_known",
                 violation_error_message="The timepoint or modality is not one of the list.",
             ),
             models.CheckConstraint(
-                condition=Q(tracer_activity_mbq__isnull=True) | Q(tracer_activity_mbq__gt=0),
-                name="imaging_study_activity_positive",
-                violation_error_message="The tracer activity must be above 0 MBq.",
+                condition=Q(tracer_activity_mbq__isnull=True)
+                | Q(tracer_activity_mbq__gt=0, tracer_activity_mbq__lte=MOST_TRACER_ACTIVITY_MBQ),
+                name="imaging_study_activity_plausible",
+                violation_error_message=f"A tracer activity lies above 0 and up to {MOST_TRACER_ACTIVITY_MBQ:,} MBq.",
             ),
         ]
 

@@ -10,7 +10,17 @@ from django.db.models.functions import Upper
 
 from accounts.access import Act
 from accounts.models import Centre, User
-from accounts.records import ClinicalQuerySet, ClinicalRecord, clinical_record, not_in_future
+from accounts.records import (
+    ClinicalQuerySet,
+    ClinicalRecord,
+    clinical_record,
+    known_codes,
+    not_in_future,
+    plausible_days,
+)
+
+
+REGISTRY_NUMBER = r"^[A-Z]{2,8}-[0-9]{4,}$"
 
 
 class Sex(models.TextChoices):
@@ -100,10 +110,14 @@ class PatientQuerySet(ClinicalQuerySet):
         found = self
         identity_centres = user.centre_ids(Act.VIEW_IDENTITY)
         for word in words.split():
-            identified = PatientIdentity.objects.filter(centre__in=identity_centres).filter(
-                Q(mrn__iexact=word)
-                | Q(family_name__unaccent__icontains=word)
-                | Q(given_names__unaccent__icontains=word)
+            identified = (
+                PatientIdentity.objects.current()
+                .filter(centre__in=identity_centres)
+                .filter(
+                    Q(mrn__iexact=word)
+                    | Q(family_name__unaccent__icontains=word)
+                    | Q(given_names__unaccent__icontains=word)
+                )
             )
             found = found.filter(
                 Q(registry_number__icontains=word) | Q(pk__in=identified.values("patient_id"))
@@ -117,14 +131,13 @@ class Patient(ClinicalRecord):
 
     CENTRE_PATH = "centre_id"
     PATIENT_PATH = "self"
+    VOIDED_WITH = ("identity",)
 
     centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="patients")
     registry_number = models.CharField(
         max_length=20,
         unique=True,
-        validators=[
-            RegexValidator(r"^[A-Z]{2,8}-[0-9]{4,}$", "A centre code and a number, such as STA-0001.")
-        ],
+        validators=[RegexValidator(REGISTRY_NUMBER, "A centre code and a number, such as STA-0001.")],
     )
     sex = models.CharField(max_length=10, choices=Sex)
     birth_date = models.DateField(validators=[not_in_future])
@@ -142,10 +155,11 @@ class Patient(ClinicalRecord):
                 violation_error_message="Sex must be female, male, other or unknown.",
             ),
             models.CheckConstraint(
-                condition=Q(birth_date__gte="1890-01-01"),
-                name="patients_patient_birth_date_plausible",
-                violation_error_message="The date of birth must be 1890-01-01 or later.",
+                condition=Q(registry_number__regex=REGISTRY_NUMBER),
+                name="patients_patient_registry_number_form",
+                violation_error_message="A registry number is a centre code and a number, such as STA-0001.",
             ),
+            *plausible_days("birth_date"),
         ]
         indexes = [models.Index(fields=["centre", "registry_number"], name="patients_by_centre")]
 
@@ -179,6 +193,7 @@ class PatientIdentity(ClinicalRecord):
             *ClinicalRecord.Meta.constraints,
             models.UniqueConstraint(
                 fields=["centre", "mrn"],
+                condition=Q(voided_at__isnull=True),
                 name="patients_patientidentity_mrn_once",
                 violation_error_message="Another patient of this centre has this MRN.",
             ),
@@ -234,11 +249,18 @@ class Diagnosis(ClinicalRecord):
                 name="patients_diagnosis_one_per_patient",
                 violation_error_message="This patient already has a diagnosis: correct that one.",
             ),
-            models.CheckConstraint(
-                condition=Q(tumour_type__in=TumourType.values) & Q(primary_site__in=PrimarySite.values),
-                name="patients_diagnosis_codes_known",
-                violation_error_message="The tumour type or primary site is not one of the list.",
+            *known_codes(
+                tumour_type=TumourType.values,
+                primary_site=PrimarySite.values,
+                who_grade=WhoGrade.values,
+                functional_syndrome=FunctionalSyndrome.values,
             ),
+            models.CheckConstraint(
+                condition=Q(metastatic_sites__contained_by=MetastaticSite.values),
+                name="patients_diagnosis_metastatic_sites_known",
+                violation_error_message="A metastatic site is not one of the list.",
+            ),
+            *plausible_days("diagnosed_on"),
             models.CheckConstraint(
                 condition=Q(ki67_percent__isnull=True) | Q(ki67_percent__gte=0, ki67_percent__lte=100),
                 name="patients_diagnosis_ki67_is_percent",
@@ -269,6 +291,8 @@ class Contact(ClinicalRecord):
                 name="patients_contact_once",
                 violation_error_message="This contact has already been recorded.",
             ),
+            *known_codes(source=ContactSource.values),
+            *plausible_days("known_alive_on"),
         ]
 
     def __str__(self) -> str:
@@ -299,6 +323,7 @@ class DiseaseEvent(ClinicalRecord):
                 name="patients_diseaseevent_kind_known",
                 violation_error_message="An event is a clinical progression or the start of another therapy.",
             ),
+            *plausible_days("occurred_on"),
         ]
 
     def __str__(self) -> str:
@@ -328,6 +353,7 @@ class Death(ClinicalRecord):
                 name="patients_death_cause_known",
                 violation_error_message="The cause of death is not one of the list.",
             ),
+            *plausible_days("died_on"),
         ]
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
+from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Centre, Role, User
 from prrt_registry.embedded import postgres
@@ -62,6 +63,14 @@ def committed(django_db_setup, django_db_blocker) -> Iterator[None]:
                 " analytics_stalecourse, analytics_staleresult CASCADE"
             )
         connection.close()
+
+
+@pytest.fixture
+def live_server_of_committed(committed: None) -> Iterator[LiveServer]:
+    """Django's live server on committed rows; pytest-django's own would empty every table behind it."""
+    server = LiveServer("127.0.0.1")
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -115,7 +115,14 @@ def open_patient(page: Page, demo: Demo, registry_number: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text(registry_number)
 
 
-def test_the_dashboard_gives_the_published_figures(browser, demo):
+def test_a_new_users_first_quarter_of_an_hour(browser, demo):
+    """One walk: each step builds on the one before."""
+    the_dashboard_gives_the_published_figures(browser, demo)
+    a_death_recorded_in_a_form_reaches_the_open_dashboard_by_itself(browser, demo)
+    a_date_corrected_in_the_admin_asks_for_a_reason_and_moves_the_dashboard(browser, demo)
+
+
+def the_dashboard_gives_the_published_figures(browser: Browser, demo: Demo) -> None:
     page = signed_in(browser, demo, "researcher")
     page.goto(f"{demo.address}/cohorts/published-2020/")
 
@@ -133,7 +140,7 @@ def test_the_dashboard_gives_the_published_figures(browser, demo):
         assert Path(download.value.path()).read_bytes().startswith(begins)
 
 
-def test_a_death_recorded_in_a_form_reaches_the_open_dashboard_by_itself(browser, demo):
+def a_death_recorded_in_a_form_reaches_the_open_dashboard_by_itself(browser: Browser, demo: Demo) -> None:
     page = signed_in(browser, demo, "physician")
     dashboard = page.context.new_page()
     dashboard.goto(f"{demo.address}/cohorts/published-2020/")
@@ -157,7 +164,9 @@ def test_a_death_recorded_in_a_form_reaches_the_open_dashboard_by_itself(browser
     expect(page.get_by_text("2020-01-30").first).to_be_visible()
 
 
-def test_a_date_corrected_in_the_admin_asks_for_a_reason_and_moves_the_dashboard(browser, demo):
+def a_date_corrected_in_the_admin_asks_for_a_reason_and_moves_the_dashboard(
+    browser: Browser, demo: Demo
+) -> None:
     page = signed_in(browser, demo, "datamanager")
     dashboard = page.context.new_page()
     dashboard.goto(f"{demo.address}/cohorts/published-2020/")

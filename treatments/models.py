@@ -1,6 +1,6 @@
 """Protocols, and the courses, cycles and administrations that follow them."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -8,9 +8,18 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.access import Act
-from accounts.records import ClinicalRecord, clinical_record, not_in_future, not_in_future_moment
+from accounts.records import (
+    ClinicalRecord,
+    clinical_record,
+    not_in_future,
+    not_in_future_moment,
+    plausible_days,
+)
 from accounts.tracking import tracked
 from patients.models import Patient
+
+
+MOST_ACTIVITY_MBQ = 20_000
 
 
 @tracked()
@@ -43,9 +52,16 @@ class Protocol(models.Model):
                 violation_error_message="This version of the protocol exists.",
             ),
             models.CheckConstraint(
-                condition=Q(planned_cycles__gte=1, interval_days__gte=1, prescribed_activity_mbq__gt=0),
+                condition=Q(
+                    planned_cycles__gte=1,
+                    interval_days__gte=1,
+                    prescribed_activity_mbq__gt=0,
+                    prescribed_activity_mbq__lte=MOST_ACTIVITY_MBQ,
+                    physical_half_life_days__gt=0,
+                    physical_half_life_days__lt=1000,
+                ),
                 name="treatments_protocol_plan_positive",
-                violation_error_message="A protocol needs cycles, an interval and an activity above 0.",
+                violation_error_message="A protocol needs cycles, an interval, a half-life and an activity above 0.",
             ),
             models.CheckConstraint(
                 condition=Q(window_days__lte=models.F("interval_days") / 2),
@@ -87,6 +103,9 @@ class Course(ClinicalRecord):
     """A series of cycles under one version of a protocol."""
 
     EDIT_ACT = Act.EDIT_TREATMENTS
+    VOIDED_WITH = (
+        "cycles",
+    )  # planned with the course; an administration or discontinuation stands in its way
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="courses")
     number = models.PositiveSmallIntegerField(validators=[MinValueValidator(1)])
@@ -153,6 +172,7 @@ class Cycle(ClinicalRecord):
                 name="treatments_cycle_status_known",
                 violation_error_message="A cycle is planned, held, given or cancelled.",
             ),
+            *plausible_days("planned_on"),
         ]
 
     def __str__(self) -> str:
@@ -172,13 +192,17 @@ class Administration(ClinicalRecord):
         help_text="Start of the infusion.", validators=[not_in_future_moment]
     )
     prescribed_activity_mbq = models.DecimalField(
-        "prescribed activity (MBq)", max_digits=7, decimal_places=1, db_comment="MBq"
+        "prescribed activity (MBq)",
+        max_digits=7,
+        decimal_places=1,
+        validators=[MaxValueValidator(MOST_ACTIVITY_MBQ)],
+        db_comment="MBq",
     )
     administered_activity_mbq = models.DecimalField(
         "administered activity (MBq)",
         max_digits=7,
         decimal_places=1,
-        validators=[MaxValueValidator(20000)],
+        validators=[MaxValueValidator(MOST_ACTIVITY_MBQ)],
         db_comment="MBq, net of the residual, at administered_at",
     )
     lot = models.CharField("lot number", max_length=40, blank=True)
@@ -198,6 +222,23 @@ class Administration(ClinicalRecord):
                 condition=Q(administered_activity_mbq__gt=0, prescribed_activity_mbq__gt=0),
                 name="treatments_administration_activity_positive",
                 violation_error_message="A given cycle needs an activity above 0 MBq.",
+            ),
+            models.CheckConstraint(
+                # NaN is greater than every number in PostgreSQL: an upper bound keeps it out too.
+                condition=Q(
+                    administered_activity_mbq__lte=MOST_ACTIVITY_MBQ,
+                    prescribed_activity_mbq__lte=MOST_ACTIVITY_MBQ,
+                ),
+                name="treatments_administration_activity_plausible",
+                violation_error_message=f"An activity cannot be above {MOST_ACTIVITY_MBQ:,} MBq.",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    administered_at__gte=datetime(1890, 1, 1, tzinfo=UTC),
+                    administered_at__lt=datetime(2150, 1, 1, tzinfo=UTC),
+                ),
+                name="treatments_administration_administered_at_plausible",
+                violation_error_message="This time must lie between 1890-01-01 and 2150-01-01.",
             ),
         ]
 
@@ -243,6 +284,12 @@ class Discontinuation(ClinicalRecord):
                 name="treatments_discontinuation_reason_known",
                 violation_error_message="The reason is not one of the list.",
             ),
+            models.CheckConstraint(
+                condition=Q(further_reasons__contained_by=DiscontinuationReason.values),
+                name="treatments_discontinuation_further_reasons_known",
+                violation_error_message="A further reason is not one of the list.",
+            ),
+            *plausible_days("discontinued_on"),
         ]
 
     def __str__(self) -> str:

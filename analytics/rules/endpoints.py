@@ -131,7 +131,10 @@ class EndpointDefinition:
                 "assessment on or before its start."
             )
         else:
-            sentences.append("Another anticancer therapy does not censor PFS.")
+            sentences.append(
+                "Another anticancer therapy does not censor PFS; assessments made during a later course count for "
+                "it, but are no response to this course."
+            )
         if self.missed_assessments == "censor":
             sentences.append(
                 f"An event more than {self.missed_gap_days} days after the last adequate assessment (or time "
@@ -179,6 +182,8 @@ class CourseFacts:
         clinical_progressions, new_therapies: days of progression without a scan; starts of other therapies.
         known_alive: contact dates.
         died_on, death_cause: a cause needs a death.
+        later_assessments: overall responses read during a later course of the patient; they tell of progression and of
+            life, but are no response to this course.
 
     Raises:
         ValueError: a field contradicts another whatever the cut-off. What contradicts only in time (a scan
@@ -196,6 +201,7 @@ class CourseFacts:
     known_alive: tuple[date, ...]
     died_on: date | None
     death_cause: str | None
+    later_assessments: tuple[Assessment, ...] = ()
 
     def __post_init__(self) -> None:
         if self.planned_cycles < 1:
@@ -337,6 +343,7 @@ def _up_to(facts: CourseFacts, cutoff: date) -> CourseFacts:
         known_alive=_days_to(facts.known_alive, cutoff),
         died_on=facts.died_on if died else None,
         death_cause=facts.death_cause if died else None,
+        later_assessments=tuple(assessment for assessment in facts.later_assessments if assessment.on <= cutoff),
     )
 
 
@@ -354,6 +361,7 @@ def _from_time_zero(facts: CourseFacts, time_zero: date) -> CourseFacts:
         assessments=tuple(assessment for assessment in facts.assessments if assessment.on >= time_zero),
         clinical_progressions=tuple(day for day in facts.clinical_progressions if day >= time_zero),
         new_therapies=tuple(day for day in facts.new_therapies if day > time_zero),
+        later_assessments=tuple(a for a in facts.later_assessments if a.on >= time_zero),
     )
 
 
@@ -364,7 +372,7 @@ def _signs_of_life(facts: CourseFacts) -> list[tuple[str, date]]:
     """
     signs = [
         *(("administration", day) for day in facts.administered_on),
-        *(("assessment", assessment.on) for assessment in facts.assessments),
+        *(("assessment", assessment.on) for assessment in (*facts.assessments, *facts.later_assessments)),
         *(("clinical progression", day) for day in facts.clinical_progressions),
         *(("start of another therapy", day) for day in facts.new_therapies),
         *(("contact with the patient", day) for day in facts.known_alive),
@@ -402,13 +410,14 @@ def _progression_free_survival(
     facts: CourseFacts, definition: EndpointDefinition, time_zero: date
 ) -> TimeToEvent:
     """Return PFS of facts that lie between time zero and the cut-off."""
-    events = [(a.on, "overall_response_pd") for a in facts.assessments if a.response == "PD"]
+    assessments = (*facts.assessments, *facts.later_assessments)
+    events = [(a.on, "overall_response_pd") for a in assessments if a.response == "PD"]
     events += [(day, "clinical_progression") for day in facts.clinical_progressions]
     if facts.died_on is not None:
         events.append((facts.died_on, "death"))
     event = min(events, key=lambda event: (event[0], _EVENT_ORDER[event[1]]), default=None)
 
-    adequate_on = sorted(assessment.on for assessment in facts.assessments if assessment.is_adequate)
+    adequate_on = sorted(assessment.on for assessment in assessments if assessment.is_adequate)
     if definition.new_therapy == "censor" and facts.new_therapies:
         other_therapy_on = min(facts.new_therapies)
         # On the same day the event came first: progression is why another therapy starts.

@@ -285,8 +285,7 @@ def test_an_unusable_key_is_refused(api: APIClient, patient: Patient, key: str) 
     assert (refused.status_code, refused.json()["code"]) == (400, "idempotency_key_invalid")
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_key_that_is_being_worked_on_is_409() -> None:
+def test_a_key_that_is_being_worked_on_is_409(committed: None) -> None:
     """The other request is another connection that holds the key's lock, as an unfinished transaction does."""
     user = factories.make_user(username="physician")
     patient = factories.PatientFactory()

@@ -634,7 +634,7 @@ def test_the_definition_is_told_in_words():
         ).in_words()
     )
 
-    assert "Another anticancer therapy does not censor PFS." in plain
+    assert "Another anticancer therapy does not censor PFS;" in plain
     assert "Missed assessments do not censor PFS" in plain
     assert "among the response-evaluable" in plain
     assert "at 6, 12, 18 and 24 months; a month is 30.4375 days" in plain

@@ -75,7 +75,8 @@ def move_a_primary() -> None:
 
 
 def change_a_reason() -> None:
-    correct_record(Discontinuation.objects.first(), {"main_reason": "renal"}, by=None, reason="Chart review")
+    stopped = Discontinuation.objects.filter(course__patient__centre__code="STA").first()
+    correct_record(stopped, {"main_reason": "renal"}, by=None, reason="Chart review")
 
 
 def change_a_birth_date() -> None:

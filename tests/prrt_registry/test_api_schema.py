@@ -121,10 +121,10 @@ def test_schema_and_docs_are_for_who_is_signed_in(client: Any, physician: User) 
 
 
 @pytest.mark.browser
-@pytest.mark.django_db(transaction=True)
 def test_the_docs_render_under_the_strict_content_security_policy(
-    live_server: LiveServer, tmp_path: Path
+    live_server_of_committed: LiveServer, tmp_path: Path
 ) -> None:
+    live_server = live_server_of_committed
     needs(CHROMIUM, "chromium")
     user = factories.make_user(username="physician")
     browser_session = Client()

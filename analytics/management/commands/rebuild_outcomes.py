@@ -26,7 +26,11 @@ class Command(BaseCommand):
         for cohort in Cohort.objects.select_related("definition"):
             stored, anew = freshness.from_scratch(cohort)
             differs = sum(stored[key] != anew[key] for key in stored | anew)
-            wrong += differs
-            self.stdout.write(f"{cohort.slug}: {len(anew)} tallies, {differs} differ from a rebuild")
+            wrong_scopes = freshness.wrong_results(cohort)
+            wrong += differs + len(wrong_scopes)
+            self.stdout.write(
+                f"{cohort.slug}: {len(anew)} tallies, {differs} differ from a rebuild;"
+                f" {len(wrong_scopes)} results differ from their tallies"
+            )
         if wrong:
             raise CommandError("What is stored differs from a rebuild: run rebuild_outcomes.")
