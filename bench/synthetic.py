@@ -41,8 +41,8 @@ def load(n: int, *, seed: int = 2020) -> None:
     )
     protocol = Protocol.objects.get(code="177lu-dotatate-4x7400-q8w", version=1)
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE patients_patient, analytics_stalecourse, analytics_staleresult CASCADE")
         cursor.execute("SET session_replication_role = replica")
+        cursor.execute("TRUNCATE patients_patient, analytics_stalecourse, analytics_staleresult CASCADE")
         rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in COLUMNS}
         for index, facts in enumerate(_patients(n, random.Random(seed), centre.pk, protocol.pk), start=1):  # noqa: S311
             for table, row in facts:
