@@ -37,7 +37,7 @@ def test_history_rows_cannot_be_changed_removed_or_truncated(statement):
 
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # so that nothing else stands in the way
-        with pytest.raises((ProgrammingError, IntegrityError), match="kept|Cannot"), transaction.atomic():
+        with pytest.raises((ProgrammingError, IntegrityError), match=r"kept|Cannot"), transaction.atomic():
             cursor.execute(statement.format(table))
 
     assert contact.events.count() == 2
