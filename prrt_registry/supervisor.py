@@ -168,7 +168,7 @@ def only_supervisor(var: Path, *, address: str) -> Iterator[None]:
             pid, _, where = file.read().strip().partition(" ")
             raise SupervisorError(
                 f"The registry already runs here: {where} (process {pid}, data in {var}).\n"
-                "End it with: make stop"
+                f"Users and passwords: {var / 'demo-users.txt'}. End it with: make stop"
             ) from None
         file.truncate(0)
         file.write(f"{os.getpid()} {address}\n")
