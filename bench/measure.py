@@ -114,7 +114,8 @@ def _plain_rows(definition: Definition) -> None:
 
 def _correct(index: int, *, by_worker: bool) -> float:
     """Correct a date of death; return the milliseconds from the commit until nothing is stale."""
-    death = Death.objects.filter(died_on__lt="2026-06-01").order_by("id")[index]
+    deaths = Death.objects.filter(died_on__lt="2026-06-01").order_by("id")[:CORRECTIONS]
+    death = deaths[index % len(deaths)]
     correct_record(death, {"died_on": death.died_on + timedelta(days=1)}, by=None, reason="measured")
     began = time.perf_counter()
     if not by_worker:
