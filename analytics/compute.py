@@ -63,7 +63,7 @@ def _counts(cohort: Cohort, centre_codes: Sequence[str]) -> dict[str, dict[tuple
             SELECT t.measure, t.at, t.category, sum(t.n)::int
             FROM analytics_tally t JOIN accounts_centre z ON z.id = t.centre_id
             WHERE t.cohort_id = %s AND z.code = ANY(%s)
-            GROUP BY 1, 2, 3 HAVING sum(t.n) <> 0 ORDER BY 1, 2, 3
+            GROUP BY 1, 2, 3 HAVING sum(t.n) <> 0
             """,
             [cohort.pk, list(centre_codes)],
         )
@@ -140,7 +140,7 @@ def _time_to_event(endpoint: str, counts: Counts, rules: EndpointDefinition) -> 
         "events": table.n_events,
         "median_days": median.days,
         "median_ci95": [median.lower, median.upper],
-        "median_follow_up_days": median_follow_up_days(table).days,
+        "median_follow_up_days": median_follow_up_days(table),
         "landmarks": list(_landmarks(curve, rules)),
         "fixed_horizon": list(_fixed_horizons(counts[f"{endpoint}_at"], rules)),
         "table": {

@@ -148,4 +148,5 @@ def _page(client: Client, path: str, *, repeats: int) -> tuple[list[float], int]
     with CaptureQueriesContext(connection) as captured:
         answer = client.get(path)
         assert answer.status_code == 200, f"{path} answers {answer.status_code}"
-    return milliseconds(lambda: client.get(path), repeats=repeats), len(captured)
+    queries = len(captured)  # before the next request empties the log
+    return milliseconds(lambda: client.get(path), repeats=repeats), queries

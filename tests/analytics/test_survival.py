@@ -92,7 +92,7 @@ def test_median_follow_up_equals_r(case):
     """R: quantile(survfit(Surv(days, 1 - event) ~ 1, conf.type = "log-log"), 0.5)."""
     expected = {part: values[1] for part, values in case["follow_up"].items()}
 
-    assert median_follow_up_days(table_of(case)) == Quantile(**expected)
+    assert median_follow_up_days(table_of(case)) == expected["days"]
 
 
 @every_case
@@ -141,7 +141,8 @@ def test_nobody_gives_an_empty_curve_with_nothing_reached():
     curve = kaplan_meier(nobody)
 
     assert curve == Curve((), (), (), (), (), (), ())
-    assert quantile(curve) == median_follow_up_days(nobody) == Quantile(None, None, None)
+    assert quantile(curve) == Quantile(None, None, None)
+    assert median_follow_up_days(nobody) is None
     assert survival_at(curve, 0) == LandmarkSurvival(0, None, None, None, at_risk=0)
 
 
