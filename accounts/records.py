@@ -222,7 +222,7 @@ def require_current_parents(record: ClinicalRecord) -> None:
         parents = parents.select_related(rest)
     # The lock comes first: the statement that waits for it may have read the others before the wait.
     list(parents.select_for_update(no_key=True, of=(rest or "self",)))
-    parent = parents.first()
+    parent: Any = parents.first()
     steps = rest.split("__") if rest else []
     while parent is not None:
         if parent.voided_at is not None:
@@ -334,7 +334,8 @@ def void_record(
             what = ", ".join(f"{n} {one if n == 1 else many}" for (one, many), n in counted.items())
             raise RegistryError("has_records", f"Void first what belongs to {locked}: {what}.")
         now = timezone.now()
-        for each in (*parts, locked):
+        together: list[ClinicalRecord] = [*parts, locked]
+        for each in together:
             each.voided_at = now
             each.void_reason = reason
             each.save(update_fields=["voided_at", "void_reason"])

@@ -137,12 +137,33 @@ class OfCourseFilter(RecordFilter):
 
 class CycleSerializer(OfCourseSerializer):
     planned_on = serializers.DateField(allow_null=True, required=False, validators=[plausible_plan])
+    status = serializers.ChoiceField(
+        choices=CycleStatus.choices,
+        required=False,
+        help_text="planned and held may be changed into each other; given and cancelled follow from other records.",
+    )
 
     class Meta:
         model = Cycle
         fields = [*OF_COURSE, "number", "planned_on", "status", "note"]
         read_only_fields = [*RECORD_FIELDS, "number"]
         validators: list[Any] = []
+
+    def validate_status(self, value: str) -> str:
+        assert isinstance(self.instance, Cycle)  # cycles are made with their course
+        if value not in services.OPEN and value != self.instance.status:
+            raise serializers.ValidationError(
+                "Only planned or held can be chosen: a cycle is given at administer/, and cancelled by the"
+                " discontinuation of its course.",
+                "invalid_choice",
+            )
+        return value
+
+    def _fill(self, attrs: dict[str, Any]) -> None:
+        super()._fill(attrs)
+        assert isinstance(self.instance, Cycle)
+        if "status" not in self.initial_data and self.instance.status not in services.OPEN:
+            attrs.pop("status", None)  # it is not the client's to leave out
 
 
 class AdministerSerializer(StrictSerializer):
@@ -271,6 +292,14 @@ class CycleViewSet(RecordViewSet):
         "created_at": "created_at",
         "registry_number": "course__patient__registry_number",
     }
+
+    def correct(
+        self, record: Any, changes: dict[str, Any], *, reason: str, expected: int | None
+    ) -> ClinicalRecord:
+        return services.correct_cycle(record, changes, by=self.user, reason=reason, expected_version=expected)
+
+    def take_out(self, record: Any, *, reason: str, expected: int | None) -> ClinicalRecord:
+        return services.void_cycle(record, by=self.user, reason=reason, expected_version=expected)
 
     @extend_schema(request=AdministerSerializer, responses={201: AdministrationSerializer}, filters=False)
     @action(detail=True, methods=["post"])

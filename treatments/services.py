@@ -1,5 +1,6 @@
 """The acts of a course: start it, give a cycle, hold one, correct an administration, discontinue."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -20,6 +21,8 @@ from treatments.models import (
 )
 from treatments.rules.schedule import planned_dates
 
+OPEN = frozenset({CycleStatus.PLANNED, CycleStatus.HELD})  # still to come
+
 
 def start_course(
     *,
@@ -38,9 +41,7 @@ def start_course(
     with clinical_write(by=by):
         Patient.objects.select_for_update().get(pk=patient.pk)
         courses = patient.courses.current()
-        if courses.filter(
-            cycles__status__in=[CycleStatus.PLANNED, CycleStatus.HELD], cycles__voided_at=None
-        ).exists():
+        if courses.filter(cycles__status__in=OPEN, cycles__voided_at=None).exists():
             raise RegistryError("course_ongoing", f"{patient} has a course with cycles still to come.")
         last = courses.order_by("-number").values_list("number", flat=True).first() or 0
         course = Course(patient=patient, number=last + 1, protocol=protocol, intent=intent)
@@ -86,6 +87,60 @@ def replan(course: Course) -> None:
             cycle.save(update_fields=["planned_on"])
 
 
+def correct_cycle(
+    cycle: Cycle,
+    changes: dict[str, Any],
+    *,
+    by: User | None,
+    reason: str,
+    expected_version: int | None = None,
+    also: Callable[[Cycle], None] | None = None,
+) -> Cycle:
+    """Correct the plan of a cycle: its day, its note, and whether it is on hold.
+
+    Raises:
+        RegistryError: ``cycle_status_follows``, the status asked for, or the present one, follows from another record.
+        StaleRecord, RegistryError, PermissionDenied, ValidationError: as ``accounts.records.correct_record``.
+    """
+    if by is not None:
+        by.require(Act.EDIT_TREATMENTS, cycle.centre_id_of_record)
+    with clinical_write(by=by, reason=reason.strip()):
+        present = lock_current(cycle, expected_version=expected_version).status
+        wanted = changes.get("status", present)
+        if wanted != present and not {wanted, present} <= OPEN:
+            raise RegistryError(
+                "cycle_status_follows",
+                f"{cycle} is {CycleStatus(present).label.lower()}: a cycle is given by its administration and cancelled by"
+                " the discontinuation of its course; only between planned and on hold can its status be changed.",
+            )
+        return correct_record(
+            cycle, changes, by=by, reason=reason, expected_version=expected_version, also=also
+        )
+
+
+def void_cycle(cycle: Cycle, *, by: User | None, reason: str, expected_version: int | None = None) -> Cycle:
+    """Take the last cycle out of a course's plan. Cycles are numbered without a gap, so no other can go.
+
+    Raises:
+        RegistryError: ``cycle_given``, its administration is to be voided first; ``later_cycle``, it is not the last.
+        StaleRecord, RegistryError, PermissionDenied, ValidationError: as ``accounts.records.void_record``.
+    """
+    if by is not None:
+        by.require(Act.EDIT_TREATMENTS, cycle.centre_id_of_record)
+    with clinical_write(by=by, reason=reason.strip()):
+        locked = lock_current(cycle, expected_version=expected_version)
+        if locked.status == CycleStatus.GIVEN:
+            raise RegistryError("cycle_given", f"{locked} was given: void its administration first.")
+        last = locked.course.cycles.current().order_by("number").last()
+        if last is not None and last.number > locked.number:
+            raise RegistryError(
+                "later_cycle",
+                f"Only the last cycle of a course can be voided, which is cycle {last.number}: cycles are numbered without a"
+                " gap.",
+            )
+        return void_record(locked, by=by, reason=reason, expected_version=expected_version)
+
+
 def administer_cycle(
     *,
     cycle: Cycle,
@@ -106,7 +161,7 @@ def administer_cycle(
 
     Raises:
         PermissionDenied: ``by`` may not edit treatments at this centre.
-        RegistryError: ``already_given`` or ``cycle_cancelled``.
+        RegistryError: ``already_given``, ``cycle_cancelled``, or ``earlier_cycle_open``, cycles are given in order.
         StaleRecord: the cycle was changed since ``expected_version``.
         ValidationError: a value breaks a rule.
     """
@@ -120,6 +175,19 @@ def administer_cycle(
         if locked.status == CycleStatus.CANCELLED:
             raise RegistryError("cycle_cancelled", f"{locked} is cancelled: the course was discontinued.")
         locked = lock_current(cycle, expected_version=expected_version)
+        earlier = (
+            locked.course.cycles.current()
+            .exclude(status=CycleStatus.GIVEN)
+            .filter(number__lt=locked.number)
+            .order_by("number")
+            .first()
+        )
+        if earlier is not None:
+            raise RegistryError(
+                "earlier_cycle_open",
+                f"Cycle {earlier.number} of {locked.course} is {earlier.get_status_display().lower()}: cycles are given in"
+                " order.",
+            )
         locked.status = CycleStatus.GIVEN
         locked.save(update_fields=["status"])
         administration = Administration(
@@ -166,10 +234,22 @@ def void_administration(
 ) -> Administration:
     """Take back that a cycle was given: the administration is voided, the cycle planned again.
 
-    Raises: as ``accounts.records.void_record``.
+    Raises:
+        RegistryError: ``later_cycle_given``: cycles are given in order, so they are taken back from the last one on.
+        StaleRecord, RegistryError, PermissionDenied, ValidationError: as ``accounts.records.void_record``.
     """
+    if by is not None:
+        by.require(Act.EDIT_TREATMENTS, administration.centre_id_of_record)
     with clinical_write(by=by, reason=reason.strip()):
-        cycle = Cycle.objects.select_for_update().get(pk=administration.cycle_id)
+        lock_current(administration, expected_version=expected_version)
+        cycle = lock_current(administration.cycle, expected_version=None)
+        given = cycle.course.cycles.current().filter(status=CycleStatus.GIVEN).order_by("number")
+        last = given.last()
+        if last is not None and last.number > cycle.number:
+            raise RegistryError(
+                "later_cycle_given",
+                f"Cycle {last.number} of {cycle.course} was given after it: take that one back first.",
+            )
         void_record(administration, by=by, reason=reason, expected_version=expected_version)
         cycle.status = CycleStatus.PLANNED
         cycle.save(update_fields=["status"])
@@ -204,7 +284,7 @@ def discontinue_course(
                 "course_completed", f"All cycles of {locked} have been given: it is completed."
             )
         for cycle in cycles:
-            if cycle.status in {CycleStatus.PLANNED, CycleStatus.HELD}:
+            if cycle.status in OPEN:
                 cycle.status = CycleStatus.CANCELLED
                 cycle.save(update_fields=["status"])
         discontinuation = Discontinuation(

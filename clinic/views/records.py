@@ -56,7 +56,14 @@ KINDS = {
     "death": RecordKind("death", Death, clinic_forms.DeathForm, enter="Record the death"),
     "study": RecordKind("study", Study, clinic_forms.StudyForm, enter="Record a study"),
     "reading": RecordKind("reading", Reading, clinic_forms.ReadingForm, "study__patient"),
-    "cycle": RecordKind("plan of the cycle", Cycle, clinic_forms.CyclePlanForm, "course__patient", void=None),
+    "cycle": RecordKind(
+        "plan of the cycle",
+        Cycle,
+        clinic_forms.CyclePlanForm,
+        "course__patient",
+        correct=treatments.correct_cycle,
+        void=None,
+    ),
     "administration": RecordKind(
         "given cycle",
         Administration,

@@ -12,7 +12,7 @@ from analytics import freshness
 from patients.models import Patient, PatientIdentity
 from tests import factories
 from tests.api import REASON, ROOT, client_for, if_match
-from treatments.models import Administration, CycleStatus
+from treatments.models import Administration, Cycle, CycleStatus
 
 PATIENT = {"centre": "STA", "sex": "female", "birth_date": "1960-01-01"}
 IDENTITY = {"mrn": "MRN-77", "family_name": "Müller", "given_names": "Erika"}
@@ -186,6 +186,77 @@ def test_a_course_runs_from_its_start_to_its_end(centre: Centre, physician: User
     taken_back = client.post(f"{ROOT}administrations/{given.json()['id']}/void/", **REASON)
     assert taken_back.status_code == 200
     assert client.get(f"{ROOT}cycles/{cycles[0]['id']}/").json()["status"] == "planned"
+
+
+def test_a_given_cycle_is_not_voided_and_cycles_go_from_the_last_one_on(
+    centre: Centre, physician: User
+) -> None:
+    course = factories.CourseFactory(patient__centre=centre, given=1)
+    client = client_for(physician)
+    first, second, third, last = course.cycles.order_by("number")
+
+    for cycle, code in ((first, "cycle_given"), (second, "later_cycle"), (third, "later_cycle")):
+        refused = client.post(f"{ROOT}cycles/{cycle.pk}/void/", **REASON)
+        assert (refused.status_code, refused.json()["code"]) == (409, code)
+    assert Administration.objects.current().count() == 1
+    assert client.post(f"{ROOT}cycles/{last.pk}/void/", **REASON).status_code == 200
+
+    body = {"administered_at": "2019-05-09T09:30:00+02:00", "administered_activity_mbq": "7391.5"}
+    early = client.post(f"{ROOT}cycles/{third.pk}/administer/", body)
+    assert (early.status_code, early.json()["code"]) == (409, "earlier_cycle_open")
+
+
+def test_cycles_are_taken_back_over_the_api_from_the_last_one_on(centre: Centre, physician: User) -> None:
+    course = factories.CourseFactory(patient__centre=centre, given=2)
+    first, second = Administration.objects.filter(cycle__course=course).order_by("cycle__number")
+    client = client_for(physician)
+
+    refused = client.post(f"{ROOT}administrations/{first.pk}/void/", **REASON)
+    assert (refused.status_code, refused.json()["code"]) == (409, "later_cycle_given")
+    for administration in (second, first):
+        taken_back = client.post(f"{ROOT}administrations/{administration.pk}/void/", **REASON)
+        assert taken_back.status_code == 200
+
+
+def test_what_other_records_hang_on_is_not_voided(centre: Centre, physician: User) -> None:
+    course = factories.CourseFactory(patient__centre=centre, given=1)
+    client = client_for(physician)
+
+    for path, record in (("courses", course), ("patients", course.patient)):
+        refused = client.post(f"{ROOT}{path}/{record.pk}/void/", **REASON)
+        assert (refused.status_code, refused.json()["code"]) == (409, "has_records")
+
+
+def test_the_status_of_a_cycle_is_patched_between_planned_and_held_alone(
+    centre: Centre, physician: User
+) -> None:
+    course = factories.CourseFactory(patient__centre=centre, given=1)
+    given, planned = course.cycles.get(number=1), course.cycles.get(number=2)
+    client = client_for(physician)
+
+    for wanted in ("cancelled", "given"):
+        refused = client.patch(f"{ROOT}cycles/{planned.pk}/", {"status": wanted}, **if_match(1))
+        assert refused.status_code == 400
+        assert [(error["pointer"], error["code"]) for error in refused.json()["errors"]] == [
+            ("#/status", "invalid_choice")
+        ]
+    held = client.patch(f"{ROOT}cycles/{planned.pk}/", {"status": "held"}, **if_match(1))
+    assert (held.status_code, held.json()["status"]) == (200, "held")
+
+    for wanted in ("planned", "held"):
+        refused = client.patch(f"{ROOT}cycles/{given.pk}/", {"status": wanted}, **if_match(1))
+        assert (refused.status_code, refused.json()["code"]) == (409, "cycle_status_follows")
+    assert (
+        client.patch(f"{ROOT}cycles/{given.pk}/", {"status": "cancelled"}, **if_match(1)).status_code == 400
+    )
+    for method, sent in (
+        (client.patch, {"status": "given", "note": "Late"}),
+        (client.put, {"note": "Later"}),
+    ):
+        body = {"course": str(course.pk), "planned_on": "2019-01-07", **sent}
+        stored = method(f"{ROOT}cycles/{given.pk}/", body, **if_match(Cycle.objects.get(pk=given.pk).version))
+        assert (stored.status_code, stored.json()["status"]) == (200, "given"), stored.content
+        assert stored.json()["note"] == sent["note"]
 
 
 @pytest.mark.parametrize(

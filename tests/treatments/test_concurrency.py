@@ -10,9 +10,9 @@ from django.core.exceptions import ValidationError
 from django.db import connections, transaction
 
 from accounts.errors import RegistryError
-from accounts.records import create_record
-from patients.models import Death, DeathCause
-from tests.factories import CourseFactory, make_user
+from accounts.records import create_record, void_record
+from patients.models import Contact, Death, DeathCause
+from tests.factories import CourseFactory, PatientFactory, make_user
 from treatments import services
 from treatments.models import Administration, Cycle
 
@@ -83,3 +83,37 @@ def test_a_death_and_a_later_cycle_entered_at_once_are_not_both_stored(course, p
 
     assert answers.count(None) == 1
     assert "died on 2019-02-01" in str(next(filter(None, answers)))
+
+
+def test_a_patient_is_not_voided_under_what_another_desk_enters(physician):
+    for number in range(5):
+        with transaction.atomic():
+            patient = PatientFactory(registry_number=f"STA-{number + 1:04d}")
+        contact = Contact(patient=patient, known_alive_on=date(2020, 2, 2))
+
+        answers = together(
+            lambda patient=patient: void_record(patient, by=physician, reason="Registered twice"),
+            lambda contact=contact: create_record(contact, by=physician),
+        )
+
+        assert answers.count(None) == 1
+        assert next(filter(None, answers)).code in {"has_records", "parent_voided"}
+        assert Contact.objects.filter(patient__voided_at__isnull=False).count() == 0
+
+
+def test_the_acts_of_a_course_never_wait_for_each_other_in_a_ring(course, physician):
+    cycle = Cycle.objects.get(course=course, number=2)
+    administration = Administration.objects.get(cycle__course=course, cycle__number=1)
+
+    for _ in range(5):
+        answers = together(
+            lambda: services.correct_cycle(cycle, {"note": "x"}, by=physician, reason="Asked"),
+            lambda: services.correct_administration(
+                administration, {"lot": "L1"}, by=physician, reason="Label"
+            ),
+            lambda: services.correct_cycle(cycle, {"note": "y"}, by=physician, reason="Asked"),
+            lambda: services.correct_administration(
+                administration, {"lot": "L2"}, by=physician, reason="Label"
+            ),
+        )
+        assert answers == [None] * 4

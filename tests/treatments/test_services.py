@@ -69,7 +69,7 @@ def test_a_given_cycle_needs_an_activity_above_zero(physician, activity):
     assert cycle.status == CycleStatus.PLANNED
 
 
-def test_cycles_are_given_in_order(physician):
+def test_cycles_are_given_on_different_days_in_order(physician):
     course = CourseFactory(given=2)
 
     with pytest.raises(
@@ -127,6 +127,75 @@ def test_discontinuing_cancels_what_was_still_to_come_and_can_be_undone(physicia
 
     services.void_discontinuation(stopped, by=physician, reason="Wrong patient.")
     assert [cycle.status for cycle in course.cycles.all()] == ["given", "given", "planned", "planned"]
+
+
+def test_cycles_are_taken_back_from_the_last_one_on(physician):
+    course = CourseFactory(given=3)
+    administration = course.cycles.get(number=2).administrations.get()
+
+    with pytest.raises(RegistryError, match=r"Cycle 3 of STA-.* was given after it") as refused:
+        services.void_administration(administration, by=physician, reason="Entered for the wrong patient.")
+
+    assert refused.value.code == "later_cycle_given"
+    administration.refresh_from_db()
+    assert administration.voided_at is None
+
+
+@pytest.mark.parametrize("status", [CycleStatus.PLANNED, CycleStatus.HELD, CycleStatus.CANCELLED])
+def test_a_cycle_is_not_given_while_an_earlier_one_is_not(physician, status):
+    course = CourseFactory(given=1)
+    Cycle.objects.filter(course=course, number=2).update(status=status)
+
+    with pytest.raises(RegistryError, match=f"Cycle 2 of .* is {status.label.lower()}") as refused:
+        services.administer_cycle(
+            cycle=course.cycles.get(number=3),
+            administered_at=datetime(2019, 4, 29, 9, tzinfo=UTC),
+            administered_activity_mbq=Decimal("7400"),
+            by=physician,
+        )
+
+    assert refused.value.code == "earlier_cycle_open"
+    assert Administration.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(1, "cycle_given"), (2, "cycle_given"), (3, "later_cycle"), (4, None)]
+)
+def test_only_the_last_cycle_of_a_course_can_be_voided_and_no_given_one(physician, number, code):
+    course = CourseFactory(given=2)
+    cycle = course.cycles.get(number=number)
+
+    if code is None:
+        services.void_cycle(cycle, by=physician, reason="Three cycles were agreed")
+    else:
+        with pytest.raises(RegistryError) as refused:
+            services.void_cycle(cycle, by=physician, reason="Three cycles were agreed")
+        assert refused.value.code == code
+
+    cycle.refresh_from_db()
+    assert (cycle.voided_at is not None) == (code is None)
+
+
+@pytest.mark.parametrize("wanted", CycleStatus.values)
+@pytest.mark.parametrize("present", CycleStatus.values)
+def test_a_status_is_corrected_between_planned_and_held_alone(physician, present, wanted):
+    course = CourseFactory(given=1)
+    cycle = course.cycles.get(number=1 if present == "given" else 2)
+    if present in {"held", "cancelled"}:
+        Cycle.objects.filter(pk=cycle.pk).update(status=present)
+    is_open = {present, wanted} <= {"planned", "held"}
+
+    if is_open or present == wanted:
+        corrected = services.correct_cycle(
+            cycle, {"status": wanted, "note": "x"}, by=physician, reason="Platelets"
+        )
+        assert (corrected.status, corrected.note) == (wanted, "x")
+    else:
+        with pytest.raises(RegistryError) as refused:
+            services.correct_cycle(cycle, {"status": wanted, "note": "x"}, by=physician, reason="Platelets")
+        assert refused.value.code == "cycle_status_follows"
+        cycle.refresh_from_db()
+        assert (cycle.status, cycle.note) == (present, "")
 
 
 def test_voiding_an_administration_plans_its_cycle_again(physician):
