@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.changes import BLANK, NO_DOOR, NOBODY, Change, What, Words, changes_in, changes_of, rows_of
-from accounts.history import change_context
+from accounts.history import change_context, server_user
 from accounts.models import Centre, Role, User
 from accounts.records import ClinicalRecord, correct_record, void_record
 from imaging.models import Reading
@@ -142,7 +142,7 @@ def test_every_door_has_its_word(centre, source, door):
 
     (entry,) = changes_of([contact])
 
-    assert (entry.source, entry.door, entry.who) == (source, door, NOBODY)
+    assert (entry.source, entry.door, entry.who) == (source, door, server_user())
 
 
 # Values in words
