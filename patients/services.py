@@ -2,6 +2,9 @@
 
 from datetime import date
 
+from django.db.models import BigIntegerField, Max
+from django.db.models.functions import Cast, Substr
+
 from accounts.access import Act
 from accounts.models import Centre, User
 from accounts.records import clinical_write, create_record
@@ -10,10 +13,10 @@ from patients.models import Patient, PatientIdentity
 
 def next_registry_number(centre: Centre) -> str:
     """Return the first free number of the centre, such as STA-0064. Call with the centre's row locked."""
-    numbers = Patient.objects.filter(registry_number__startswith=f"{centre.code}-").values_list(
-        "registry_number", flat=True
-    )
-    last = max((int(number.rpartition("-")[2]) for number in numbers), default=0)
+    counter = Cast(Substr("registry_number", len(centre.code) + 2), BigIntegerField())
+    # Voided patients keep their numbers: they stand in letters and lists outside of the registry.
+    numbered = Patient.objects.filter(registry_number__regex=rf"^{centre.code}-[0-9]+$")
+    last = numbered.aggregate(last=Max(counter))["last"] or 0
     return f"{centre.code}-{last + 1:04d}"
 
 
