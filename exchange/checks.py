@@ -70,6 +70,7 @@ def check_patient(
     """
     yield from _dates(facts, zone=zone, now=now)
     yield from _identity(facts)
+    yield from _course_numbers(facts)
     for course in facts.of("courses"):
         yield from _course(facts, course, protocols=protocols, zone=zone)
     yield from _imaging(facts)
@@ -117,6 +118,27 @@ def _identity(facts: PatientFacts) -> Iterator[Problem]:
                     yield _at("a name needs an MRN beside it", (patient, column))
 
 
+def _course_numbers(facts: PatientFacts) -> Iterator[Problem]:
+    """Yield courses and studies whose course the patient does not have. A baseline may precede the course it is for."""
+    numbers = {course.values["course_number"] for course in facts.of("courses")}
+    for course in facts.of("courses"):
+        number = course.values["course_number"]
+        if number > 1 and number - 1 not in numbers:
+            yield _at(
+                f"there is no course {number - 1} before it: courses are numbered 1 to n without a gap",
+                (course, "course_number"),
+            )
+    following = len(numbers) + 1
+    for sheet in ("studies", "readings"):
+        for fact in facts.of(sheet):
+            number = fact.values["course_number"]
+            if number not in numbers and number != following:
+                yield _at(
+                    f"the patient has no course {number}, and the next one would be {following}",
+                    (fact, "course_number"),
+                )
+
+
 ADMINISTRATION_COLUMNS = (
     "administered_at",
     "prescribed_activity_mbq",
@@ -140,8 +162,16 @@ def _course(
 
     n_given = 0
     before: Fact | None = None
+    skipped: Fact | None = None  # the first cycle that was not given
+    numbers = {cycle.values["cycle_number"] for cycle in cycles}
     for cycle in cycles:
         values = cycle.values
+        if values["cycle_number"] > 1 and values["cycle_number"] - 1 not in numbers:
+            yield _at(
+                f"there is no cycle {values['cycle_number'] - 1} before it: cycles are numbered 1 to n without a gap",
+                (cycle, "cycle_number"),
+                (course, "course_number"),
+            )
         if protocol is not None and values["cycle_number"] > protocol.planned_cycles:
             yield _at(
                 f"expected at most cycle {protocol.planned_cycles}, as the protocol {protocol.code} plans",
@@ -151,6 +181,7 @@ def _course(
         if not cycle.readable("status"):
             continue
         if values["status"] != CycleStatus.GIVEN:
+            skipped = skipped or cycle
             for column in ADMINISTRATION_COLUMNS:
                 if values.get(column) not in (None, ""):
                     yield _at(
@@ -164,6 +195,13 @@ def _course(
                 )
             continue
         n_given += 1
+        if skipped is not None:
+            yield _at(
+                f"cycle {values['cycle_number']} was given, but cycle {skipped.values['cycle_number']} is"
+                f" {skipped.values['status']}: cycles are given in order",
+                (cycle, "status"),
+                (skipped, "status"),
+            )
         for column in ("administered_at", "administered_activity_mbq"):
             if values.get(column) is None and cycle.readable(column):
                 yield _at("expected a value, since the cycle was given", (cycle, column))

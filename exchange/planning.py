@@ -277,7 +277,7 @@ class Plan:
             if mrn and first.setdefault(mrn, row) is not row:
                 self.problems.append(row.problem("mrn", f"the same MRN as in row {first[mrn].number}"))
         for chunk in _chunks(sorted(first)):
-            held = PatientIdentity.objects.filter(centre=self.centre, mrn__in=chunk)
+            held = PatientIdentity.objects.current().filter(centre=self.centre, mrn__in=chunk)
             for mrn, number in held.values_list("mrn", "patient__registry_number"):
                 if first[mrn].values["registry_number"] != number:
                     self.problems.append(first[mrn].problem("mrn", f"{number} has this MRN in the registry"))

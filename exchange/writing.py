@@ -1,8 +1,11 @@
 """Writing a cohort file in each of its three forms. The same rows give the same bytes, so that files can be compared."""
 
 import csv
+import errno
 import io
+import os
 import re
+import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -40,6 +43,7 @@ class OutTable:
 def write_cohort(path: Path, tables: Iterable[OutTable]) -> dict[str, int]:
     """Write the sheets as ``path`` says: .xlsx, .zip, or else a folder of CSV files.
 
+    Files, and folders that are made for them, are the writer's alone to read (0600, 0700): they hold clinical records.
     Text stays exactly as it is, also where it begins with ``=``: a file for machines must not alter what it carries.
     Worksheets hold it as text, so that no spreadsheet takes it for a formula.
 
@@ -52,18 +56,38 @@ def write_cohort(path: Path, tables: Iterable[OutTable]) -> dict[str, int]:
     tables = list(tables)
     try:
         if path.suffix.lower() == ".xlsx":
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(_workbook(tables))
+            _write_private(path, _workbook(tables))
         elif path.suffix.lower() == ".zip":
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(_archive({f"{table.sheet.name}.csv": _csv(table) for table in tables}))
+            _write_private(path, _archive({f"{table.sheet.name}.csv": _csv(table) for table in tables}))
         else:
-            path.mkdir(parents=True, exist_ok=True)
+            _make_private(path)
             for table in tables:
-                (path / f"{table.sheet.name}.csv").write_bytes(_csv(table))
+                _write_private(path / f"{table.sheet.name}.csv", _csv(table))
     except OSError as error:
         raise RegistryError("cannot_write", f"{path} cannot be written: {error.strerror}.") from error
     return {table.sheet.name: len(table.rows) for table in tables}
+
+
+def _make_private(folder: Path) -> None:
+    """Make the folder, and those above it, where they are missing, each readable by its owner alone."""
+    for missing in [each for each in reversed([folder, *folder.parents]) if not each.exists()]:
+        missing.mkdir(mode=0o700, exist_ok=True)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Write a file that its owner alone reads, from its first byte on, also where one that others read was there before."""
+    _make_private(path.parent)
+    # Beside its place, with mode 0600; it takes that place when it is complete.
+    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(beside).replace(path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
 
 
 def _csv(table: OutTable) -> bytes:

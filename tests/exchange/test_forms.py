@@ -3,6 +3,7 @@
 import csv
 import datetime
 import io
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from openpyxl import Workbook, load_workbook
 
 from accounts.models import Centre, Role
 from exchange import reading, services, values
+from exchange.columns import SHEETS
 from patients.models import Contact, Patient, PatientIdentity
 from tests.exchange.conftest import Tables, as_csv, write_folder
 from tests.factories import ContactFactory
@@ -109,6 +111,38 @@ def test_identity_leaves_only_when_asked_for(
         "Müller" not in text.decode() and "0042" not in text.decode()
         for text in contents(tmp_path / "out").values()
     )
+
+
+@pytest.mark.parametrize("ending", ["", ".zip", ".xlsx"])
+def test_an_export_is_its_owners_alone_to_read(
+    import_tables: Importer, tables: Tables, station: Centre, tmp_path: Path, ending: str
+) -> None:
+    import_tables(tables)
+    out = tmp_path / "exports" / "may" / f"out{ending}"
+    left_open = out if ending else out / "patients.csv"
+    umask = os.umask(0)
+    try:
+        services.export_cohort(out, centre=station, with_identity=True)
+        left_open.chmod(0o644)
+        services.export_cohort(out, centre=station, with_identity=True)
+    finally:
+        os.umask(umask)
+
+    made = [tmp_path / "exports", *(tmp_path / "exports").rglob("*")]
+    assert {path.stat().st_mode & 0o777 for path in made if path.is_dir()} == {0o700}
+    assert {path.stat().st_mode & 0o777 for path in made if path.is_file()} == {0o600}
+    assert len([path for path in made if path.is_file()]) == (1 if ending else len(SHEETS))
+
+
+def test_an_export_leaves_a_folder_that_was_there_as_it_is(
+    import_tables: Importer, tables: Tables, station: Centre, tmp_path: Path
+) -> None:
+    import_tables(tables)
+    tmp_path.chmod(0o755)
+
+    services.export_cohort(tmp_path / "out.zip", centre=station)
+
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
 
 
 def test_voided_records_and_other_centres_stay_out(

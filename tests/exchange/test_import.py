@@ -16,6 +16,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from accounts.models import Centre, Role
+from accounts.records import ClinicalRecord, void_record
 from exchange import planning, services
 from exchange.columns import SHEETS
 from patients.models import Contact, Death, Patient, PatientIdentity
@@ -30,8 +31,7 @@ def n_history_rows() -> int:
     return sum(
         model._default_manager.count()
         for model in apps.get_models()
-        if hasattr(model, "pgh_tracked_model")
-        and model._meta.app_label in {"patients", "treatments", "imaging"}
+        if issubclass(getattr(model, "pgh_tracked_model", object), ClinicalRecord)
     )
 
 
@@ -61,6 +61,17 @@ def test_history_says_who_imported_and_through_which_door(
     assert event.pgh_context["source"] == "import"
     assert event.pgh_context["username"] == "physician"
     assert n_history_rows() >= n_records()
+
+
+def test_history_says_which_account_of_the_server_imported(
+    import_tables: Importer, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "maria")
+
+    import_tables(tables)
+
+    event = apps.get_model("patients", "PatientEvent").objects.first()
+    assert event.pgh_context == {"username": "maria (server)", "source": "import"}
 
 
 def test_a_second_import_changes_nothing(import_tables: Importer, tables: Tables) -> None:
@@ -113,6 +124,13 @@ CELLS = [
     ("courses", 0, "course_number", "0", "row 2, course_number: “0”: expected a whole number from 1"),
     ("cycles", 2, "cycle_number", "5", "cycles.csv, row 4, cycle_number: “5”: expected at most cycle 4"),
     ("cycles", 2, "course_number", "2", "row 4, course_number: “2”: there is no such row in courses"),
+    ("cycles", 1, "cycle_number", "3", "cycles.csv, row 4, cycle_number: “3”: the same registry_number, course_number, cycle_number as in row 3"),
+    ("cycles", 2, "cycle_number", "4", "cycles.csv, row 4, cycle_number: “4”: there is no cycle 3 before it"),
+    ("cycles", 0, "cycle_number", "4", "cycles.csv, row 3, cycle_number: “2”: there is no cycle 1 before it"),
+    ("cycles", 0, "status", "held", "cycles.csv, row 3, status: “given”: cycle 2 was given, but cycle 1 is held: cycles are given in order"),
+    ("cycles", 0, "status", "planned", "cycles.csv, row 3, status: “given”: cycle 2 was given, but cycle 1 is planned: cycles are given in order"),
+    ("courses", 0, "course_number", "2", "courses.csv, row 2, course_number: “2”: there is no course 1 before it"),
+    ("studies", 0, "course_number", "3", "studies.csv, row 2, course_number: “3”: the patient has no course 3, and the next one would be 2"),
     ("cycles", 0, "administered_activity_mbq", "", "row 2, administered_activity_mbq: expected a value, since the cycle was given"),
     ("cycles", 0, "administered_activity_mbq", "7391.55", "“7391.55”: expected at most 1 decimal place(s)"),
     ("cycles", 0, "administered_activity_mbq", "0", "“0”: expected a number above 0 up to 20000"),
@@ -144,6 +162,43 @@ def test_a_problem_names_its_place_its_value_and_what_was_expected(
     problems = problems_of(tables)
 
     assert any(said in problem for problem in problems), problems
+
+
+def test_a_study_and_its_reading_of_a_course_that_is_not_there_are_both_told(
+    problems_of: Problems, tables: Tables
+) -> None:
+    for sheet, row in (("studies", 1), ("readings", 0)):
+        tables[sheet][row]["course_number"] = "7"
+
+    problems = problems_of(tables)
+
+    assert [problem.split(": ")[0] for problem in problems] == [
+        "readings.csv, row 2, course_number",
+        "studies.csv, row 3, course_number",
+    ]
+
+
+def test_a_baseline_may_precede_the_course_it_is_for(import_tables: Importer, tables: Tables) -> None:
+    tables["studies"][0]["registry_number"] = "STA-0002"
+    tables["studies"][0]["course_number"] = "2"
+    tables["studies"][0]["performed_on"] = "2019-07-01"
+
+    assert import_tables(tables).counts["studies"].new == 2
+
+
+def test_what_the_registry_holds_counts_for_the_order_of_cycles_and_courses(
+    import_tables: Importer, problems_of: Problems, tables: Tables
+) -> None:
+    import_tables(tables)
+    course = tables["courses"][0] | {"course_number": "3"}
+    given = tables["cycles"][1] | {"cycle_number": "4", "administered_at": "2019-06-03T10:00"}
+
+    problems = problems_of({"courses": [course], "cycles": [given]})
+
+    assert problems == [
+        "courses.csv, row 2, course_number: “3”: there is no course 2 before it: courses are numbered 1 to n without a gap",
+        "cycles.csv, row 2, status: “given”: cycle 4 was given, but cycle 3 is planned: cycles are given in order",
+    ]
 
 
 def test_a_reading_of_a_baseline_is_refused(problems_of: Problems, tables: Tables) -> None:
@@ -287,6 +342,16 @@ def test_an_mrn_of_another_patient_is_refused(
     assert problems_of({"patients": [third]}) == [
         "patients.csv, row 2, mrn: “0042”: STA-0001 has this MRN in the registry"
     ]
+
+
+def test_an_mrn_voided_with_its_patient_is_free(import_tables: Importer, tables: Tables) -> None:
+    import_tables({"patients": tables["patients"]})
+    void_record(Patient.objects.get(registry_number="STA-0001"), by=None, reason="Another's MRN")
+    third = tables["patients"][0] | {"registry_number": "STA-0003"}
+
+    import_tables({"patients": [third]})
+
+    assert PatientIdentity.objects.current().get(mrn="0042").patient.registry_number == "STA-0003"
 
 
 def test_a_voided_patient_cannot_come_back_by_a_file(
