@@ -51,6 +51,22 @@ def words(name: str) -> list[str]:
     return [part.strip() for part in text(name).split(",") if part.strip()]
 
 
+def hosts(name: str) -> list[str]:
+    """Return the host names of the variable.
+
+    Raises:
+        ImproperlyConfigured: there is none, or one stands for every host.
+    """
+    found = words(name)
+    if not found:
+        raise ImproperlyConfigured(f"{name} must name the hosts it is reached by, not {text(name)!r}.")
+    for host in found:
+        # Any name in the Host header would then become part of links, such as those in mails.
+        if not any(letter.isalnum() for letter in host):
+            raise ImproperlyConfigured(f"{name} must name the hosts it is reached by: {host!r} is none.")
+    return found
+
+
 def require(names: dict[str, str]) -> None:
     """Refuse to start while a variable of ``names`` (name to purpose) is unset, naming all that are missing.
 

@@ -34,9 +34,15 @@ if IN_PRODUCTION:
 
 DEBUG = False
 SECRET_KEY = env.text("SECRET_KEY") or env.kept_secret(VAR_DIR / "secret-key")
-if IN_PRODUCTION and (len(SECRET_KEY) < 50 or SECRET_KEY.startswith("change-me")):
+# A text of a few characters over and over is long and yet no secret.
+if IN_PRODUCTION and (
+    len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) <= 5 or SECRET_KEY.startswith("change-me")
+):
     raise ImproperlyConfigured("SECRET_KEY must be at least 50 random characters. See .env.example.")
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or ["127.0.0.1", "localhost", "[::1]"]
+if IN_PRODUCTION:
+    ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS")
+else:
+    ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or ["127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
 # Every page of the demo says that its patients are synthetic.
@@ -237,7 +243,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker as 
 # Whoever saves a record tries once and goes on: without these, kombu tries for six seconds. Workers are not bound by them.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 1,
-    "socket_timeout": 5,
+    "socket_timeout": 2,
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0,

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 REQUIRED = ("SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "CELERY_BROKER_URL")
 COMPLETE = {
     "REGISTRY_MODE": "production",
-    "SECRET_KEY": "6f1d" * 16,
+    "SECRET_KEY": "q7Zr-2nB" * 8,
     "ALLOWED_HOSTS": "registry.example.org",
     "DATABASE_URL": "postgresql://registry:secret@127.0.0.1:1/registry",
     "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
@@ -69,6 +69,15 @@ def test_production_names_the_one_that_is_missing_and_no_other(tmp_path, name):
     ("name", "value", "complaint"),
     [
         ("SECRET_KEY", "x" * 49, "SECRET_KEY must be at least 50 random characters"),
+        ("SECRET_KEY", "a" * 60, "SECRET_KEY must be at least 50 random characters"),
+        ("SECRET_KEY", "abcde" * 12, "SECRET_KEY must be at least 50 random characters"),
+        ("ALLOWED_HOSTS", " , ", "ALLOWED_HOSTS must name the hosts it is reached by, not ','"),
+        ("ALLOWED_HOSTS", "*", "ALLOWED_HOSTS must name the hosts it is reached by: '*' is none"),
+        (
+            "ALLOWED_HOSTS",
+            "registry.example.org, *",
+            "ALLOWED_HOSTS must name the hosts it is reached by: '*' is none",
+        ),
         ("SECRET_KEY", "change-me" * 8, "SECRET_KEY must be at least 50 random characters"),
         ("DATABASE_URL", "sqlite:///registry.db", "DATABASE_URL must start with postgresql://"),
         ("DATABASE_URL", "postgresql://db", "DATABASE_URL must end with the name of a database"),
@@ -85,7 +94,7 @@ def test_a_value_that_cannot_be_used_stops_the_start_with_its_name(tmp_path, nam
 
 
 def test_a_secret_key_of_50_characters_is_long_enough(tmp_path):
-    assert load_settings(tmp_path, COMPLETE | {"SECRET_KEY": "x" * 50})[0] == 0
+    assert load_settings(tmp_path, COMPLETE | {"SECRET_KEY": "abcdef" + "x" * 44})[0] == 0
 
 
 def test_production_has_no_demo_banner_and_the_demo_has_one(tmp_path):
