@@ -44,14 +44,16 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 _REMARKS = {
     "orr": (
-        "The report gives 26 % of 63 patients. No whole number of 63 rounds to 26 % (16 are 25.4 %, 17 are 27.0 %). 12 of"
-        " 46 do: 46 are those whose course was completed (36) or discontinued (10); the other 17 were still being treated."
+        "The report gives 26 % of 63 patients. No whole number of 63 rounds to 26 % (16 are 25.4 %, 17 are 27.0 %). In the"
+        " published data 12 of 46 do: 46 were those whose course was completed (36) or discontinued (10); the other 17 were"
+        " still being treated. The figures beside this remark count the records as they are now."
     ),
     "pfs": (
         "The report gives 57 % at 11 months and 62 % at 14 months. A Kaplan–Meier curve cannot rise, so the two cannot be"
-        " read from one curve. As fixed-horizon rates they agree with it: of the patients who started early enough and"
-        " whose state is known, 20 of 35 were free from progression at 11 months and 13 of 21 at 14 months. The patients"
-        " differ, so such a rate may rise. The curve shown here is the Kaplan–Meier estimate of the same patients."
+        " read from one curve. In the published data fixed-horizon rates agree with them: of the patients who had started"
+        " early enough and whose state was known, 20 of 35 were alive without progression at 11 months and 13 of 21 at 14"
+        " months. The patients differ, so such a rate may rise. The curve here is the Kaplan–Meier estimate from the"
+        " records as they are now."
     ),
 }
 _DESCRIPTION = (

@@ -8,7 +8,6 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from itertools import accumulate, pairwise
 from typing import Any, Literal
 
@@ -186,27 +185,51 @@ def months_text(days: float) -> str:
 
 
 def cutoff_text(result: Result) -> str:
-    """Return the data cut-off as ``31 January 2020``; a value that is no ISO date is returned as it is."""
-    value = str(result.get("data_cutoff") or "not stated")
-    try:
-        day = date.fromisoformat(value)
-    except ValueError:
-        return value
-    return f"{day.day} {day:%B %Y}"
+    """Return the data cut-off as it is stored, an ISO date (``2020-01-31``)."""
+    return str(result.get("data_cutoff") or "not stated")
+
+
+def median_limits_text(limits: Sequence[float | None] | None) -> str:
+    """Return the two limits of a median (days) in months.
+
+    ``3.0 to 18.2 months``, ``3.0 months to not reached``, and ``not estimable`` where both are missing.
+    """
+    lower, upper = limits or (None, None)
+    if lower is None:
+        return "not estimable" if upper is None else f"not estimable to {months_text(upper)} months"
+    if upper is None:
+        return f"{months_text(lower)} months to not reached"
+    return f"{months_text(lower)} to {months_text(upper)} months"
 
 
 def median_lines(result: Result, endpoint: Endpoint) -> list[str]:
-    """Return the median and its interval in words, one or two lines; ``Median not reached`` where S stays above 0.5."""
+    """Return the median and its interval in words, two lines; ``Median not reached`` where S stays above 0.5."""
     outcome = result[endpoint]
-    median, (lower, upper) = outcome["median_days"], outcome.get("median_ci95") or (None, None)
-    if median is None:
-        lines = ["Median not reached"]
-        if lower is not None:
-            lines.append(f"95 % CI from {months_text(lower)} months, upper limit not reached")
-        return lines
-    low = "not estimable" if lower is None else months_text(lower)
-    high = "not reached" if upper is None else months_text(upper)
-    return [f"Median {months_text(median)} months", f"95 % CI {low} to {high}"]
+    median = outcome["median_days"]
+    said = "Median not reached" if median is None else f"Median {months_text(median)} months"
+    return [said, f"95 % CI {median_limits_text(outcome.get('median_ci95'))}"]
+
+
+def discontinuation_reasons(result: Result) -> list[tuple[str, int]]:
+    """Return the main reasons of discontinuation in words with their courses, the most frequent first."""
+    # Imported here: the figures can be loaded without Django, and only these words need its models.
+    from treatments.models import DiscontinuationReason
+
+    counts = result["courses"]["discontinued"].get("reasons") or {}
+    return _in_words(counts, dict(DiscontinuationReason.choices))
+
+
+def causes_of_death(result: Result) -> list[tuple[str, int]]:
+    """Return the causes of death in words with their patients, the most frequent first."""
+    from patients.models import DeathCause
+
+    return _in_words(result["os"].get("deaths_by_cause") or {}, dict(DeathCause.choices))
+
+
+def _in_words(counts: Mapping[str, int], labels: Mapping[str, str]) -> list[tuple[str, int]]:
+    # Labels begin a line elsewhere; here they stand within a sentence.
+    said = [(labels.get(key, key).lower(), n) for key, n in counts.items() if n]
+    return sorted(said, key=lambda item: (-item[1], item[0]))
 
 
 # The sentences of a definition that a figure rests on, by what they speak of.

@@ -26,6 +26,7 @@ from analytics.charts.numbers import (
     course_shares,
     cutoff_text,
     definition_text,
+    discontinuation_reasons,
     median_lines,
     percent,
     response_shares,
@@ -41,12 +42,13 @@ Spec = dict[str, Any]
 # The Vega-Lite that draws, in the browser and on paper alike. Later ones say "undefined" in some tooltips.
 VEGA_LITE_VERSION = "6.1"
 
-PLOT_WIDTH = 600
-KM_HEIGHT = 300
+# With its axes a figure is about 620 pixels wide: half a page on a desk's screen, so that its text is not made smaller.
+PLOT_WIDTH = 520
+KM_HEIGHT = 280
 RISK_ROW_HEIGHT = 16
 BAR_HEIGHT = 46
-COURSES_WIDTH = 660
-RESPONSES_WIDTH = 540
+COURSES_WIDTH = 590
+RESPONSES_WIDTH = 420
 
 # More than one every other pixel would draw as a thick curve and hide the band.
 MOST_CENSOR_TICKS = PLOT_WIDTH // 2
@@ -86,6 +88,7 @@ def km_spec(result: Result, endpoint: Endpoint, *, theme: look.Theme = "screen")
             domain=False,
             ticks=False,
             labelPadding=7,
+            minExtent=look.text_width("100 %", look.SMALL_SIZE) + 7,
         ),
     )
 
@@ -121,7 +124,13 @@ def km_spec(result: Result, endpoint: Endpoint, *, theme: look.Theme = "screen")
                 sort=names,
                 scale=alt.Scale(domain=names),
                 # Half of the first number stands left of the axis.
-                axis=alt.Axis(title=None, domain=False, ticks=False, labelPadding=round(widest / 2) + 4),
+                axis=alt.Axis(
+                    title=None,
+                    domain=False,
+                    ticks=False,
+                    labelPadding=round(widest / 2) + 4,
+                    minExtent=round(widest / 2) + 4 + look.text_width("Had event", look.SMALL_SIZE),
+                ),
             ),
             text=alt.Text("n:Q", format=","),
         )
@@ -134,6 +143,7 @@ def km_spec(result: Result, endpoint: Endpoint, *, theme: look.Theme = "screen")
                 + "Below the axis: patients at risk at that month; with an event or censored before it.",
                 result,
                 endpoint,
+                theme,
             ),
         )
     )
@@ -347,7 +357,8 @@ def best_response_spec(result: Result, *, theme: look.Theme = "screen") -> Spec:
                 domain=False,
                 ticks=False,
                 labelPadding=8,
-                labelLimit=220,
+                labelLimit=260,
+                minExtent=8 + max(look.text_width(name, look.TEXT_SIZE) for name in names),
                 labelFontSize=look.TEXT_SIZE,
             ),
         ),
@@ -368,7 +379,7 @@ def best_response_spec(result: Result, *, theme: look.Theme = "screen") -> Spec:
         name="plot",
         width=RESPONSES_WIDTH,
         height=30 * len(names),
-        title=_footer(note, result, "best-response"),
+        title=_footer(note, result, "best-response", theme),
     )
     header = _header(title, _cohort_line(result, of, "best response"), words.orr_line(result))
     datasets = {
@@ -419,14 +430,16 @@ def courses_spec(result: Result, *, theme: look.Theme = "screen") -> Spec:
             .encode(x=x, y=y, text="t:N")
         )
     stopped = result["courses"]["discontinued"]
-    reasons = sorted((stopped.get("reasons") or {}).items(), key=lambda pair: (-pair[1], pair[0]))
     note = f"Every part counts out of {counted(of, 'course')}."
     if stopped["n"]:
-        said = ", ".join(f"{reason.replace('_', ' ')} {n:,}" for reason, n in reasons if n)
+        said = ", ".join(f"{reason} {n:,}" for reason, n in discontinuation_reasons(result))
         note += f" Discontinued: {stopped['n']:,} of {of:,} ({percent(stopped['n'] / of)})"
         note += f"; main reasons: {said}." if said else "."
     chart = alt.layer(*layers).properties(
-        name="plot", width=COURSES_WIDTH, height=layout.height, title=_footer(note, result, "courses")
+        name="plot",
+        width=COURSES_WIDTH,
+        height=layout.height,
+        title=_footer(note, result, "courses", theme),
     )
     header = _header(title, _cohort_line(result, of, "treated patient"))
     return _finished(alt.vconcat(chart).properties(title=header), {}, words.courses_alt(result), theme)
@@ -531,7 +544,7 @@ def _empty_spec(result: Result, title: str, message: str, theme: look.Theme) -> 
         _one([{"t": message}])
         .mark_text(style="empty", baseline="middle", align="center")
         .encode(x=alt.value(PLOT_WIDTH / 2), y=alt.value(60), text="t:N")
-        .properties(name="plot", width=PLOT_WIDTH, height=120, title=_footer("", result, None))
+        .properties(name="plot", width=PLOT_WIDTH, height=120, title=_footer("", result, None, theme))
     )
     header = _header(title, _cohort_line(result))
     alt_text = f"{title} of {cohort_name(result)}: {message[0].lower()}{message[1:]}."
@@ -547,27 +560,34 @@ def _header(title: str, *lines: str) -> alt.TitleParams:
     import altair as alt
 
     subtitle = [
-        piece for line in lines for piece in look.wrapped(line, width=PLOT_WIDTH, size=look.TEXT_SIZE)
+        piece for line in lines for piece in look.wrapped(line, width=PLOT_WIDTH + 60, size=look.TEXT_SIZE)
     ]
     return alt.TitleParams(text=title, subtitle=subtitle)
 
 
-def _footer(note: str, result: Result, figure: str | None) -> alt.TitleParams:
-    """Return the lines under a figure: how to read it, then what it rests on."""
+def _footer(note: str, result: Result, figure: str | None, theme: look.Theme) -> alt.TitleParams:
+    """Return the lines under a figure: how to read it, then what it rests on.
+
+    On paper the sentences of its definition come along; on the screen they stand on the page around it. A result marked
+    ``synthetic`` says so, since a file leaves the pages that say it.
+    """
     import altair as alt
 
     origin = f"Revision {result.get('revision', 'not stated')}, data cut-off {result.get('data_cutoff', 'not stated')}"
     if result.get("stale"):
         origin += ", newer changes not yet counted"
     origin += "."
-    definition = definition_text(result.get("definition"), figure) if figure else ""
+    if result.get("synthetic"):
+        origin = f"Synthetic patients. {origin}"
+    in_print = figure if theme == "print" else None
+    definition = definition_text(result.get("definition"), in_print) if in_print else ""
     if definition:
         origin += f" Definition: {definition}"
     lines = [
         piece
         for line in (note, origin)
         if line
-        for piece in look.wrapped(line, width=PLOT_WIDTH + 40, size=look.FOOTER_SIZE)
+        for piece in look.wrapped(line, width=PLOT_WIDTH + 60, size=look.FOOTER_SIZE[theme])
     ]
     return alt.TitleParams(
         text=lines, orient="bottom", style="footer", anchor="start", frame="bounds", offset=16

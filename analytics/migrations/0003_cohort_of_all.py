@@ -13,7 +13,7 @@ def add_cohort(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         slug="all",
         defaults={
             "name": "All patients",
-            "description": "Every patient of the registry who was given at least one cycle.",
+            "description": "Every patient of the centres you may see who was given at least one cycle.",
             "definition": definition,
         },
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django import template
 
+from analytics.charts.numbers import median_limits_text
 from analytics.rules.endpoints import MONTH_DAYS
 
 register = template.Library()
@@ -32,9 +33,8 @@ def months(days: float | None) -> str:
 
 @register.filter
 def months_interval(limits: Sequence[float | None] | None) -> str:
-    """Return two limits of a median in months: ``11.0 to not reached``."""
-    lower, upper = limits or (None, None)
-    return f"{'not estimable' if lower is None else months(lower)} to {months(upper)}"
+    """Return two limits of a median in months, as on its figure: ``11.0 months to not reached``."""
+    return median_limits_text(limits)
 
 
 @register.filter

@@ -4,6 +4,7 @@ import copy
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,16 @@ import pytest
 
 from analytics.charts import FIGURES, km_spec, numbers_csv, render
 from analytics.charts.bundle import build_vega_bundle
-from analytics.charts.numbers import RiskRow, SurvivalTable, course_shares, risk_table, tick_months
+from analytics.charts.numbers import (
+    RiskRow,
+    SurvivalTable,
+    causes_of_death,
+    course_shares,
+    discontinuation_reasons,
+    median_limits_text,
+    risk_table,
+    tick_months,
+)
 from analytics.charts.specs import MOST_CENSOR_TICKS, best_response_spec, courses_spec
 from analytics.rules.endpoints import EndpointDefinition
 
@@ -218,7 +228,7 @@ def test_the_median_is_a_line_with_its_interval_or_said_not_to_be_reached(result
     not_reached = texts(km_spec(result, "pfs"))
 
     assert "Median 13.1 months" in reached
-    assert "95 % CI 3.0 to not reached" in reached
+    assert "95 % CI 3.0 months to not reached" in reached
     assert '"style": "median"' in reached
     assert "Median not reached" in not_reached
     assert '"style": "median"' not in not_reached
@@ -230,13 +240,42 @@ def test_every_figure_says_cohort_cut_off_and_revision_and_survival_its_definiti
     for slug, figure in FIGURES.items():
         said = texts(figure.build(result))
         assert "published-2020" in said, slug
-        assert "data cut-off 31 January 2020" in said, slug
+        assert "published-2020: " in said, slug
+        assert "data cut-off 2020-01-31" in said, slug
         assert "Revision 7, data cut-off 2020-01-31" in said, slug
-    pfs, os = km_spec(result, "pfs"), km_spec(result, "os")
+    pfs, os = km_spec(result, "pfs", theme="print"), km_spec(result, "os", theme="print")
     assert "5 patients, 3 events" in texts(pfs)
     assert "last adequate tumour assessment" in " ".join(pfs["vconcat"][1]["title"]["text"])
     assert "last date the patient is known" in " ".join(os["vconcat"][1]["title"]["text"])
     assert "last adequate tumour assessment" not in " ".join(os["vconcat"][1]["title"]["text"])
+
+
+def test_on_the_screen_the_definition_is_left_to_the_page_around_the_figure(result: dict[str, Any]) -> None:
+    for slug, figure in FIGURES.items():
+        assert "Definition:" not in texts(figure.build(result)), slug
+    assert "Definition:" in texts(km_spec(result, "pfs", theme="print"))
+
+
+def test_a_figure_of_synthetic_patients_says_so_under_it(result: dict[str, Any]) -> None:
+    for slug, figure in FIGURES.items():
+        assert "Synthetic patients. Revision 7" in texts(figure.build(result | {"synthetic": True})), slug
+        assert "Synthetic" not in texts(figure.build(result | {"synthetic": False})), slug
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ([91, 400], "3.0 to 13.1 months"),
+        ([91, None], "3.0 months to not reached"),
+        ([None, 400], "not estimable to 13.1 months"),
+        ([None, None], "not estimable"),
+        (None, "not estimable"),
+    ],
+)
+def test_the_limits_of_a_median_are_said_with_their_unit_or_not_to_be_estimable(
+    limits: list[float | None] | None, said: str
+) -> None:
+    assert median_limits_text(limits) == said
 
 
 def test_a_result_with_changes_pending_says_so(result: dict[str, Any]) -> None:
@@ -349,7 +388,7 @@ def test_censor_ticks_are_left_out_and_said_to_be_when_they_would_hide_the_band(
     assert '"style": "censor"' in marked
     assert "Small strokes: censored" in marked
     assert '"style": "censor"' not in unmarked
-    assert "Censored on too many days to mark each" in unmarked
+    assert "Censored on too many days to mark each" in unmarked.replace('", "', " ")
 
 
 # Bars
@@ -391,7 +430,17 @@ def test_courses_are_one_bar_of_labelled_parts(result: dict[str, Any]) -> None:
     assert "17 (27.0 %)" in said
     assert "Discontinued after cycle 1: 4 (6.3 %)" in said
     assert "Discontinued after cycle 3: 3 (4.8 %)" in said
-    assert "Discontinued: 10 of 63 (15.9 %); main reasons: comorbidity 10." in said
+    assert "Discontinued: 10 of 63 (15.9 %); main reasons: co-morbidity 10." in said
+
+
+def test_main_reasons_and_causes_of_death_are_in_words_the_most_frequent_first(
+    result: dict[str, Any],
+) -> None:
+    result["courses"]["discontinued"]["reasons"] = {"renal": 1, "death": 0, "comorbidity": 7, "other_toxicity": 2}
+    result["os"]["deaths_by_cause"] = {"disease": 1, "comorbidity": 8}
+
+    assert discontinuation_reasons(result) == [("co-morbidity", 7), ("other toxicity", 2), ("renal toxicity", 1)]
+    assert causes_of_death(result) == [("co-morbidity", 8), ("the tumour", 1)]
 
 
 def test_courses_that_no_count_holds_are_shown_as_such(result: dict[str, Any]) -> None:
@@ -463,7 +512,7 @@ def test_alternative_texts_say_what_the_figures_show(result: dict[str, Any]) -> 
 
     assert FIGURES["pfs"].alt_text(result) == (
         "Kaplan–Meier curve of progression-free survival in published-2020: 5 patients, 3 events, median 13.1 months, "
-        "95 % CI 3.0 to not reached; data cut-off 31 January 2020. Estimated 80.0 % at 6 months."
+        "95 % CI 3.0 months to not reached; data cut-off 2020-01-31. Estimated 80.0 % at 6 months."
     )
     assert FIGURES["courses"].alt_text(result) == (
         "Courses of published-2020, 63 in all: completed: 36 (57.1 %); ongoing: 17 (27.0 %); discontinued after "
@@ -517,6 +566,33 @@ def test_the_scale_of_a_png_multiplies_its_pixels(result: dict[str, Any]) -> Non
     assert width(render(spec, "png", scale=3)) == pytest.approx(
         3 * width(render(spec, "png", scale=1)), abs=3
     )
+
+
+def test_a_png_says_its_dots_per_inch(result: dict[str, Any]) -> None:
+    png = render(courses_spec(result, theme="print"), "png", scale=4)
+    at = png.index(b"pHYs") + 4
+
+    per_metre = int.from_bytes(png[at : at + 4], "big")
+    assert per_metre == pytest.approx(288 / 0.0254, abs=1)
+    assert png[at + 8] == 1  # the unit is the metre
+
+
+def test_a_pdf_has_a_title_in_its_properties_and_every_offset_of_its_end_is_right(
+    result: dict[str, Any],
+) -> None:
+    spec = courses_spec(result, theme="print")
+    titled = render(spec, "pdf", title="Treatment courses: Cohort é")
+
+    written = ("\ufeff" + "Treatment courses: Cohort é").encode("utf-16-be").hex().encode()
+    info = re.search(rb"(\d+) 0 obj\n<< /Title <" + written + rb">", titled)
+    assert info is not None
+    assert titled.rstrip().endswith(b"%%EOF")
+    table_at = int(titled.rsplit(b"startxref", 1)[1].split()[0])
+    table = re.match(rb"xref\n(\d+) 1\n(\d{10}) 00000 n\r\ntrailer\n<<(.*?)>>", titled[table_at:], re.DOTALL)
+    assert table is not None
+    assert (table[1], int(table[2])) == (info[1], info.start())
+    assert b"/Info %s 0 R" % info[1] in table[3]
+    assert b"/Prev %s" % titled.split(b"startxref")[1].split()[0] in table[3]
 
 
 @pytest.mark.parametrize("scale", [0, -1, 11])

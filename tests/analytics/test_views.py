@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts.models import Role, User
 from analytics import freshness
-from analytics.models import Cohort
+from analytics.models import Cohort, Result
 from tests.factories import (
     CourseFactory,
     DeathFactory,
@@ -106,8 +106,84 @@ def test_the_dashboard_gives_every_rate_with_its_denominator_interval_and_defini
     assert "Time zero is the first administration." in text
     assert "Said beside the response." in text
     assert "Said beside the curve." in text
-    assert "median not reached" in text.lower() or "not reached" in text
+    assert "95 % CI not estimable" in text
     assert "Discontinued after cycle 2: 1" in text
+    assert re.search(r"Main reasons: [a-z -]+ 1\.", text)
+
+
+def test_a_fixed_horizon_at_which_more_are_unknown_than_known_says_so(centre, physician, dashboard):
+    """Followed for two months of a registry that runs for years: nobody is known at 6 months or later."""
+    CourseFactory(patient=PatientFactory(centre=centre), given=2)
+    freshness.refresh_inline()
+
+    response = signed_in(physician).get(dashboard)
+
+    rows = response.context["result"]["os"]["fixed_horizon"]
+    lost = [row for row in rows if row["unknown"] > row["of"]]
+    assert lost
+    assert response.content.decode().count("most are not followed that far") == len(lost) + sum(
+        row["unknown"] > row["of"] for row in response.context["result"]["pfs"]["fixed_horizon"]
+    )
+
+
+def test_a_fixed_horizon_at_which_most_are_known_says_nothing_of_it(centre, physician, dashboard):
+    DeathFactory(patient=CourseFactory(patient=PatientFactory(centre=centre), given=2).patient)
+    freshness.refresh_inline()
+
+    page = signed_in(physician).get(dashboard)
+
+    assert not any(row["unknown"] > row["of"] for row in page.context["result"]["os"]["fixed_horizon"])
+    assert "most are not followed that far" not in page.content.decode()
+
+
+def test_the_list_says_when_a_result_is_pending(treated, centre, physician):
+    client = signed_in(physician)
+    assert "Pending" not in client.get(reverse("cohort-list")).content.decode()
+
+    CourseFactory(patient=PatientFactory(centre=centre), given=1)
+    assert "1 patient course changed and not counted yet" in client.get(
+        reverse("cohort-list")
+    ).content.decode()
+
+    freshness.refresh_inline()
+    assert "Pending" not in client.get(reverse("cohort-list")).content.decode()
+
+
+def test_the_list_computes_nothing_for_centres_that_have_no_result_yet(treated, other_centre, user_with):
+    stranger = signed_in(user_with(Role.RESEARCHER, other_centre))
+    Result.objects.all().delete()
+
+    assert "Not computed yet" in stranger.get(reverse("cohort-list")).content.decode()
+    assert not Result.objects.exists()
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_a_downloaded_figure_says_whether_its_patients_are_synthetic(
+    synthetic, settings, treated, physician
+):
+    settings.SYNTHETIC_DATA_BANNER = synthetic
+
+    figure = signed_in(physician).get(reverse("figure-file", args=["all", "pfs", "svg"])).content.decode()
+
+    assert ("Synthetic patients. Revision" in figure) is synthetic
+
+
+def test_dates_of_the_dashboard_are_iso_dates(treated, physician, dashboard):
+    definition = Cohort.objects.get().definition
+    definition.data_cutoff = "2020-01-31"
+    definition.save()
+    freshness.refresh_inline()
+
+    page = signed_in(physician).get(dashboard).content.decode()
+
+    assert '<strong class="num">2020-01-31</strong>' in page
+    assert "January" not in page
+
+
+def test_the_mark_knows_where_to_sign_in_again(treated, physician, dashboard):
+    page = signed_in(physician).get(dashboard).content.decode()
+
+    assert f'data-sign-in="{reverse("account_login")}?next={dashboard}"' in page
 
 
 def test_a_page_that_is_up_to_date_is_sent_nothing(treated, physician, dashboard):
@@ -115,7 +191,7 @@ def test_a_page_that_is_up_to_date_is_sent_nothing(treated, physician, dashboard
     page = client.get(dashboard).content.decode()
     poll = re.search(r'id="freshness".*?hx-get="([^"]+)"', page, re.DOTALL)
     assert poll is not None
-    assert 'hx-trigger="every 10s"' in page
+    assert 'hx-trigger="every 2s"' in page
 
     response = client.get(poll[1].replace("&amp;", "&"), headers={"HX-Request": "true"})
 

@@ -6,7 +6,9 @@
 
    The drawing is put in front of what the element holds, and images marked data-vega-fallback step aside for it; the
    rest stays: links and tables are the text alternative. The specification's own description names the drawing for screen
-   readers. The element gets data-vega-state="loading", "ready" or "failed".
+   readers. Where a figure cannot be drawn, the image that its <noscript> holds is shown instead. The element gets
+   data-vega-state="loading", "ready" or "failed". A drawing that is wider than its place scrolls, says so, and can be
+   scrolled with the keyboard.
 
    The drawing library is large and is fetched when the first figure needs it, from the address in data-vega-src of
    this script's tag. Everything works under `script-src 'self'; style-src 'self'`: expressions are interpreted
@@ -71,6 +73,16 @@
     return result;
   }
 
+  function fit(drawing) {
+    const scrolls = drawing.scrollWidth > drawing.clientWidth + 1;
+    if (scrolls) drawing.tabIndex = 0;
+    else drawing.removeAttribute("tabindex");
+    const hint = drawing.nextElementSibling;
+    if (hint?.matches(".figure-chart-hint")) hint.hidden = !scrolls;
+  }
+
+  const widths = new ResizeObserver((entries) => entries.forEach((entry) => fit(entry.target)));
+
   function drawingOf(element) {
     // A page taken from the history brings its old drawing along, without the code behind it.
     for (const old of element.querySelectorAll(":scope > .figure-chart-drawing")) old.remove();
@@ -78,6 +90,13 @@
     drawing.className = "figure-chart-drawing";
     drawing.setAttribute("role", "img");
     element.prepend(drawing);
+    const hint = document.createElement("p");
+    hint.className = "figure-chart-hint";
+    hint.setAttribute("aria-hidden", "true"); // the drawing's words say all of it
+    hint.textContent = "Scroll the figure sideways to see all of it.";
+    for (const old of element.querySelectorAll(":scope > .figure-chart-hint")) old.remove();
+    drawing.after(hint);
+    widths.observe(drawing);
     return drawing;
   }
 
@@ -89,6 +108,8 @@
     figure.drawing ??= drawingOf(element);
     figure.drawing.setAttribute("aria-label", figure.spec.description ?? "Figure");
     const target = document.createElement("div");
+    // The drawing is named as a whole; of its marks some, as what follows the pointer, have a role but no words.
+    target.setAttribute("aria-hidden", "true");
     const overlay = dark ? figure.spec.usermeta?.dark : null;
     const spec = overlay ? { ...figure.spec, config: merged(figure.spec.config, overlay) } : figure.spec;
     const result = await window.vegaEmbed(target, spec, {
@@ -106,12 +127,36 @@
     figure.result?.finalize();
     figure.result = result;
     figure.drawing.replaceChildren(target);
+    fit(figure.drawing);
+  }
+
+  /** A copy of the image that <noscript> holds: text where the page was parsed, elements where htmx swapped it in. */
+  function servedImage(element) {
+    const held = element.querySelector(":scope > noscript");
+    const image =
+      held?.querySelector("img") ??
+      new DOMParser().parseFromString(held?.textContent ?? "", "text/html").querySelector("img");
+    return image ? document.importNode(image) : null;
   }
 
   function failed(element, error) {
     console.error(error);
     element.dataset.vegaState = "failed";
-    if (element.querySelector(":scope > .figure-chart-error")) return;
+    if (element.querySelector(":scope > .figure-chart-error, :scope > [data-vega-served]")) return;
+    for (const old of element.querySelectorAll(":scope > .figure-chart-drawing")) old.remove();
+    const image = servedImage(element);
+    if (image) {
+      image.dataset.vegaServed = "";
+      image.loading = "eager";
+      image.addEventListener("error", () => {
+        image.remove();
+        sayFailed(element);
+      });
+      element.prepend(image);
+    } else sayFailed(element);
+  }
+
+  function sayFailed(element) {
     const message = document.createElement("p");
     message.className = "figure-chart-error";
     message.setAttribute("role", "status");
@@ -129,7 +174,7 @@
       if (!figures.has(element)) return;
       await draw(element, figure);
       for (const image of element.querySelectorAll("[data-vega-fallback]")) image.hidden = true;
-      element.querySelector(":scope > .figure-chart-error")?.remove();
+      element.querySelector(":scope > .figure-chart-error, :scope > [data-vega-served]")?.remove();
       element.dataset.vegaState = "ready";
     } catch (error) {
       failed(element, error);
@@ -145,6 +190,7 @@
     const figure = figures.get(element);
     if (!figure) return;
     figure.result?.finalize();
+    if (figure.drawing) widths.unobserve(figure.drawing);
     figures.delete(element);
   }
 
