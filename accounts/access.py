@@ -22,6 +22,20 @@ class Act(StrEnum):
     MANAGE_COHORTS = "manage_cohorts"  # cohorts and protocols
 
 
+# What a refusal says that the roles do not include.
+ACT_WORDS: dict[Act, str] = {
+    Act.VIEW_RESULTS: "see dashboards and results",
+    Act.VIEW_RECORDS: "see patients' records",
+    Act.VIEW_IDENTITY: "see names and MRNs",
+    Act.EDIT_PATIENTS: "enter or change patients, diagnoses, contacts, disease events and deaths",
+    Act.EDIT_TREATMENTS: "enter or change courses and cycles",
+    Act.EDIT_IMAGING: "enter or change studies and readings",
+    Act.CORRECT_IN_ADMIN: "correct records in the admin",
+    Act.MANAGE_USERS: "manage users and their roles",
+    Act.MANAGE_COHORTS: "manage cohorts and protocols",
+}
+
+
 class Role(models.TextChoices):
     COORDINATOR = "coordinator", "Coordinator"
     PHYSICIAN = "physician", "Physician"

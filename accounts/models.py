@@ -11,7 +11,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 
-from accounts.access import ROLE_ACTS, Act, Role, roles_with
+from accounts.access import ACT_WORDS, ROLE_ACTS, Act, Role, roles_with
 from accounts.tracking import tracked
 
 
@@ -103,7 +103,7 @@ class User(AbstractUser):
     def require(self, act: Act, centre_id: uuid.UUID | None = None) -> None:
         """Raise PermissionDenied unless this user may perform ``act`` at the centre."""
         if not self.may(act, centre_id):
-            raise PermissionDenied(f"Your roles do not include this: {act.value.replace('_', ' ')}.")
+            raise PermissionDenied(f"With your roles here you may not {ACT_WORDS[act]}.")
 
 
 @tracked()

@@ -244,7 +244,7 @@ def lock_current(record: RecordT, *, expected_version: int | None) -> RecordT:
     locked = rows.get(pk=record.pk)
     if expected_version is not None and locked.version != expected_version:
         raise StaleRecord(
-            "Somebody else changed this record while you had it open. Nothing of yours was stored.",
+            "This record was changed while you had it open. Nothing of yours was stored.",
             current_version=locked.version,
         )
     if locked.voided_at is not None:

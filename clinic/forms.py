@@ -1,9 +1,11 @@
 """The forms of the clinic. They parse and word; every rule is the records' own, every write a service's."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import models
 
 from accounts.access import Act
@@ -32,28 +34,82 @@ from treatments.models import (
 STALE_FIELD = "version"
 
 
+CHOOSE = "Choose"
+NBSP = "\N{NO-BREAK SPACE}"
+ISO_DATE, ISO_MOMENT = "YYYY-MM-DD", "YYYY-MM-DD HH:MM"
+# Given less prescribed activity past this must be explained: 10 CFR 35.63 allows 20 %.
+DEVIATION_EXPLAINED_PERCENT = 20
+
+
 def date_input() -> forms.DateInput:
-    """Return a date field as browsers offer it; without a picker an ISO date is typed."""
-    return forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+    """Return a text field for an ISO date: browsers show their own in the order of their language, 01/07 or 07/01."""
+    return forms.DateInput(
+        format="%Y-%m-%d",
+        attrs={
+            "class": "iso-date",
+            "inputmode": "numeric",
+            "autocomplete": "off",
+            "maxlength": 10,
+            "pattern": r"\d{4}-\d{2}-\d{2}",
+        },
+    )
 
 
 def moment_input() -> forms.DateTimeInput:
-    return forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"})
+    return forms.DateTimeInput(
+        format="%Y-%m-%d %H:%M",
+        attrs={
+            "class": "iso-date",
+            "autocomplete": "off",
+            "maxlength": 19,
+            "pattern": r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2})?",
+        },
+    )
+
+
+def _above_zero(value: Decimal) -> None:
+    if value <= 0:
+        raise ValidationError(f"An activity must be above 0{NBSP}MBq.", code="not_positive")
+
+
+def _activity_messages(column: models.DecimalField) -> dict[str, str]:
+    """Return what is said of a number that is none of MBq, in these words instead of in digits."""
+    places = column.decimal_places
+    digits = f"{places} digit" if places == 1 else f"{places} digits"
+    said = f"Type the activity in MBq, such as 7400, with at most {digits} after the point."
+    codes = ("invalid", "max_digits", "max_whole_digits", "max_decimal_places")
+    found = dict.fromkeys(codes, said)
+    for validator in column.validators:
+        if isinstance(validator, MaxValueValidator):
+            too_much = f"An activity cannot be above {validator.limit_value:,}{NBSP}MBq."
+            found |= {"max_value": too_much, "max_digits": too_much, "max_whole_digits": too_much}
+    return found
 
 
 def _for_column(column: models.Field, **kwargs: Any) -> forms.Field | None:
-    """Return the form's field for a column: native date pickers, decimals that phones offer digits for."""
+    """Return the form's field for a column: ISO dates, activities in words of MBq, and what is to be chosen."""
     if isinstance(column, models.DateTimeField):
         return forms.DateTimeField(
             label=_capital(column.verbose_name),
             required=not column.blank,
-            help_text=column.help_text,
+            help_text=" ".join(filter(None, [str(column.help_text), ISO_MOMENT])),
+            error_messages={"invalid": f"Type the date and the time as {ISO_MOMENT}."},
             widget=moment_input(),
             input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"],
         )
     if isinstance(column, models.DateField):
         kwargs["widget"] = date_input()
-    return column.formfield(**kwargs)
+        kwargs["help_text"] = " ".join(filter(None, [str(column.help_text), ISO_DATE]))
+        kwargs["error_messages"] = {"invalid": f"Type the date as {ISO_DATE}."}
+    if isinstance(column, models.DecimalField) and column.name.endswith("_mbq"):
+        kwargs["error_messages"] = _activity_messages(column)
+    field = column.formfield(**kwargs)
+    if column.name.endswith("_mbq") and field is not None:
+        field.validators.append(_above_zero)
+    if isinstance(field, forms.ChoiceField) and column.choices:
+        offered: Any = field.choices
+        field.choices = [(key, word if key else CHOOSE) for key, word in offered]
+    return field
 
 
 def _capital(words: Any) -> str:
@@ -102,6 +158,7 @@ class PatientForm(RecordForm):
         model = Patient
         fields = ["sex", "birth_date"]
         formfield_callback = _for_column
+        labels = {"birth_date": "Date of birth"}
 
 
 class IdentityForm(RecordForm):
@@ -192,13 +249,34 @@ class AdministrationForm(RecordForm):
         labels = {"administered_at": "Given at (local time)", "lot": "Lot number"}
         help_texts = {
             "administered_activity_mbq": "Net of the residual, at the time of the infusion.",
-            "deviation_explanation": "Where more than 20 % from the prescribed activity.",
+            "deviation_explanation": (
+                "Needed where it differs from the prescribed activity by more than"
+                f" {DEVIATION_EXPLAINED_PERCENT}{NBSP}%."
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["administered_at"].label = "Start of the infusion (local time of the centre)"
-        self.fields["administered_at"].help_text = ""
+        self.fields["administered_at"].help_text = ISO_MOMENT
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for the explanation of what was given past ± 20 % of the prescribed activity."""
+        values = super().clean() or self.cleaned_data
+        given = values.get("administered_activity_mbq")
+        prescribed = values.get("prescribed_activity_mbq")
+        if given is None or prescribed is None or values.get("deviation_explanation"):
+            return values
+        if abs(given - prescribed) * 100 > prescribed * DEVIATION_EXPLAINED_PERCENT:
+            self.add_error(
+                "deviation_explanation",
+                ValidationError(
+                    f"{given:,}{NBSP}MBq differs from the prescribed {prescribed:,}{NBSP}MBq by more than"
+                    f" {DEVIATION_EXPLAINED_PERCENT}{NBSP}%: say why.",
+                    code="unexplained_deviation",
+                ),
+            )
+        return values
 
 
 class CyclePlanForm(RecordForm):
@@ -237,7 +315,8 @@ class CourseForm(forms.Form):
         label="Cycle 1 planned on",
         required=False,
         widget=date_input(),
-        help_text="The following cycles are planned from it by the protocol.",
+        help_text=f"{ISO_DATE}. The following cycles are planned from it by the protocol.",
+        error_messages={"invalid": f"Type the date as {ISO_DATE}."},
     )
 
 
@@ -248,8 +327,13 @@ class RegistrationForm(forms.Form):
     mrn = forms.CharField(label="MRN", max_length=40, help_text="The hospital's number of this person.")
     family_name = forms.CharField(max_length=100)
     given_names = forms.CharField(max_length=100, required=False)
-    sex = forms.ChoiceField(choices=[("", "Choose"), *Sex.choices])
-    birth_date = forms.DateField(label="Date of birth", widget=date_input())
+    sex = forms.ChoiceField(choices=[("", CHOOSE), *Sex.choices])
+    birth_date = forms.DateField(
+        label="Date of birth",
+        widget=date_input(),
+        help_text=ISO_DATE,
+        error_messages={"invalid": f"Type the date as {ISO_DATE}."},
+    )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

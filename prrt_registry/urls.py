@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from prrt_registry import health
 
@@ -10,6 +11,8 @@ urlpatterns = [
     path("health/ready/", health.ready, name="health-ready"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("prrt_registry.api_urls")),
+    # Nobody signs up by themselves: this asks to sign in as every page does, and goes on to home.
+    path("account/signup/", RedirectView.as_view(pattern_name="home")),
     path("account/", include("allauth.account.urls")),
     path("account/2fa/", include("allauth.mfa.urls")),
     path("", include("analytics.urls")),

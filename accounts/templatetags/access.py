@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django import template
+from django.utils.text import capfirst
 
 from accounts.access import Act
 from accounts.models import Centre
@@ -19,6 +20,12 @@ def may(context: dict[str, Any], act: str, centre_id: uuid.UUID | None = None) -
     """
     user = context.get("user")
     return bool(user is not None and user.is_authenticated and user.may(Act(act), centre_id))
+
+
+@register.filter
+def sentence_case(words: str) -> str:
+    """Return words that were written In Title Case as a sentence begins."""
+    return capfirst(str(words).strip().lower())
 
 
 @register.simple_tag(takes_context=True)

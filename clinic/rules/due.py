@@ -7,6 +7,18 @@ from datetime import date
 
 DAYS_PER_YEAR = 365.25
 DAYS_PER_MONTH = 30.4375
+NBSP = "\N{NO-BREAK SPACE}"  # between a number and its unit, so that no line ends between them
+
+
+def sentences(*parts: str) -> str:
+    """Return the parts as sentences one after another, whether or not they bring their full stop; empty ones are left out.
+
+    The last one ends as it was given.
+    """
+    said = [part.strip() for part in parts if part.strip()]
+    return " ".join(
+        [part if part.endswith((".", "!", "?")) else f"{part}." for part in said[:-1]] + said[-1:]
+    )
 
 
 def span(days: int) -> str:
@@ -18,20 +30,21 @@ def span(days: int) -> str:
     if days < 0:
         raise ValueError(f"A span of {days} days: expected 0 or more.")
     if days < 14:
-        return f"{days} day" if days == 1 else f"{days} days"
+        return f"{days}{NBSP}day" if days == 1 else f"{days}{NBSP}days"
     if days < 92:
-        return f"{days // 7} weeks"
+        return f"{days // 7}{NBSP}weeks"
     if days < 2 * DAYS_PER_YEAR:
-        return f"{int(days / DAYS_PER_MONTH)} months"
+        return f"{int(days / DAYS_PER_MONTH)}{NBSP}months"
     months = int(days / DAYS_PER_MONTH)
-    return f"{months // 12} y {months % 12} mo" if months % 12 else f"{months // 12} y"
+    years = f"{months // 12}{NBSP}y"
+    return f"{years} {months % 12}{NBSP}mo" if months % 12 else years
 
 
 def interval(days: int) -> str:
     """Return an interval of a protocol: in weeks where it is made of whole ones."""
     if days % 7 == 0:
-        return f"{days // 7} week" if days == 7 else f"{days // 7} weeks"
-    return f"{days} d"
+        return f"{days // 7}{NBSP}week" if days == 7 else f"{days // 7}{NBSP}weeks"
+    return f"{days}{NBSP}d"
 
 
 def when(day: date, today: date) -> str:
@@ -47,8 +60,8 @@ def cycle_reason(
 ) -> str:
     """Return why a cycle is planned when it is, such as ``8 weeks after cycle 2, given 2019-03-04; window ± 7 d``."""
     if last_number is None or last_given_on is None:
-        return f"Start of the course, planned by hand; window ± {window_days} d"
+        return f"Start of the course, planned by hand; window ±{NBSP}{window_days}{NBSP}d"
     return (
         f"{interval(interval_days * (number - last_number))} after cycle {last_number}, given {last_given_on}; "
-        f"window ± {window_days} d"
+        f"window ±{NBSP}{window_days}{NBSP}d"
     )

@@ -4,13 +4,13 @@ import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from accounts.access import Act
 from accounts.models import User
 from analytics.models import Outcome
-from clinic.rules.due import cycle_reason
+from clinic.rules.due import NBSP, cycle_reason, sentences
 from clinic.selectors import roster, worklist
 from clinic.selectors.worklist import Due
 from imaging.models import Reading, Study, Timepoint
@@ -20,6 +20,8 @@ from treatments.rules.schedule import due_state
 
 # Given less prescribed activity past this is flagged: 10 CFR 35.63 allows 20 %.
 DEVIATION_FLAG_PERCENT = Decimal(20)
+
+OPEN = frozenset({CycleStatus.PLANNED, CycleStatus.HELD})  # still to come
 
 # What an outcome rests on, in the words of docs/rules/endpoints.md.
 BASIS = {
@@ -44,7 +46,13 @@ RESPONSES = {
 
 @dataclass(frozen=True)
 class CycleRow:
-    """A cycle against its plan. ``deviation_percent``: given less prescribed, in percent of the prescribed."""
+    """A cycle against its plan.
+
+    Attributes:
+        deviation_percent: given less prescribed, in percent of the prescribed.
+        is_to_come: it is open, and neither a death nor a discontinuation stands against it.
+        may_be_given: it is the first that is to come; cycles are given in order.
+    """
 
     cycle: Cycle
     administration: Administration | None
@@ -54,10 +62,21 @@ class CycleRow:
     state: str
     state_word: str
     why: str
+    is_to_come: bool
+    may_be_given: bool
 
     @property
-    def may_be_given(self) -> bool:
-        return self.cycle.status in {CycleStatus.PLANNED, CycleStatus.HELD}
+    def is_open(self) -> bool:
+        return self.cycle.status in OPEN
+
+    @property
+    def deviation(self) -> str:
+        """The deviation in words with its sign, such as ``+0.4`` or ``−2.1``; empty where nothing was given."""
+        if self.deviation_percent is None:
+            return ""
+        rounded = self.deviation_percent.quantize(Decimal("0.1"), ROUND_HALF_UP)
+        sign = "\N{MINUS SIGN}" if rounded < 0 else "+" if rounded > 0 else ""
+        return f"{sign}{abs(rounded)}"
 
 
 @dataclass(frozen=True)
@@ -93,6 +112,13 @@ class CourseChart:
     endpoints: list[EndpointWords] = field(default_factory=list)
     best_response: str = ""
     problem: str = ""
+    is_over: bool = False  # by a death or a discontinuation
+
+    @property
+    def response_reason(self) -> str:
+        """Why the response can be evaluated or not, as it goes on after a colon."""
+        reason = self.outcome.response_evaluable_reason if self.outcome is not None else ""
+        return reason[:1].lower() + reason[1:]
 
     @property
     def given(self) -> int:
@@ -110,7 +136,7 @@ class CourseChart:
 
     @property
     def may_be_discontinued(self) -> bool:
-        return self.discontinuation is None and self.given < self.course.protocol.planned_cycles
+        return not self.is_over and self.given < self.course.protocol.planned_cycles
 
 
 @dataclass
@@ -155,9 +181,7 @@ class PatientChart:
     @property
     def may_start_course(self) -> bool:
         """Whether the last course has no cycles to come."""
-        return self.death is None and not any(
-            row.may_be_given for course in self.courses for row in course.cycles
-        )
+        return self.death is None and not any(row.is_open for course in self.courses for row in course.cycles)
 
     @property
     def next_step(self) -> str:
@@ -181,7 +205,7 @@ def patient_chart(user: User, patient: Patient, now: datetime) -> PatientChart:
     identity = PatientIdentity.objects.current().filter(patient=patient).first() if may_see_identity else None
     death = Death.objects.current().filter(patient=patient).first()
     studies = _study_rows(patient)
-    courses = _courses(patient, studies, today)
+    courses = _courses(patient, studies, death, today)
     last = courses[-1] if courses else None
     state = roster.state_of(
         died=death is not None, has_course=last is not None, outcome=last.outcome if last else None
@@ -214,7 +238,9 @@ def _study_rows(patient: Patient) -> list[StudyRow]:
     return [StudyRow(study, readings.get(study.pk)) for study in studies]
 
 
-def _courses(patient: Patient, studies: list[StudyRow], today: date) -> list[CourseChart]:
+def _courses(
+    patient: Patient, studies: list[StudyRow], death: Death | None, today: date
+) -> list[CourseChart]:
     courses = list(
         Course.objects.current().filter(patient=patient).select_related("protocol").order_by("number")
     )
@@ -241,8 +267,9 @@ def _courses(patient: Patient, studies: list[StudyRow], today: date) -> list[Cou
             studies=[row for row in studies if row.study.course_number == course.number],
             outcome=outcomes.get(course.pk),
             pending=course.pk in stale or course.pk not in outcomes,
+            is_over=death is not None or course.pk in discontinuations,
         )
-        chart.cycles = _cycle_rows(chart, cycles[course.pk], administrations, patient, today)
+        chart.cycles = _cycle_rows(chart, cycles[course.pk], administrations, patient, death, today)
         if chart.outcome is not None:
             chart.endpoints = _endpoints(chart.outcome)
             chart.best_response = RESPONSES.get(chart.outcome.best_overall_response, "")
@@ -256,9 +283,15 @@ def _cycle_rows(
     cycles: list[Cycle],
     administrations: dict[uuid.UUID, Administration],
     patient: Patient,
+    death: Death | None,
     today: date,
 ) -> list[CycleRow]:
     protocol = chart.course.protocol
+    not_given = ""
+    if chart.discontinuation is not None:
+        not_given = f"Not given: discontinued on {chart.discontinuation.discontinued_on}"
+    elif death is not None:
+        not_given = f"Not given: died on {death.died_on}"
     rows: list[CycleRow] = []
     last_number: int | None = None
     last_given_on: date | None = None
@@ -266,14 +299,18 @@ def _cycle_rows(
         administration = administrations.get(cycle.pk)
         given_on = deviation = None
         state, word = cycle.status, cycle.get_status_display()
+        is_to_come = cycle.status in OPEN and not chart.is_over
+        may_be_given = is_to_come and not any(row.is_to_come for row in rows)
         if administration is not None:
             given_on = administration.administered_at.astimezone(patient.centre.zone).date()
             prescribed = administration.prescribed_activity_mbq
             deviation = (administration.administered_activity_mbq / prescribed - 1) * 100
+        elif not_given:
+            state, word = CycleStatus.CANCELLED, "Not given"
         elif cycle.status == CycleStatus.PLANNED and cycle.planned_on is not None:
             state = due_state(planned_on=cycle.planned_on, window_days=protocol.window_days, today=today)
             word = {"upcoming": "Planned", "in_window": "In window", "overdue": "Overdue"}[state]
-            if any(row.may_be_given for row in rows):
+            if not may_be_given:
                 state, word = "planned", "Planned"  # what waits for an earlier cycle is not overdue by itself
         why = cycle_reason(
             number=cycle.number,
@@ -282,10 +319,12 @@ def _cycle_rows(
             last_number=last_number,
             last_given_on=last_given_on,
         )
-        if cycle.status == CycleStatus.CANCELLED:
-            why = "The course was discontinued"
-        if cycle.note:
-            why = f"{cycle.note}. {why}"
+        if administration is None and not_given:
+            why = not_given
+        if administration is not None:
+            lot = f"Lot{NBSP}{administration.lot}" if administration.lot else ""
+            why = sentences(why, administration.deviation_explanation, lot)
+        why = sentences(cycle.note, why)
         rows.append(
             CycleRow(
                 cycle=cycle,
@@ -296,6 +335,8 @@ def _cycle_rows(
                 state=state,
                 state_word=word,
                 why=why,
+                is_to_come=is_to_come,
+                may_be_given=may_be_given,
             )
         )
         if given_on is not None:

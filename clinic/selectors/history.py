@@ -88,14 +88,29 @@ def last_change(record: ClinicalRecord) -> Change | None:
 
 def _shown(change: Change) -> list[ChangedField]:
     """Return the changed fields; of an entry without the record that it hangs on, which goes without saying."""
+    fields = [_named(one) for one in change.fields]
     if change.what != What.ENTERED:
-        return list(change.fields)
-    return [one for one in change.fields if not _hangs_on(one)]
+        return fields
+    return [one for one in fields if not _hangs_on(one)]
+
+
+def _named(one: ChangedField) -> ChangedField:
+    if one.column.name != "birth_date":
+        return one
+    return _BirthDate(one.column, one.old_value, one.new_value, one.words)
 
 
 def _hangs_on(one: ChangedField) -> bool:
     target = one.column.related_model
     return isinstance(target, type) and issubclass(target, ClinicalRecord)
+
+
+class _BirthDate(ChangedField):
+    """The date of birth, under the name that it has on every page."""
+
+    @property
+    def label(self) -> str:
+        return "Date of birth"
 
 
 def _title(change: Change, cycle_numbers: dict[Any, int]) -> str:

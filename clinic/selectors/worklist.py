@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.access import Act
 from accounts.models import User
-from clinic.rules.due import cycle_reason, interval, when
+from clinic.rules.due import NBSP, cycle_reason, interval, sentences, when
 from clinic.selectors.due import baseline_missing, imaging_due, local_date, next_cycles, unread_studies
 from clinic.selectors.names import names_of
 from imaging.models import Study
@@ -24,22 +24,30 @@ RECORDS_END_DAYS = 180
 
 @dataclass(frozen=True)
 class DueKind:
-    """A part of the worklist. ``newest_first``: what fell due last can still be acted on, so it comes first."""
+    """A part of the worklist.
+
+    Attributes:
+        state: what is said of one such cycle after its number.
+        newest_first: what fell due last can still be acted on, so it comes first, unless the other order is asked for.
+    """
 
     key: str
     title: str
     word: str
     newest_first: bool = False
+    state: str = ""
 
 
 KINDS = {
     kind.key: kind
     for kind in (
-        DueKind("in_window", "Cycles in their window", "In window"),
-        DueKind("overdue", "Overdue cycles", "Overdue", newest_first=True),
-        DueKind("held", "Cycles on hold", "On hold"),
-        DueKind("upcoming", "Cycles of the next 4 weeks", "Upcoming"),
-        DueKind("undated", "Cycles without a date", "No date"),
+        DueKind("in_window", "Cycles in their window", "In window", state="in its window"),
+        DueKind(
+            "overdue", "Overdue cycles", "Overdue", state="overdue"
+        ),  # the longest overdue first: nobody is to be lost
+        DueKind("held", "Cycles on hold", "On hold", state="on hold"),
+        DueKind("upcoming", "Cycles of the next 4 weeks", "Upcoming", state="upcoming"),
+        DueKind("undated", "Cycles without a date", "No date", state="without a date"),
         DueKind("imaging", "PET/CT due", "PET/CT due", newest_first=True),
         DueKind("baseline", "Baseline study missing", "No baseline", newest_first=True),
         DueKind("reading", "Studies to be read", "To be read", newest_first=True),
@@ -95,7 +103,7 @@ def _queryset(kind: str, user: User, now: datetime) -> QuerySet[Any]:
     return courses.select_related("patient__centre", "protocol")
 
 
-def _page(kind: DueKind, rows: QuerySet[Any], *, after: str, limit: int) -> tuple[list[Any], str]:
+def _page(rows: QuerySet[Any], *, newest_first: bool, after: str, limit: int) -> tuple[list[Any], str]:
     """Return up to ``limit`` rows past the key ``after``, and the key of the last where there are more."""
     if after:
         try:
@@ -103,11 +111,11 @@ def _page(kind: DueKind, rows: QuerySet[Any], *, after: str, limit: int) -> tupl
             day, pk = date.fromisoformat(day_text), uuid.UUID(pk_text)
         except ValueError:
             return [], ""
-        if kind.newest_first:
+        if newest_first:
             rows = rows.filter(Q(sort_on__lt=day) | Q(sort_on=day, pk__gt=pk))
         else:
             rows = rows.filter(Q(sort_on__gt=day) | Q(sort_on=day, pk__gt=pk))
-    found = list(rows.order_by("-sort_on" if kind.newest_first else "sort_on", "pk")[: limit + 1])
+    found = list(rows.order_by("-sort_on" if newest_first else "sort_on", "pk")[: limit + 1])
     more = len(found) > limit
     found = found[:limit]
     return found, f"{found[-1].sort_on}~{found[-1].pk}" if more else ""
@@ -134,12 +142,19 @@ def counts(user: User, now: datetime) -> tuple[dict[str, int], date | None]:
 
 
 def worklist(
-    user: User, now: datetime, *, kind: str | None = None, after: str = "", limit: int = 6
+    user: User,
+    now: datetime,
+    *,
+    kind: str | None = None,
+    other_order: bool = False,
+    after: str = "",
+    limit: int = 6,
 ) -> Worklist:
     """Return what is due at the centres whose records ``user`` may see.
 
     Args:
         kind: a key of ``KINDS``, for that kind alone; every kind that is not empty where None.
+        other_order: show the rows of ``kind`` in the order that is not its own.
         after: the key at which the rows of ``kind`` go on.
         limit: rows of each kind.
     """
@@ -149,7 +164,10 @@ def worklist(
     for part in parts:
         if kind is None or part.kind.key == kind:
             rows, part.next_key = _page(
-                part.kind, _queryset(part.kind.key, user, now), after=after if kind else "", limit=limit
+                _queryset(part.kind.key, user, now),
+                newest_first=part.kind.newest_first != (other_order and kind is not None),
+                after=after if kind else "",
+                limit=limit,
             )
             raw.append((part, rows))
     _describe(user, raw)
@@ -218,7 +236,7 @@ def _words(
         return _cycle_words(kind, record, last_given.get(record.course_id))
     if kind == "reading":
         return (
-            f"{record.get_timepoint_display()} {record.get_modality_display()}",
+            f"{record.get_timepoint_display()} {record.get_modality_display()}, to be read",
             f"Made {record.performed_on}, {when(record.performed_on, record.today)}; no response recorded",
             Act.EDIT_IMAGING,
             "Record the reading",
@@ -228,7 +246,7 @@ def _words(
     if kind == "imaging":
         due_on = record.sort_on + timedelta(days=record.protocol.imaging_due_days)
         return (
-            f"PET/CT after cycle {record.trigger_number}",
+            f"PET/CT due after cycle {record.trigger_number}",
             f"Cycle {record.trigger_number} given {record.sort_on}; due within "
             f"{interval(record.protocol.imaging_due_days)}, by {due_on}, {when(due_on, record.today)}; "
             f"no study since",
@@ -243,7 +261,7 @@ def _words(
     else:
         why = f"Before cycle 1, planned {record.sort_on}, {when(record.sort_on, record.today)}"
     return (
-        "Baseline study",
+        "Baseline study missing",
         why,
         Act.EDIT_IMAGING,
         "Record the baseline",
@@ -261,18 +279,19 @@ def _cycle_words(kind: str, cycle: Cycle, last: tuple[int, date] | None) -> tupl
         last_given_on=last[1] if last else None,
     )
     today: date = cycle.today  # type: ignore[attr-defined]
-    what = f"Cycle {cycle.number} of {protocol.planned_cycles}"
+    what = f"Cycle {cycle.number} of {protocol.planned_cycles}, {KINDS[kind].state}"
     if cycle.planned_on is not None:
         past_window = (today - cycle.planned_on).days - protocol.window_days
         if kind == "overdue":
             day = cycle.planned_on + timedelta(days=protocol.window_days)
-            reason = (
-                f"Planned {cycle.planned_on}, window closed {when(day, today)} ({past_window:,} d). {reason}"
+            reason = sentences(
+                f"Planned {cycle.planned_on}, window closed {when(day, today)} ({past_window:,}{NBSP}d)",
+                reason,
             )
         else:
-            reason = f"Planned {cycle.planned_on}, {when(cycle.planned_on, today)}. {reason}"
+            reason = sentences(f"Planned {cycle.planned_on}, {when(cycle.planned_on, today)}", reason)
     if kind == "held":
-        reason = f"On hold{': ' + cycle.note if cycle.note else ''}. {reason}"
+        reason = sentences(f"On hold: {cycle.note}" if cycle.note else "On hold", reason)
     if kind == "undated":
         return (
             what,

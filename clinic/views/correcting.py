@@ -3,8 +3,9 @@
 import uuid
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -25,9 +26,22 @@ from treatments.models import Cycle, CycleStatus
 def _record(
     request: SignedInRequest, kind: RecordKind, patient: Patient, record_id: uuid.UUID
 ) -> ClinicalRecord:
-    """Return the record of this patient, or answer 404. A voided one is left to the service to refuse in words."""
+    """Return the record of this patient, voided or not, or answer 404."""
     path = {kind.patient_path: patient.pk}
     return get_object_or_404(kind.model.objects.visible_to(request.user).filter(**path), pk=record_id)
+
+
+def _already_voided(
+    request: SignedInRequest, kind: RecordKind, patient: Patient, record: ClinicalRecord
+) -> HttpResponse:
+    """Go to the chart and say who voided the record, and why."""
+    change = history.last_change(record)
+    by = f" by {change.who}" if change is not None else ""
+    reason = record.void_reason.rstrip(".")
+    messages.warning(
+        request, f"This {kind.noun} was already voided{by}, because: {reason}. Nothing was stored."
+    )
+    return redirect("patient-chart", patient.pk)
 
 
 @never_cache
@@ -53,7 +67,7 @@ def record_correct(
     }
     with timezone.override(patient.centre.zone):
         if record.voided_at is not None:
-            return render(request, "409.html", {"message": "This record has been voided."}, status=409)
+            return _already_voided(request, of_kind, patient, record)
         if request.method != "POST":
             form = form_of(of_kind, patient, instance=record, correcting=True)
             return record_page(request, patient, [form], 200, **context)
@@ -78,6 +92,9 @@ def record_correct(
                 raise StaleRecord("", current_version=record.version)
             return submitted(request, patient, [form], save, "The correction was stored.", **context)
         except StaleRecord:
+            present = _record(request, of_kind, patient, record_id)
+            if present.voided_at is not None:
+                return _already_voided(request, of_kind, patient, present)
             return _conflict(request, patient, of_kind, record_id, form, context)
 
 
@@ -144,6 +161,8 @@ def record_void(
         "notes": ["It is taken out of all counts and figures. It is not deleted: it stays in the history."],
     }
     with timezone.override(patient.centre.zone):
+        if record.voided_at is not None:
+            return _already_voided(request, of_kind, patient, record)
         if request.method != "POST":
             form = VoidForm(initial={"version": record.version})
             return record_page(request, patient, [form], 200, **context)
@@ -163,6 +182,8 @@ def record_void(
             return submitted(request, patient, [form], save, f"The {of_kind.noun} was voided.", **context)
         except StaleRecord:
             present = _record(request, of_kind, patient, record_id)
+            if present.voided_at is not None:
+                return _already_voided(request, of_kind, patient, present)
             fresh = VoidForm(initial={"version": present.version, "reason": request.POST.get("reason", "")})
             context |= {"about": str(present), "changed": history.last_change(present), "stale_void": True}
             return record_page(request, patient, [fresh], 409, **context)

@@ -129,9 +129,20 @@ def cycle_administer(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: 
             patient,
             [form],
             save,
-            f"Cycle {cycle.number} was recorded as given; the following cycles were planned from it.",
+            lambda _: _given_words(cycle),
             **context,
         )
+
+
+def _given_words(cycle: Cycle) -> str:
+    """Return what is said once a cycle was given: whether any follow it."""
+    following = cycle.course.cycles.current().filter(
+        number__gt=cycle.number, status__in=[CycleStatus.PLANNED, CycleStatus.HELD]
+    )
+    said = f"Cycle {cycle.number} was recorded as given"
+    if not following.exists():
+        return f"{said}; no further cycle is planned in this course."
+    return f"{said}; the following cycles were planned from it."
 
 
 @never_cache

@@ -115,7 +115,14 @@ def record_page(
     return render(
         request,
         "clinic/record_form.html",
-        {"patient": patient, "forms": form_list, "form": form_list[0], **context},
+        {
+            "patient": patient,
+            "forms": form_list,
+            "form": form_list[0],
+            "has_errors": any(form.errors for form in form_list),
+            "is_refused": status != 200,
+            **context,
+        },
         status=status,
     )
 

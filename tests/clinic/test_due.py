@@ -4,7 +4,13 @@ from datetime import date
 
 import pytest
 
-from clinic.rules.due import cycle_reason, interval, span, when
+from clinic.rules.due import cycle_reason, interval, sentences, span, when
+
+NBSP = "\N{NO-BREAK SPACE}"
+
+
+def plain(words: str) -> str:
+    return words.replace(NBSP, " ")
 
 
 @pytest.mark.parametrize(
@@ -22,7 +28,7 @@ from clinic.rules.due import cycle_reason, interval, span, when
     ],
 )
 def test_a_span_is_said_in_the_unit_people_use(days, said):
-    assert span(days) == said
+    assert plain(span(days)) == said
 
 
 def test_a_negative_span_is_refused():
@@ -32,23 +38,28 @@ def test_a_negative_span_is_refused():
 
 @pytest.mark.parametrize(("days", "said"), [(56, "8 weeks"), (7, "1 week"), (60, "60 d")])
 def test_an_interval_is_said_in_whole_weeks_or_in_days(days, said):
-    assert interval(days) == said
+    assert plain(interval(days)) == said
 
 
 def test_a_day_is_said_from_today():
     today = date(2019, 5, 1)
 
     assert when(date(2019, 5, 1), today) == "today"
-    assert when(date(2019, 5, 4), today) == "in 3 days"
-    assert when(date(2019, 4, 30), today) == "1 day ago"
+    assert when(date(2019, 5, 4), today) == f"in 3{NBSP}days"
+    assert when(date(2019, 4, 30), today) == f"1{NBSP}day ago"
 
 
 def test_a_cycle_says_which_fact_its_date_hangs_on():
     assert (
         cycle_reason(number=3, interval_days=56, window_days=7, last_number=2, last_given_on=date(2019, 3, 4))
-        == "8 weeks after cycle 2, given 2019-03-04; window ± 7 d"
+        == f"8{NBSP}weeks after cycle 2, given 2019-03-04; window ±{NBSP}7{NBSP}d"
     )
     assert (
         cycle_reason(number=1, interval_days=56, window_days=7, last_number=None, last_given_on=None)
-        == "Start of the course, planned by hand; window ± 7 d"
+        == f"Start of the course, planned by hand; window ±{NBSP}7{NBSP}d"
     )
+
+
+def test_sentences_end_in_one_full_stop_each_whether_or_not_they_bring_it():
+    assert sentences("PET/CT awaited.", "8 weeks after cycle 2") == "PET/CT awaited. 8 weeks after cycle 2"
+    assert sentences("PET/CT awaited", "", "8 weeks after cycle 2") == "PET/CT awaited. 8 weeks after cycle 2"

@@ -135,6 +135,81 @@ def test_a_cycle_is_given_in_the_clock_of_the_centre_and_moves_the_plan(patient,
     assert Administration.objects.filter(cycle=cycle).count() == 1
 
 
+def given(patient: Patient, number: int, **changes: str) -> tuple[str, dict[str, str]]:
+    cycle = patient.courses.get().cycles.get(number=number)
+    return reverse("cycle-administer", args=[patient.pk, cycle.pk]), {
+        "administered_at": "2019-05-06 10:30",
+        "administered_activity_mbq": "7400",
+        "prescribed_activity_mbq": "7400",
+    } | changes
+
+
+@pytest.mark.parametrize(
+    ("activity", "status"), [("5920", 302), ("5919.9", 422), ("8880", 302), ("8880.1", 422)]
+)
+def test_an_activity_past_20_percent_of_the_prescribed_needs_an_explanation(activity, status, patient, desk):
+    url, values = given(patient, 3, administered_activity_mbq=activity)
+
+    response = desk.post(url, values)
+
+    assert response.status_code == status
+    if status == 422:
+        assert 'href="#id_deviation_explanation">' in response.content.decode()
+        assert desk.post(url, values | {"deviation_explanation": "Vial leaked"}).status_code == 302
+
+
+def test_a_correction_past_20_percent_needs_an_explanation_too(patient, desk):
+    record = Administration.objects.get(cycle__number=2)
+    _, values = given(patient, 3, administered_activity_mbq="3700")
+
+    response = desk.post(
+        reverse("record-correct", args=[patient.pk, "administration", record.pk]),
+        values | {"reason": "Typed wrong", "version": str(record.version)},
+    )
+
+    assert response.status_code == 422
+    assert "by more than 20\N{NO-BREAK SPACE}%: say why" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("activity", "said"),
+    [
+        ("0", "An activity must be above 0"),
+        ("-5", "An activity must be above 0"),
+        ("20000.1", "An activity cannot be above 20,000"),
+        ("123456789", "An activity cannot be above 20,000"),
+        ("7400.55", "with at most 1 digit after the point"),
+        ("much", "Type the activity in MBq"),
+    ],
+)
+def test_a_wrong_activity_is_told_at_its_field_in_mbq(activity, said, patient, desk):
+    url, values = given(patient, 3, administered_activity_mbq=activity)
+
+    response = desk.post(url, values)
+
+    assert response.status_code == 422
+    assert any(said in error for error in response.context["form"].errors["administered_activity_mbq"])
+    assert not response.context["form"].non_field_errors()
+    assert "Ensure that" not in response.content.decode()
+
+
+def test_only_where_cycles_follow_are_they_said_to_be_planned(patient, desk):
+    third = desk.post(*given(patient, 3), follow=True).content.decode()
+    url, values = given(patient, 4, administered_at="2019-07-01 10:30")
+    last = desk.post(url, values, follow=True).content.decode()
+
+    assert "the following cycles were planned from it" in third
+    assert "Cycle 4 was recorded as given" in last
+    assert "the following cycles were planned from it" not in last
+
+
+def test_choices_are_asked_for_in_words(desk, patient):
+    for url in (reverse("patient-register"), reverse("record-new", args=[patient.pk, "death"])):
+        content = desk.get(url).content.decode()
+        assert "---------" not in content
+        assert '<option value="" selected>Choose</option>' in content
+
+
 def test_a_course_is_discontinued_with_its_reasons(patient, desk):
     course = patient.courses.get()
 
@@ -219,6 +294,17 @@ def test_a_patient_registered_twice_is_told_by_the_mrn_and_nothing_is_half_store
     assert "Another patient of this centre has this MRN." in second.content.decode()
     assert Patient.objects.count() == 1
     assert Course.objects.count() == 1
+
+
+def test_everything_wrong_with_a_registration_stands_in_one_summary(desk):
+    values = registration(desk, **{"person-family_name": "", "diagnosis-tumour_type": ""})
+
+    content = desk.post(reverse("patient-register"), values).content.decode()
+
+    assert content.count('class="error-summary"') == 1
+    assert 'href="#id_person-family_name"' in content
+    assert 'href="#id_diagnosis-tumour_type"' in content
+    assert "<title>Error: Register a patient" in content
 
 
 def test_nobody_registers_at_a_centre_where_they_have_no_role(desk, other_centre):
@@ -384,7 +470,23 @@ def test_a_record_is_voided_with_a_reason_and_leaves_the_chart_for_the_history(c
 
     assert "2019-06-01" not in desk.get(reverse("patient-chart", args=[patient.pk])).content.decode()
     assert "Another patient" in desk.get(reverse("patient-history", args=[patient.pk])).content.decode()
-    assert desk.get(reverse("record-correct", args=[patient.pk, "contact", contact.pk])).status_code == 409
+
+
+@pytest.mark.parametrize("name", ["record-correct", "record-void"])
+def test_an_already_voided_record_leads_to_the_chart_and_says_who_and_why(name, contact, patient, desk):
+    desk.post(
+        reverse("record-void", args=[patient.pk, "contact", contact.pk]),
+        {"reason": "Another patient.", "version": 1},
+    )
+    url = reverse(name, args=[patient.pk, "contact", contact.pk])
+
+    for response in (desk.get(url, follow=True), desk.post(url, correction(contact), follow=True)):
+        assert response.redirect_chain == [(reverse("patient-chart", args=[patient.pk]), 302)]
+        assert (
+            "This contact was already voided by data_manager, because: Another patient. Nothing was stored."
+            in response.content.decode()
+        )
+    assert Contact.objects.get().void_reason == "Another patient."
 
 
 def test_voiding_a_given_cycle_plans_it_again(patient, desk):

@@ -166,7 +166,7 @@ def test_a_chart_says_why_each_outcome_is_what_it_is(full_patient, physician):
 
     assert "censored at 2019-04-01: last adequate assessment" in text
     assert "censored at 2020-01-15: last known alive" in text
-    assert "not evaluable: The course is still going on." in text
+    assert "not evaluable: the course is still going on." in text
     assert "8 weeks after cycle 2, given 2019-03-04; window ± 7 d" in text
 
 
@@ -246,7 +246,7 @@ def test_a_search_is_sent_by_post_and_finds_by_number_name_and_mrn(full_patient,
     url = reverse("patient-list")
 
     for words in (full_patient.registry_number, "orsted", "M-4711", "åse ØRSTED"):
-        response = client.post(url, {"search": words})
+        response = client.post(url, {"search": words}, follow=True)
         assert [row.patient for row in response.context["page"].rows] == [full_patient], words
     # An address with a name in it is not understood, so none is ever made or logged.
     assert len(client.get(url, {"search": "orsted", "q": "orsted"}).context["page"].rows) == 2
@@ -254,11 +254,143 @@ def test_a_search_is_sent_by_post_and_finds_by_number_name_and_mrn(full_patient,
     assert re.search(r'<form method="post"[^>]*role="search"', page)
 
 
+def test_a_search_waits_in_the_session_and_its_address_can_be_gone_back_to(centre, physician):
+    for n in range(1, 4):
+        patient = PatientFactory(centre=centre, registry_number=f"STA-{n:04d}")
+        PatientIdentityFactory(patient=patient, family_name="Ørsted" if n < 3 else "Else")
+    DeathFactory(patient=Patient.objects.get(registry_number="STA-0002"))
+    client = signed_in(physician)
+    url = reverse("patient-list")
+
+    sent = client.post(url, {"search": "orsted"})
+
+    assert sent["Location"] == f"{url}?found=1"
+    for _ in range(2):  # once led there, and once back from a chart
+        found = client.get(sent["Location"])
+        assert [row.patient.registry_number for row in found.context["page"].rows] == ["STA-0001", "STA-0002"]
+    content = found.content.decode()
+    assert "2 patients found by “orsted”" in content
+    assert 'value="orsted"' in content
+    died = client.get(f"{url}?found=1&status=died")
+    assert "1 patient found by “orsted” in the state “died”" in died.content.decode()
+    assert f'href="{url}?found=1&amp;status=died"' in content
+    past = client.get(f"{url}?found=1&after=STA-0001").context["page"].rows
+    assert [row.patient.registry_number for row in past] == ["STA-0002"]
+    # A new list forgets the words, and their address then leads to it.
+    assert len(client.get(url).context["page"].rows) == 3
+    assert client.get(f"{url}?found=1")["Location"] == url
+
+
+def test_what_the_list_cannot_understand_is_told_and_never_a_failure(full_patient, physician):
+    client = signed_in(physician)
+    url = reverse("patient-list")
+
+    assert client.get(url, {"status": "nonsense"}).status_code == 404
+    assert client.get(reverse("home"), {"due": "nonsense"}).status_code == 404
+    for name in ("after", "before"):
+        assert client.get(url, {name: "STA-0000\0"}).status_code == 200
+    found = client.post(url, {"search": f"{full_patient.registry_number}\0"}, follow=True)
+    assert len(found.context["page"].rows) == 1
+    past = client.get(url, {"after": "ZZZ"}).content.decode()
+    assert "There are no patients yet" not in past
+    assert "No patient stands past this point of the list" in past
+
+
+def test_the_list_shows_the_age_at_which_the_dead_died(centre, physician):
+    dead = PatientFactory(centre=centre, birth_date=date(1957, 3, 2))
+    DeathFactory(patient=dead, died_on=date(2019, 3, 1))
+    alive = PatientFactory(centre=centre, birth_date=date(1957, 3, 2))
+
+    rows = {row.patient: row for row in roster.roster(physician, now=datetime(2026, 5, 1, tzinfo=UTC)).rows}
+
+    assert (rows[dead].age, rows[dead].is_dead) == (61, True)
+    assert (rows[alive].age, rows[alive].is_dead) == (69, False)
+    assert (
+        '61 <span class="quiet">at death</span>'
+        in signed_in(physician).get(reverse("patient-list")).content.decode()
+    )
+
+
+def test_only_the_first_open_cycle_is_offered_and_none_after_a_death(centre, data_manager):
+    course = CourseFactory(patient=PatientFactory(centre=centre), given=2)
+    url = reverse("patient-chart", args=[course.patient.pk])
+    client = signed_in(data_manager)
+    third, fourth = course.cycles.filter(number__gt=2).order_by("number")
+
+    def offered(cycle: Cycle) -> bool:
+        give = reverse("cycle-administer", args=[course.patient.pk, cycle.pk])
+        return give in client.get(url).content.decode()
+
+    assert offered(third)
+    assert not offered(fourth)
+
+    DeathFactory(patient=course.patient, died_on=date(2019, 12, 1))
+    content = client.get(url).content.decode()
+
+    assert content.count("Not given: died on 2019-12-01") == 2
+    assert not offered(third)
+    for word in ("Overdue", "overdue", "Change plan", "Discontinue this course"):
+        assert word not in content, word
+
+
+def test_cycles_that_a_discontinuation_ended_say_so(centre, physician):
+    course = CourseFactory(patient=PatientFactory(centre=centre), given=3)
+    course.cycles.filter(number=4).update(status=CycleStatus.CANCELLED)
+    stopped = DiscontinuationFactory(course=course, after_cycle=3)
+
+    content = signed_in(physician).get(reverse("patient-chart", args=[course.patient.pk])).content.decode()
+
+    assert f"Not given: discontinued on {stopped.discontinued_on}" in content
+
+
+def test_a_deviation_below_the_prescription_has_a_minus_sign(centre, physician):
+    course = CourseFactory(patient=PatientFactory(centre=centre), given=1)
+    given = course.cycles.get(number=1).administrations.get()
+    changes = {"administered_activity_mbq": 7000, "prescribed_activity_mbq": 7400}
+    correct_record(given, changes, by=None, reason="Test")
+
+    content = signed_in(physician).get(reverse("patient-chart", args=[course.patient.pk])).content.decode()
+
+    assert "\N{MINUS SIGN}5.4" in content
+
+
+def test_each_act_on_a_study_and_on_its_reading_says_what_it_is_about(full_patient, data_manager):
+    content = signed_in(data_manager).get(reverse("patient-chart", args=[full_patient.pk])).content.decode()
+
+    for words in ("Correct reading", "Void reading", "Correct study", "Void study"):
+        assert f">{words}</a>" in content, words
+
+
+def test_who_is_refused_reads_what_the_act_is_in_words(full_patient, user_with):
+    refused = signed_in(user_with(Role.RESEARCHER)).get(reverse("patient-list")).content.decode()
+
+    assert "you may not see patients&#x27; records" in refused
+    assert "view records" not in refused
+
+
+def test_signing_up_asks_to_sign_in(db):
+    response = Client().get("/account/signup/")
+
+    assert response.status_code == 302
+    assert response["Location"].startswith(reverse("account_login"))
+
+
+def test_a_wrong_password_is_said_to_be_no_sign_in_and_in_the_title(db):
+    response = Client().post(reverse("account_login"), {"login": "nobody", "password": "wrong"})
+    content = response.content.decode()
+
+    assert "<title>Error: Sign in" in content
+    assert "<h2>You are not signed in</h2>" in content
+    assert "Not stored" not in content
+    assert "Remember me" in content
+    assert content.lower().count("forgot your password") == 1
+
+
 def test_who_may_not_see_identity_finds_nobody_by_name(full_patient, user_with):
     client = signed_in(user_with(Role.INTEGRATION))
 
-    assert client.post(reverse("patient-list"), {"search": "orsted"}).context["page"].rows == []
-    found = client.post(reverse("patient-list"), {"search": full_patient.registry_number})
+    assert client.post(reverse("patient-list"), {"search": "orsted"}, follow=True).context["page"].rows == []
+    found = client.post(reverse("patient-list"), {"search": full_patient.registry_number}, follow=True)
     assert len(found.context["page"].rows) == 1
 
 
@@ -336,6 +468,10 @@ def test_lists_need_the_same_number_of_queries_for_more_patients(
 # What is due
 
 
+def plain(words: str) -> str:
+    return words.replace("\N{NO-BREAK SPACE}", " ")
+
+
 def due(user, now: datetime = NOW) -> dict[str, list[str]]:
     found = worklist.worklist(user, now)
     return {part.kind.key: [row.what for row in part.rows] for part in found.parts}
@@ -362,7 +498,7 @@ def test_the_next_cycle_is_due_by_its_window_on_both_sides_of_each_boundary(cent
 
     found = due(physician, datetime(today.year, today.month, today.day, 12, tzinfo=UTC))
 
-    assert found == ({kind: ["Cycle 3 of 4"]} if kind else {})
+    assert found == ({kind: [f"Cycle 3 of 4, {worklist.KINDS[kind].state}"]} if kind else {})
 
 
 def test_today_is_the_date_of_the_centre(user_with, centre, other_centre):
@@ -393,12 +529,12 @@ def test_pet_ct_is_due_after_the_cycles_the_protocol_names_until_one_is_made(cen
     found = worklist.worklist(physician, NOW)
     rows = next(part.rows for part in found.parts if part.kind.key == "imaging")
 
-    assert [(row.patient, row.what) for row in rows] == [(two.patient, "PET/CT after cycle 2")]
-    assert "Cycle 2 given 2019-03-04; due within 8 weeks, by 2019-04-29, 2 days ago" in rows[0].why
+    assert [(row.patient, row.what) for row in rows] == [(two.patient, "PET/CT due after cycle 2")]
+    assert "Cycle 2 given 2019-03-04; due within 8 weeks, by 2019-04-29, 2 days ago" in plain(rows[0].why)
     study = StudyFactory(patient=two.patient, timepoint="interim", performed_on=date(2019, 3, 4))
     found_now = due(physician)
     assert "imaging" not in found_now
-    assert found_now["reading"] == ["Interim PET/CT"]
+    assert found_now["reading"] == ["Interim PET/CT, to be read"]
     ReadingFactory(study=study)
     assert "reading" not in due(physician)
 
@@ -421,6 +557,32 @@ def test_old_records_are_said_to_be_old_and_not_every_patient_to_be_late(centre,
     assert worklist.worklist(physician, NOW + timedelta(days=30)).records_end_on is None
     assert worklist.worklist(physician, NOW + timedelta(days=400)).records_end_on == date(2019, 4, 29)
     assert "the records that are behind" in signed_in(physician).get(reverse("home")).content.decode()
+
+
+def test_the_longest_overdue_come_first_and_the_newest_where_asked(centre, physician):
+    old = CourseFactory(patient=PatientFactory(centre=centre), given=2)
+    new = CourseFactory(patient=PatientFactory(centre=centre), given=2)
+    Cycle.objects.filter(course=new, number=3).update(planned_on=date(2019, 6, 3))
+    client = signed_in(physician)
+
+    def shown(**asked: str) -> list[Patient]:
+        parts = client.get(reverse("home"), {"due": "overdue", **asked}).context["due"].parts
+        return [row.patient for row in next(part for part in parts if part.kind.key == "overdue").rows]
+
+    assert shown() == [old.patient, new.patient]
+    assert shown(order="other") == [new.patient, old.patient]
+    assert "Longest overdue first" in client.get(reverse("home")).content.decode()
+
+
+def test_a_note_that_brings_its_full_stop_gets_no_second_one(centre, physician):
+    course = CourseFactory(patient=PatientFactory(centre=centre), given=2)
+    Cycle.objects.filter(course=course, number=3).update(status=CycleStatus.HELD, note="PET/CT awaited.")
+
+    content = signed_in(physician).get(reverse("patient-chart", args=[course.patient.pk])).content.decode()
+
+    assert "PET/CT awaited. 8" in content
+    assert ".." not in re.sub(r"<[^>]+>", "", content)
+    assert "Cycle 3 of 4, on hold" in content
 
 
 def test_one_kind_is_shown_in_pages_that_meet(centre, physician):
