@@ -436,10 +436,19 @@ def test_courses_are_one_bar_of_labelled_parts(result: dict[str, Any]) -> None:
 def test_main_reasons_and_causes_of_death_are_in_words_the_most_frequent_first(
     result: dict[str, Any],
 ) -> None:
-    result["courses"]["discontinued"]["reasons"] = {"renal": 1, "death": 0, "comorbidity": 7, "other_toxicity": 2}
+    result["courses"]["discontinued"]["reasons"] = {
+        "renal": 1,
+        "death": 0,
+        "comorbidity": 7,
+        "other_toxicity": 2,
+    }
     result["os"]["deaths_by_cause"] = {"disease": 1, "comorbidity": 8}
 
-    assert discontinuation_reasons(result) == [("co-morbidity", 7), ("other toxicity", 2), ("renal toxicity", 1)]
+    assert discontinuation_reasons(result) == [
+        ("co-morbidity", 7),
+        ("other toxicity", 2),
+        ("renal toxicity", 1),
+    ]
     assert causes_of_death(result) == [("co-morbidity", 8), ("the tumour", 1)]
 
 

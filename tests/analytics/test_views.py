@@ -141,9 +141,9 @@ def test_the_list_says_when_a_result_is_pending(treated, centre, physician):
     assert "Pending" not in client.get(reverse("cohort-list")).content.decode()
 
     CourseFactory(patient=PatientFactory(centre=centre), given=1)
-    assert "1 patient course changed and not counted yet" in client.get(
-        reverse("cohort-list")
-    ).content.decode()
+    assert (
+        "1 patient course changed and not counted yet" in client.get(reverse("cohort-list")).content.decode()
+    )
 
     freshness.refresh_inline()
     assert "Pending" not in client.get(reverse("cohort-list")).content.decode()
@@ -158,9 +158,7 @@ def test_the_list_computes_nothing_for_centres_that_have_no_result_yet(treated, 
 
 
 @pytest.mark.parametrize("synthetic", [True, False])
-def test_a_downloaded_figure_says_whether_its_patients_are_synthetic(
-    synthetic, settings, treated, physician
-):
+def test_a_downloaded_figure_says_whether_its_patients_are_synthetic(synthetic, settings, treated, physician):
     settings.SYNTHETIC_DATA_BANNER = synthetic
 
     figure = signed_in(physician).get(reverse("figure-file", args=["all", "pfs", "svg"])).content.decode()
