@@ -9,7 +9,6 @@ from accounts.models import User
 from accounts.records import ClinicalRecord, clinical_record, not_in_future, plausible_days
 from patients.models import Patient
 
-
 MOST_TRACER_ACTIVITY_MBQ = 2_000
 
 

@@ -19,7 +19,6 @@ from accounts.records import (
     plausible_days,
 )
 
-
 REGISTRY_NUMBER = r"^[A-Z]{2,8}-[0-9]{4,}$"
 
 

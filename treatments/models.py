@@ -18,7 +18,6 @@ from accounts.records import (
 from accounts.tracking import tracked
 from patients.models import Patient
 
-
 MOST_ACTIVITY_MBQ = 20_000
 
 

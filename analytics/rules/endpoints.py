@@ -343,7 +343,9 @@ def _up_to(facts: CourseFacts, cutoff: date) -> CourseFacts:
         known_alive=_days_to(facts.known_alive, cutoff),
         died_on=facts.died_on if died else None,
         death_cause=facts.death_cause if died else None,
-        later_assessments=tuple(assessment for assessment in facts.later_assessments if assessment.on <= cutoff),
+        later_assessments=tuple(
+            assessment for assessment in facts.later_assessments if assessment.on <= cutoff
+        ),
     )
 
 
