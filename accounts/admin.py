@@ -1,12 +1,16 @@
 """The desk's pages of centres, users and their memberships; for superusers those of what signs people in."""
 
+from datetime import tzinfo
 from typing import Any
 
 from allauth.mfa.models import Authenticator
 from axes.models import AccessAttempt, AccessLog
+from django import forms
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.core.exceptions import PermissionDenied
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
 from knox.models import AuthToken
@@ -14,9 +18,13 @@ from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.access import Act
+from accounts.changes import Change, Words, changes_in, rows_of
+from accounts.desk.forms import DeskForm
 from accounts.desk.pages import DeskAdmin
+from accounts.desk.shared import ReasonField, SharedAdmin
 from accounts.desk.site import user_of
 from accounts.models import Centre, Membership, User
+from accounts.records import clinical_write
 
 # Deny, then allow: what other packages put on the desk leaves it again. The registry's own pages follow.
 for _model in list(admin.site._registry):
@@ -25,8 +33,8 @@ for _model in list(admin.site._registry):
 
 
 @admin.register(Centre)
-class CentreAdmin(DeskAdmin):
-    """A centre's time zone decides on all its local dates: superusers alone change centres."""
+class CentreAdmin(SharedAdmin):
+    """A centre is changed by who works its desk, and added by superusers. Its time zone decides on all its local dates."""
 
     list_display = ("code", "name", "time_zone")
 
@@ -40,16 +48,40 @@ class CentreAdmin(DeskAdmin):
         return user_of(request).is_superuser
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return user_of(request).is_superuser
+        return user_of(request).may(Act.CORRECT_IN_ADMIN, obj.pk if obj is not None else None)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("code",) if obj is not None else ()  # registry numbers start with it
+
+    def zone_of(self, record: Any) -> tzinfo:
+        return record.zone
+
+
+class MembershipForm(forms.ModelForm):
+    """A role stays at its centre: one that moved would be seen from neither as what it was."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None and "centre" in self.fields:
+            self.fields["centre"].disabled = True
+
+
+class MembershipFormSet(forms.BaseInlineFormSet):
+    """Roles given, changed and taken away; the last two with the reason that stands on the user's page."""
+
+    def clean(self) -> None:
+        super().clean()
+        touched = any(form.has_changed() or form in self.deleted_forms for form in self.initial_forms)
+        if touched and not self.data.get("reason", "").strip():
+            raise ValidationError("Say why a role is changed or taken away: give the reason for the change.")
 
 
 class MembershipInline(TabularInline):
     """Roles at the centres whose users the signed-in user manages; those elsewhere are neither shown nor touched."""
 
     model = Membership
+    form = MembershipForm
+    formset = MembershipFormSet
     extra = 0
     fields = ("centre", "role")
 
@@ -92,8 +124,21 @@ class MembershipInline(TabularInline):
         return formset
 
 
+class AccountForm(DeskForm, UserChangeForm):
+    """An account; the reason is for its roles, and asked for when one of them is changed or taken away."""
+
+    reason = ReasonField(
+        required=False,
+        help_text="Needed when a role is changed or taken away. Kept in the history of the roles.",
+    )
+
+
+class NewAccountForm(DeskForm, UserCreationForm):
+    pass
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, DeskAdmin):
+class UserAdmin(DjangoUserAdmin, SharedAdmin):  # type: ignore[misc]  # get_form: ``change`` is among its **kwargs
     """Users of one's centres.
 
     An account belongs to an administrator when every role of it lies at centres that he manages; then he may rename it,
@@ -102,7 +147,8 @@ class UserAdmin(DjangoUserAdmin, DeskAdmin):
     """
 
     form = UserChangeForm
-    add_form = UserCreationForm
+    add_form = NewAccountForm
+    change_reason_form = AccountForm
     change_password_form = AdminPasswordChangeForm
     inlines = (MembershipInline,)
     list_display = ("username", "first_name", "last_name", "email", "is_active", "last_login")
@@ -145,13 +191,49 @@ class UserAdmin(DjangoUserAdmin, DeskAdmin):
             account = (account[0], "password", *account[1:])
         if user_of(request).is_superuser:
             account += ("is_superuser",)
-        return [(None, {"fields": account}), ("Dates", {"fields": ("last_login", "date_joined")})]
+        fieldsets = [(None, {"fields": account}), ("Dates", {"fields": ("last_login", "date_joined")})]
+        if self.has_change_permission(request, obj):
+            fieldsets.append(("Change", {"fields": ("reason",)}))
+        return fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None:
             return ()
         dates = ("last_login", "date_joined")
         return dates if self.owns(request, obj) else (*self.own_fields, *dates)
+
+    # Writing: the account first, then its roles, in one transaction of the page.
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        with clinical_write(by=user_of(request), reason=form.cleaned_data.get("reason", "")):
+            obj.save()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        with clinical_write(by=user_of(request), reason=form.cleaned_data.get("reason", "")):
+            super().save_related(request, form, formsets, change)
+
+    # The history: roles by the database's own rows, as far as the reader's centres go; the account by Django's log.
+
+    def history_changes(self, request: HttpRequest, record: Any) -> list[Change]:
+        managed = Centre.objects.visible_to(user_of(request), Act.MANAGE_USERS)
+        rows = rows_of(Membership).filter(user_id=record.pk, centre__in=managed).select_related("centre")
+        return changes_in(Membership, rows, Words(self.zone_of(record)))
+
+    def history_context(self, request: HttpRequest, record: Any) -> dict[str, Any]:
+        accounts = ContentType.objects.get_for_model(User)
+        log = LogEntry.objects.filter(content_type=accounts, object_id=str(record.pk)).select_related("user")
+        return {"of_memberships": True, "log": log}
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        return super().construct_change_message(request, form, [], add)  # the log would name all roles
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return DjangoUserAdmin.log_addition(self, request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return DjangoUserAdmin.log_change(self, request, obj, message) if message else None
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         account = self.get_object(request, id)

@@ -1,8 +1,9 @@
-"""What became of records: their history rows read as changes, once for all doors, which only show them.
+"""What became of records and whatever else is tracked: history rows read as changes, once for all doors.
 
 How the rows come to be: accounts.history and docs/history.md.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
@@ -12,8 +13,6 @@ from typing import Any, cast
 import pghistory.core
 from django.db import models
 from django.utils.text import capfirst
-
-from accounts.records import ClinicalRecord
 
 BLANK = "(blank)"
 NOBODY = "nobody signed in"
@@ -36,7 +35,7 @@ class What(StrEnum):
     ENTERED = "Entered"
     CHANGED = "Changed"
     VOIDED = "Voided"
-    DELETED = "Deleted"  # only where the trigger that forbids it was switched off by hand
+    DELETED = "Deleted"  # of clinical records only where the trigger that forbids it was switched off by hand
 
 
 class Words:
@@ -60,7 +59,7 @@ class Words:
         Args:
             value: as it is stored, or as a form cleaned it; of a foreign key its key, or the row itself.
         """
-        if value is None or value == "" or value == []:
+        if value is None or value == "" or value == [] or value == {}:
             return BLANK
         if isinstance(value, models.Model):
             return str(value)
@@ -69,6 +68,8 @@ class Words:
         if isinstance(value, list | tuple):
             labels = dict(getattr(column, "base_field", column).flatchoices)
             return ", ".join(str(labels.get(item, item)) for item in value)
+        if isinstance(value, dict):
+            return json.dumps(value, ensure_ascii=False, sort_keys=True)
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, datetime):
@@ -108,11 +109,18 @@ class ChangedField:
 
     @property
     def old(self) -> str:
-        return self.words.of(self.column, self.old_value)
+        return self.words.of(self.column, _keys_that_differ(self.old_value, self.new_value))
 
     @property
     def new(self) -> str:
-        return self.words.of(self.column, self.new_value)
+        return self.words.of(self.column, _keys_that_differ(self.new_value, self.old_value))
+
+
+def _keys_that_differ(value: Any, other: Any) -> Any:
+    """Return of an object of JSON what the other does not hold alike; anything else as it is."""
+    if not isinstance(value, dict) or not isinstance(other, dict):
+        return value
+    return {key: one for key, one in value.items() if key not in other or other[key] != one}
 
 
 @dataclass(frozen=True)
@@ -122,17 +130,17 @@ class Change:
     Attributes:
         row: the row itself, whose fields hold the record as it was afterwards.
         at: aware.
-        version: the record's, afterwards.
+        version: the record's, afterwards; None of what has none.
         username: who was signed in; blank for commands and SQL.
         source: a key of ``DOORS``; blank where no door was named.
         fields: those that changed; of an entry those that are not blank.
     """
 
     row: Any = field(repr=False, compare=False)
-    model: type[ClinicalRecord]
+    model: type[models.Model]
     at: datetime
     what: What
-    version: int
+    version: int | None
     username: str
     reason: str
     source: str
@@ -148,13 +156,17 @@ class Change:
         return self.username or NOBODY
 
 
-def rows_of(model: type[ClinicalRecord]) -> models.QuerySet[Any]:
-    """Return the history rows of a kind of record, in the order they were written."""
+def _history_of(model: type[models.Model]) -> type[models.Model]:
     (history,) = pghistory.core.event_models(tracks_model=model)
-    return history._default_manager.order_by("pgh_id")
+    return history
 
 
-def changes_in(model: type[ClinicalRecord], rows: Iterable[Any], words: Words | None = None) -> list[Change]:
+def rows_of(model: type[models.Model]) -> models.QuerySet[Any]:
+    """Return the history rows of a tracked model, in the order they were written."""
+    return _history_of(model)._default_manager.order_by("pgh_id")
+
+
+def changes_in(model: type[models.Model], rows: Iterable[Any], words: Words | None = None) -> list[Change]:
     """Return what history rows say, in their order. No query until words of a foreign key are asked for.
 
     Args:
@@ -162,7 +174,8 @@ def changes_in(model: type[ClinicalRecord], rows: Iterable[Any], words: Words | 
         words: shared by the changes of several tables, so that what they refer to is read once.
     """
     words = words or Words()
-    columns = [column for column in model._meta.concrete_fields if column.name not in _NOT_FACTS]
+    kept = {column.name for column in _history_of(model)._meta.concrete_fields} - _NOT_FACTS
+    columns = [column for column in model._meta.concrete_fields if column.name in kept]
     changes: list[Change] = []
     latest: dict[Any, Any] = {}
     for row in rows:
@@ -171,7 +184,7 @@ def changes_in(model: type[ClinicalRecord], rows: Iterable[Any], words: Words | 
         for column in columns:
             old = getattr(before, column.attname) if before is not None else None
             new = getattr(row, column.attname)
-            if old == new or (before is None and new in ("", [])):
+            if old == new or (before is None and new in ("", [], {})):
                 continue
             if column.is_relation:
                 words.expect(column, old, new)
@@ -184,7 +197,7 @@ def changes_in(model: type[ClinicalRecord], rows: Iterable[Any], words: Words | 
                 model=model,
                 at=row.pgh_created_at,
                 what=_what(row, before),
-                version=row.version,
+                version=getattr(row, "version", None),
                 username=said.get("username", ""),
                 reason=said.get("reason", ""),
                 source=source,
@@ -201,12 +214,12 @@ def _what(row: Any, before: Any) -> What:
         return What.DELETED
     if before is None:
         return What.ENTERED
-    if before.voided_at is None and row.voided_at is not None:
+    if getattr(row, "voided_at", None) is not None and before.voided_at is None:
         return What.VOIDED
     return What.CHANGED
 
 
-def changes_of(records: Sequence[ClinicalRecord], *, zone: tzinfo = UTC) -> list[Change]:
+def changes_of(records: Sequence[models.Model], *, zone: tzinfo = UTC) -> list[Change]:
     """Return all changes of the records, oldest first. One query for each kind of record, others as for ``Words``."""
     words = Words(zone)
     changes: list[Change] = []

@@ -14,8 +14,8 @@ from unfold.widgets import UnfoldAdminSingleDateWidget
 
 from accounts.access import Act
 from accounts.desk.forms import CorrectionForm, DeskForm
-from accounts.desk.pages import DeskAdmin
 from accounts.desk.records import ClinicalAdmin
+from accounts.desk.shared import SharedAdmin
 from accounts.desk.site import user_of
 from accounts.errors import RegistryError
 from accounts.models import User
@@ -35,7 +35,7 @@ STATUS_COLOURS = {"Planned": "info", "On hold": "warning", "Given": "success", "
 
 
 @admin.register(Protocol)
-class ProtocolAdmin(DeskAdmin):
+class ProtocolAdmin(SharedAdmin):
     """Protocols are versioned: one that courses run under stays as it is, and a change is a new version."""
 
     list_display = (
@@ -60,13 +60,30 @@ class ProtocolAdmin(DeskAdmin):
         return user_of(request).may(Act.MANAGE_COHORTS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        if obj is None or not Course.objects.filter(protocol=obj).exists():
+        plan = self.plan_fields()
+        # A form opened before the first course was started still sends a plan: the database says whether it may.
+        if obj is None or not plan.isdisjoint(request.POST) or not self.is_followed(obj):
             return ()
-        return tuple(
+        return tuple(field.name for field in Protocol._meta.fields if field.name in plan)
+
+    def plan_fields(self) -> set[str]:
+        """Return the names of the fields that courses rest on."""
+        return {
             field.name
             for field in Protocol._meta.fields
             if field.editable and not field.primary_key and field.name not in self.words_only
-        )
+        }
+
+    def is_followed(self, protocol: Protocol) -> bool:
+        return Course.objects.filter(protocol=protocol).exists()
+
+    def note(self, request: HttpRequest, obj: Any) -> str:
+        if self.has_change_permission(request, obj) and self.is_followed(obj):
+            return (
+                "Courses follow this version: its plan stays as it is. For another plan add a new version; "
+                "name and source can be reworded."
+            )
+        return ""
 
 
 class CourseEntryForm(DeskForm):

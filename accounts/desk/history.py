@@ -1,7 +1,7 @@
 """The history pages of the desk, and what is said to who was overtaken by another's change."""
 
 from collections.abc import Sequence
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from typing import Any
 
 from django.contrib.admin.utils import unquote
@@ -9,37 +9,51 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from accounts.changes import changes_of
+from accounts.changes import Change, changes_of
 from accounts.desk.forms import refusals_of
+from accounts.desk.pages import DeskAdmin
 from accounts.desk.visibility import VisibleRecordsAdmin
 from accounts.errors import RegistryError, StaleRecord
 from accounts.records import ClinicalRecord
 
 
-def changed_since(record: ClinicalRecord, version: int, *, zone: tzinfo) -> list[str]:
-    """Return in words what was changed of a record after ``version``."""
+def told(changes: Sequence[Change], *, zone: tzinfo) -> list[str]:
+    """Return changes in words, a line for each field, for who was overtaken by them."""
     return [
         f"{change.record}, {field.label}: {field.old} → {field.new}"
         f" ({change.who}, {change.at.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone})."
-        for change in changes_of([record], zone=zone)
-        if change.version > version
+        for change in changes
         for field in change.fields
     ]
 
 
-class HistoryAdmin(VisibleRecordsAdmin):
-    """What became of a record, on a page of its own and beside a refusal."""
+def changed_since(record: ClinicalRecord, version: int, *, zone: tzinfo) -> list[str]:
+    """Return in words what was changed of a record after ``version``."""
+    later = [change for change in changes_of([record], zone=zone) if (change.version or 0) > version]
+    return told(later, zone=zone)
+
+
+class ChangesAdmin(DeskAdmin):
+    """A history page made of what the database itself wrote down of every change."""
 
     object_history_template = "admin/desk_history.html"
 
-    def history_records(self, record: Any) -> Sequence[ClinicalRecord]:
-        """Return the records whose changes the history page of ``record`` shows."""
-        return [record]
+    def zone_of(self, record: Any) -> tzinfo:
+        """Return the zone in which times of a record are told."""
+        return UTC
+
+    def history_changes(self, request: HttpRequest, record: Any) -> list[Change]:
+        """Return the changes that the history page of ``record`` shows, oldest first."""
+        return changes_of([record], zone=self.zone_of(record))
+
+    def history_context(self, request: HttpRequest, record: Any) -> dict[str, Any]:
+        """Return what else the history page is given."""
+        return {}
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show what the database itself wrote down of every change, newest first."""
+        """Show every change, newest first."""
         record = self.get_object(request, unquote(object_id))
         if record is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
@@ -51,14 +65,28 @@ class HistoryAdmin(VisibleRecordsAdmin):
             "title": f"History: {record}",
             "opts": self.opts,
             "original": record,
-            "patient": self.patient_of(record),
             "object": record,
             "object_id": object_id,
-            "changes": changes_of(self.history_records(record), zone=zone)[::-1],
+            "changes": self.history_changes(request, record)[::-1],
             "zone": zone,
+            **self.history_context(request, record),
             **(extra_context or {}),
         }
         return TemplateResponse(request, self.object_history_template, context)
+
+
+class HistoryAdmin(VisibleRecordsAdmin, ChangesAdmin):
+    """What became of a clinical record, on a page of its own and beside a refusal."""
+
+    def history_records(self, record: Any) -> Sequence[ClinicalRecord]:
+        """Return the records whose changes the history page of ``record`` shows."""
+        return [record]
+
+    def history_changes(self, request: HttpRequest, record: Any) -> list[Change]:
+        return changes_of(self.history_records(record), zone=self.zone_of(record))
+
+    def history_context(self, request: HttpRequest, record: Any) -> dict[str, Any]:
+        return {"patient": self.patient_of(record)}
 
     def records_shown(self, request: HttpRequest, record: ClinicalRecord) -> list[tuple[ClinicalRecord, str]]:
         """Return the records that the form shows, each with the name of the form's field for its version."""
