@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.errors import RegistryError
+from accounts.history import change_context
 from accounts.models import Centre, Membership, Role, User
 from analytics.models import Cohort, CoursesCounted, Definition, StaleCourse, StaleResult
 from analytics.rules.endpoints import EndpointDefinition
@@ -92,7 +93,8 @@ def load() -> Loaded:
     centres = _centres(did)
     _users(centres, did)
     _patients(centres, did)
-    _cohort(did)
+    with change_context(source="command"):
+        _cohort(did)
     if did or StaleCourse.objects.exists() or StaleResult.objects.exists():
         # Imported here: computing takes seconds to load, and a second run mostly has nothing to compute.
         from analytics import freshness

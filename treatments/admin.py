@@ -17,7 +17,6 @@ from accounts.desk.forms import CorrectionForm, DeskForm
 from accounts.desk.records import ClinicalAdmin
 from accounts.desk.shared import SharedAdmin
 from accounts.desk.site import user_of
-from accounts.errors import RegistryError
 from accounts.models import User
 from accounts.records import ClinicalRecord, clinical_write, correct_record
 from patients.admin import OfPatientAdmin
@@ -296,7 +295,7 @@ class CycleAdmin(ClinicalAdmin):
         # A date planned for the first cycle moves all the others until one has been given.
         also = _replan
         with clinical_write(by=by, reason=reason):
-            correct_record(
+            services.correct_cycle(
                 record, changes, by=by, reason=reason, expected_version=expected_version, also=also
             )
             if of_administration:
@@ -310,9 +309,7 @@ class CycleAdmin(ClinicalAdmin):
                 )
 
     def store_void(self, record: Any, *, by: User, reason: str, expected_version: int) -> None:
-        if record.status == CycleStatus.GIVEN:
-            raise RegistryError("cycle_given", "This cycle was given: void its administration first.")
-        super().store_void(record, by=by, reason=reason, expected_version=expected_version)
+        services.void_cycle(record, by=by, reason=reason, expected_version=expected_version)
 
 
 def _replan(cycle: ClinicalRecord) -> None:
