@@ -458,7 +458,9 @@ def test_the_second_of_two_editors_is_told_what_the_first_changed(desk, one_of_e
     diagnosis.refresh_from_db()
     assert (diagnosis.who_grade, diagnosis.stage) == ("g1", "")
     # What is shown again still carries the old version: sending it once more is refused once more.
-    assert "Nothing of yours was stored" in errors_of(desk.post(address, values | {"stage": "IV", "reason": "Staging"}))
+    assert "Nothing of yours was stored" in errors_of(
+        desk.post(address, values | {"stage": "IV", "reason": "Staging"})
+    )
 
 
 def test_what_the_database_refuses_at_the_end_is_shown_in_the_form(desk, one_of_each):

@@ -153,7 +153,9 @@ def test_any_sequence_of_corrections_equals_a_rebuild(physician):
             Diagnosis.objects.get(patient=patients[2]), by=physician, reason="Another patient"
         ),
         # Services ask to void what belongs to a patient first; the database would allow it.
-        lambda: Patient.objects.filter(pk=patients[3].pk).update(voided_at=Now(), void_reason="Registered twice"),
+        lambda: Patient.objects.filter(pk=patients[3].pk).update(
+            voided_at=Now(), void_reason="Registered twice"
+        ),
     ]
     for step in steps:
         step()
