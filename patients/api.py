@@ -3,7 +3,6 @@
 from typing import Any, ClassVar
 
 import django_filters
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
@@ -189,8 +188,7 @@ class IdentityViewSet(EnteredRecordViewSet):
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         patient = self.patient()  # hidden patients are missing before the body is looked at
-        if not self.user.may(PatientIdentity.EDIT_ACT, patient.centre_id):
-            raise PermissionDenied("Your roles do not include this: edit patients.")
+        self.user.require(PatientIdentity.EDIT_ACT, patient.centre_id)
         return super().create(request, *args, **kwargs)
 
 
