@@ -126,7 +126,7 @@ def the_dashboard_gives_the_published_figures(browser: Browser, demo: Demo) -> N
     page = signed_in(browser, demo, "researcher")
     page.goto(f"{demo.address}/cohorts/published-2020/")
 
-    expect(page.get_by_role("note").first).to_contain_text("Synthetic patients")
+    expect(page.locator(".synthetic-banner")).to_contain_text("Synthetic patients")
     expect(page.locator("#n-patients")).to_have_text("63")
     expect(page.locator("#orr-value")).to_have_text("26.1 %")
     expect(page.get_by_role("cell", name="20 of 35")).to_be_visible()

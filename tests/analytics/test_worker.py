@@ -13,7 +13,7 @@ from django.db import connections, transaction
 
 from accounts.models import Role
 from accounts.records import correct_record, create_record
-from analytics import freshness, results
+from analytics import freshness, results, tasks
 from analytics.models import Cohort, Outcome, Result, StaleCourse, StaleResult
 from patients.models import Contact, Death, DeathCause
 from prrt_registry.embedded import broker as embedded_broker
@@ -33,6 +33,7 @@ pytestmark = pytest.mark.processes
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Path]:
     """A broker of this test's own; this process sends its tasks there too."""
+    tasks._broker_left_alone_until = 0.0  # an earlier test may have met a broker that was away
     before = current_app.conf.broker_url
     current_app.conf.broker_url = embedded_broker.ensure_running(tmp_path)
     current_app._after_fork()  # Celery's own way to forget the connections it holds
