@@ -7,3 +7,8 @@ from django.http import HttpRequest
 def registry(request: HttpRequest) -> dict[str, object]:
     """Return whether pages must say that the patients are synthetic."""
     return {"synthetic_data_banner": settings.SYNTHETIC_DATA_BANNER}
+
+
+def desk_environment(request: HttpRequest) -> list[str] | None:
+    """Return the label that the correction desk shows on every page, with its colour; None for real patients."""
+    return ["Synthetic patients: demonstration data", "warning"] if settings.SYNTHETIC_DATA_BANNER else None

@@ -11,6 +11,7 @@ import bootstrap
 import pghistory
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 
 from prrt_registry import env
 from prrt_registry.embedded import broker
@@ -314,6 +315,11 @@ UNFOLD = {
     "SITE_HEADER": "PRRT registry",
     "SITE_SUBHEADER": "Correction desk",
     "SHOW_HISTORY": True,
+    "SITE_URL": "/",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("clinic/mark.svg")}
+    ],
+    "ENVIRONMENT": "prrt_registry.context_processors.desk_environment",
 }
 
 LOGGING = {

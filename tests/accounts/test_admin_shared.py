@@ -480,3 +480,14 @@ def test_renaming_an_account_stands_in_its_log_without_its_roles(administration_
     (entry,) = administration_desk.get(page(User, "history", reader.pk)).context["log"]
 
     assert entry.get_change_message() == "Changed Username."
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_every_page_of_the_desk_says_whether_the_patients_are_synthetic(data_manager, settings, synthetic):
+    settings.SYNTHETIC_DATA_BANNER = synthetic
+    client = Client()
+    client.force_login(data_manager)
+
+    for path in ("/admin/", "/admin/patients/patient/", "/admin/treatments/cycle/add/"):
+        page = client.get(path).content.decode()
+        assert ("Synthetic patients: demonstration data" in page) is synthetic, path
