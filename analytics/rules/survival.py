@@ -297,19 +297,21 @@ def median_follow_up_days(table: EventTable) -> float | None:
     """
     if not table.days:
         return None
-    leaving = np.array(table.events, dtype=np.int64) + np.array(table.censored, dtype=np.int64)
-    at_risk = leaving.sum() - leaving.cumsum() + leaving
-    survival = np.cumprod(1 - np.array(table.censored) / at_risk)
-    reverse = Curve(
-        days=table.days,
+    follow_up = table.reversed()
+    events = np.array(follow_up.events, dtype=np.int64)
+    left = events + np.array(follow_up.censored, dtype=np.int64)
+    at_risk = left.sum() - left.cumsum() + left
+    undefined = (None,) * len(table.days)
+    curve = Curve(
+        days=follow_up.days,
         at_risk=tuple(at_risk.tolist()),
-        events=table.censored,
-        censored=table.events,
-        survival=tuple(survival.tolist()),
-        lower=(None,) * len(table.days),
-        upper=(None,) * len(table.days),
+        events=follow_up.events,
+        censored=follow_up.censored,
+        survival=tuple(np.cumprod(1 - events / at_risk).tolist()),
+        lower=undefined,
+        upper=undefined,
     )
-    return _day_reached(reverse, Fraction(1, 2))
+    return _day_reached(curve, Fraction(1, 2))
 
 
 def horizon_days(months: int, month_days: Decimal = MONTH_DAYS) -> Decimal:
