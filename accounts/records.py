@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar, Self, TypeVar
 
 import pgtrigger
@@ -126,6 +126,19 @@ def plausible_days(*names: str) -> list[models.CheckConstraint]:
             | Q(**{f"{name}__gte": FIRST_DAY, f"{name}__lt": LAST_DAY}),
             name=f"%(app_label)s_%(class)s_{name}_plausible",
             violation_error_message=f"This date must lie between {FIRST_DAY} and {LAST_DAY}.",
+        )
+        for name in names
+    ]
+
+
+def plausible_moments(*names: str) -> list[models.CheckConstraint]:
+    """Return the same for aware times."""
+    first, last = (datetime(day.year, 1, 1, tzinfo=UTC) for day in (FIRST_DAY, LAST_DAY))
+    return [
+        models.CheckConstraint(
+            condition=Q(**{f"{name}__isnull": True}) | Q(**{f"{name}__gte": first, f"{name}__lt": last}),
+            name=f"%(app_label)s_%(class)s_{name}_plausible",
+            violation_error_message=f"This time must lie between {FIRST_DAY} and {LAST_DAY}.",
         )
         for name in names
     ]

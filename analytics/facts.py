@@ -8,11 +8,15 @@ from django.db import connection
 
 from analytics.rules.endpoints import Assessment, CourseFacts
 
+# A cycle that was left out by itself is not planned any more; those that a discontinuation cancelled still count as planned.
 # The first course is the first that was begun, or the lowest number while none was. Later courses and their studies say
 # three things of an earlier one: that the patient was alive, that another anticancer therapy had begun, and whether the
 # tumour had progressed.
 _FACTS = """
-SELECT c.id, x.centre_id, coalesce(d.tumour_type, ''), coalesce(d.primary_site, ''), p.planned_cycles,
+SELECT c.id, x.centre_id, coalesce(d.tumour_type, ''), coalesce(d.primary_site, ''),
+    CASE WHEN t.id IS NULL THEN greatest(1, p.planned_cycles - (SELECT count(*) FROM treatments_cycle y
+        WHERE y.course_id = c.id AND y.voided_at IS NULL AND y.status = 'cancelled'))
+    ELSE p.planned_cycles END AS planned_cycles,
     c.id = (SELECT o.id FROM treatments_course o
         WHERE o.patient_id = c.patient_id AND o.voided_at IS NULL
         ORDER BY NOT EXISTS (SELECT FROM treatments_cycle y

@@ -23,6 +23,7 @@ from patients.models import (
     TumourType,
 )
 from treatments.models import (
+    OPEN,
     Administration,
     Course,
     Cycle,
@@ -169,11 +170,17 @@ class CourseFactory(DjangoModelFactory):
 class DiscontinuationFactory(DjangoModelFactory):
     class Meta:
         model = Discontinuation
+        skip_postgeneration_save = True
 
     course = factory.SubFactory(CourseFactory, given=2)
     discontinued_on = date(2019, 5, 2)
     after_cycle = 2
     main_reason = DiscontinuationReason.COMORBIDITY
+
+    @factory.post_generation
+    def cancelled(discontinuation: Discontinuation, create: bool, extracted: None, **_: Any) -> None:
+        still_open = discontinuation.course.cycles.filter(status__in=OPEN)
+        still_open.update(status=CycleStatus.CANCELLED)
 
 
 class StudyFactory(DjangoModelFactory):

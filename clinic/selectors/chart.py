@@ -1,7 +1,5 @@
 """One patient's whole course on one page: every record with what it says, the outcome with its reason, the next step."""
 
-import uuid
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -10,18 +8,15 @@ from typing import Any
 from accounts.access import Act
 from accounts.models import User
 from analytics.models import Outcome
-from clinic.rules.due import NBSP, cycle_reason, sentences
 from clinic.selectors import roster, worklist
 from clinic.selectors.worklist import Due
 from imaging.models import Reading, Study, Timepoint
 from patients.models import Contact, Death, Diagnosis, DiseaseEvent, MetastaticSite, Patient, PatientIdentity
-from treatments.models import Administration, Course, Cycle, CycleStatus, Discontinuation
+from treatments.models import OPEN, Administration, Course, Cycle, CycleStatus, Discontinuation, Hold
+from treatments.rules.activity import deviation_percent, is_past_permitted
 from treatments.rules.schedule import due_state
-
-# Given less prescribed activity past this is flagged: 10 CFR 35.63 allows 20 %.
-DEVIATION_FLAG_PERCENT = Decimal(20)
-
-OPEN = frozenset({CycleStatus.PLANNED, CycleStatus.HELD})  # still to come
+from treatments.rules.words import NBSP, sentences
+from treatments.selectors.schedule import CoursePlan, plans_of
 
 # What an outcome rests on, in the words of docs/rules/endpoints.md.
 BASIS = {
@@ -56,6 +51,7 @@ class CycleRow:
 
     cycle: Cycle
     administration: Administration | None
+    hold: Hold | None
     given_on: date | None
     deviation_percent: Decimal | None
     is_flagged: bool
@@ -103,7 +99,7 @@ class EndpointWords:
 
 @dataclass
 class CourseChart:
-    course: Course
+    plan: CoursePlan
     cycles: list[CycleRow] = field(default_factory=list)
     discontinuation: Discontinuation | None = None
     studies: list[StudyRow] = field(default_factory=list)
@@ -113,6 +109,10 @@ class CourseChart:
     best_response: str = ""
     problem: str = ""
     is_over: bool = False  # by a death or a discontinuation
+
+    @property
+    def course(self) -> Course:
+        return self.plan.course
 
     @property
     def response_reason(self) -> str:
@@ -136,7 +136,7 @@ class CourseChart:
 
     @property
     def may_be_discontinued(self) -> bool:
-        return not self.is_over and self.given < self.course.protocol.planned_cycles
+        return not self.is_over and self.plan.state == "ongoing"
 
 
 @dataclass
@@ -193,7 +193,7 @@ class PatientChart:
         last = self.courses[-1]
         if last.discontinuation is not None:
             return f"The course was discontinued on {last.discontinuation.discontinued_on}: follow-up."
-        if last.given >= last.course.protocol.planned_cycles:
+        if last.plan.state == "completed":
             return "All planned cycles were given: follow-up."
         return "Nothing is planned."
 
@@ -242,15 +242,12 @@ def _courses(
     patient: Patient, studies: list[StudyRow], death: Death | None, today: date
 ) -> list[CourseChart]:
     courses = list(
-        Course.objects.current().filter(patient=patient).select_related("protocol").order_by("number")
+        Course.objects.current()
+        .filter(patient=patient)
+        .select_related("protocol", "patient__centre")
+        .order_by("number")
     )
-    cycles: dict[uuid.UUID, list[Cycle]] = defaultdict(list)
-    for cycle in Cycle.objects.current().filter(course__in=courses).order_by("number"):
-        cycles[cycle.course_id].append(cycle)
-    administrations = {
-        administration.cycle_id: administration
-        for administration in Administration.objects.current().filter(cycle__course__in=courses)
-    }
+    plans = plans_of(courses)
     discontinuations = {
         row.course_id: row for row in Discontinuation.objects.current().filter(course__in=courses)
     }
@@ -262,14 +259,14 @@ def _courses(
     charts = []
     for course in courses:
         chart = CourseChart(
-            course=course,
+            plan=plans[course.pk],
             discontinuation=discontinuations.get(course.pk),
             studies=[row for row in studies if row.study.course_number == course.number],
             outcome=outcomes.get(course.pk),
             pending=course.pk in stale or course.pk not in outcomes,
             is_over=death is not None or course.pk in discontinuations,
         )
-        chart.cycles = _cycle_rows(chart, cycles[course.pk], administrations, patient, death, today)
+        chart.cycles = _cycle_rows(chart, death, today)
         if chart.outcome is not None:
             chart.endpoints = _endpoints(chart.outcome)
             chart.best_response = RESPONSES.get(chart.outcome.best_overall_response, "")
@@ -278,14 +275,8 @@ def _courses(
     return charts
 
 
-def _cycle_rows(
-    chart: CourseChart,
-    cycles: list[Cycle],
-    administrations: dict[uuid.UUID, Administration],
-    patient: Patient,
-    death: Death | None,
-    today: date,
-) -> list[CycleRow]:
+def _cycle_rows(chart: CourseChart, death: Death | None, today: date) -> list[CycleRow]:
+    plan = chart.plan
     protocol = chart.course.protocol
     not_given = ""
     if chart.discontinuation is not None:
@@ -293,45 +284,39 @@ def _cycle_rows(
     elif death is not None:
         not_given = f"Not given: died on {death.died_on}"
     rows: list[CycleRow] = []
-    last_number: int | None = None
-    last_given_on: date | None = None
-    for cycle in cycles:
-        administration = administrations.get(cycle.pk)
-        given_on = deviation = None
+    for cycle in plan.cycles:
+        administration = plan.administrations.get(cycle.number)
+        deviation = None
+        is_flagged = False
         state, word = cycle.status, cycle.get_status_display()
         is_to_come = cycle.status in OPEN and not chart.is_over
         may_be_given = is_to_come and not any(row.is_to_come for row in rows)
+        why = sentences(cycle.note, plan.why(cycle.number))
         if administration is not None:
-            given_on = administration.administered_at.astimezone(patient.centre.zone).date()
-            prescribed = administration.prescribed_activity_mbq
-            deviation = (administration.administered_activity_mbq / prescribed - 1) * 100
+            activities = {
+                "given_mbq": administration.administered_activity_mbq,
+                "prescribed_mbq": administration.prescribed_activity_mbq,
+            }
+            deviation, is_flagged = deviation_percent(**activities), is_past_permitted(**activities)
+            lot = f"Lot{NBSP}{administration.lot}" if administration.lot else ""
+            why = sentences(why, administration.deviation_explanation, lot)
+        elif cycle.status == CycleStatus.CANCELLED and cycle.cancel_reason:
+            word, why = "Left out", sentences(cycle.note, cycle.cancel_reason)
         elif not_given:
-            state, word = CycleStatus.CANCELLED, "Not given"
+            state, word, why = CycleStatus.CANCELLED, "Not given", sentences(cycle.note, not_given)
         elif cycle.status == CycleStatus.PLANNED and cycle.planned_on is not None:
             state = due_state(planned_on=cycle.planned_on, window_days=protocol.window_days, today=today)
             word = {"upcoming": "Planned", "in_window": "In window", "overdue": "Overdue"}[state]
             if not may_be_given:
                 state, word = "planned", "Planned"  # what waits for an earlier cycle is not overdue by itself
-        why = cycle_reason(
-            number=cycle.number,
-            interval_days=protocol.interval_days,
-            window_days=protocol.window_days,
-            last_number=last_number,
-            last_given_on=last_given_on,
-        )
-        if administration is None and not_given:
-            why = not_given
-        if administration is not None:
-            lot = f"Lot{NBSP}{administration.lot}" if administration.lot else ""
-            why = sentences(why, administration.deviation_explanation, lot)
-        why = sentences(cycle.note, why)
         rows.append(
             CycleRow(
                 cycle=cycle,
                 administration=administration,
-                given_on=given_on,
+                hold=next((hold for hold in plan.holds_of(cycle) if hold.is_open), None),
+                given_on=plan.given_on.get(cycle.number),
                 deviation_percent=deviation,
-                is_flagged=deviation is not None and abs(deviation) > DEVIATION_FLAG_PERCENT,
+                is_flagged=is_flagged,
                 state=state,
                 state_word=word,
                 why=why,
@@ -339,8 +324,6 @@ def _cycle_rows(
                 may_be_given=may_be_given,
             )
         )
-        if given_on is not None:
-            last_number, last_given_on = cycle.number, given_on
     return rows
 
 

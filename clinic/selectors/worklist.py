@@ -1,22 +1,23 @@
 """The worklist: what is due as rows with their reason and act, part by part, for all patients or for one."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 from django.urls import reverse
 
 from accounts.access import Act
 from accounts.models import User
-from clinic.rules.due import NBSP, cycle_reason, interval, sentences, when
-from clinic.selectors.due import baseline_missing, imaging_due, local_date, next_cycles, unread_studies
+from clinic.selectors.due import baseline_missing, imaging_due, next_cycles, unread_studies
 from clinic.selectors.names import names_of
 from imaging.models import Study
 from patients.models import Patient
-from treatments.models import Administration, Course, Cycle, CycleStatus
+from treatments.models import Course, Cycle, CycleStatus
+from treatments.rules.words import NBSP, interval, sentences, when
+from treatments.selectors.schedule import CoursePlan, plans_of
 
 # Where even the newest overdue date is older than this, the records probably end there, and the page says so.
 RECORDS_END_DAYS = 180
@@ -189,14 +190,16 @@ def for_patient(user: User, patient: Patient, now: datetime) -> list[Due]:
 
 
 def _describe(user: User, raw: list[tuple[DuePart, list[Any]]]) -> None:
-    """Fill the parts' rows with words and acts. Two queries: the cycles given last, and names where they may be seen."""
+    """Fill the parts' rows with words and acts. Five queries: the plans, and names where they may be seen."""
     records = [record for _, rows in raw for record in rows]
-    last_given = _last_given(record.course_id for record in records if isinstance(record, Cycle))
+    plans = plans_of(
+        {record.course_id: record.course for record in records if isinstance(record, Cycle)}.values()
+    )
     names = names_of(user, (_patient(record).pk for record in records))
     for part, rows in raw:
         for record in rows:
             patient = _patient(record)
-            what, why, act, label, url = _words(part.kind.key, record, last_given)
+            what, why, act, label, url = _words(part.kind.key, record, plans)
             permitted = user.may(act, patient.centre_id)
             part.rows.append(
                 Due(
@@ -216,24 +219,10 @@ def _patient(record: Cycle | Course | Study) -> Patient:
     return record.course.patient if isinstance(record, Cycle) else record.patient
 
 
-def _last_given(course_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, tuple[int, date]]:
-    """Return the number and local date of the last cycle given of each course."""
-    rows = (
-        Administration.objects.current()
-        .filter(cycle__course__in=set(course_ids), cycle__voided_at=None)
-        .annotate(on=local_date(F("administered_at"), "cycle__course__patient__centre__time_zone"))
-        .order_by("cycle__number")
-        .values_list("cycle__course_id", "cycle__number", "on")
-    )
-    return {course_id: (number, on) for course_id, number, on in rows}
-
-
-def _words(
-    kind: str, record: Any, last_given: dict[uuid.UUID, tuple[int, date]]
-) -> tuple[str, str, Act, str, str]:
+def _words(kind: str, record: Any, plans: Mapping[uuid.UUID, CoursePlan]) -> tuple[str, str, Act, str, str]:
     """Return what is due, why, and the act, label and address that settle it."""
     if isinstance(record, Cycle):
-        return _cycle_words(kind, record, last_given.get(record.course_id))
+        return _cycle_words(kind, record, plans[record.course_id])
     if kind == "reading":
         return (
             f"{record.get_timepoint_display()} {record.get_modality_display()}, to be read",
@@ -269,17 +258,13 @@ def _words(
     )
 
 
-def _cycle_words(kind: str, cycle: Cycle, last: tuple[int, date] | None) -> tuple[str, str, Act, str, str]:
+def _cycle_words(kind: str, cycle: Cycle, plan: CoursePlan) -> tuple[str, str, Act, str, str]:
     protocol = cycle.course.protocol
-    reason = cycle_reason(
-        number=cycle.number,
-        interval_days=protocol.interval_days,
-        window_days=protocol.window_days,
-        last_number=last[0] if last else None,
-        last_given_on=last[1] if last else None,
-    )
     today: date = cycle.today  # type: ignore[attr-defined]
+    patient_id = cycle.course.patient_id
     what = f"Cycle {cycle.number} of {protocol.planned_cycles}, {KINDS[kind].state}"
+    window = f"window ±{NBSP}{protocol.window_days}{NBSP}d"
+    reason = f"{plan.why(cycle.number)}; {window}"
     if cycle.planned_on is not None:
         past_window = (today - cycle.planned_on).days - protocol.window_days
         if kind == "overdue":
@@ -290,20 +275,21 @@ def _cycle_words(kind: str, cycle: Cycle, last: tuple[int, date] | None) -> tupl
             )
         else:
             reason = sentences(f"Planned {cycle.planned_on}, {when(cycle.planned_on, today)}", reason)
-    if kind == "held":
-        reason = sentences(f"On hold: {cycle.note}" if cycle.note else "On hold", reason)
-    if kind == "undated":
-        return (
-            what,
-            "No date is planned",
-            Act.EDIT_TREATMENTS,
-            "Plan it",
-            reverse("record-correct", args=[cycle.course.patient_id, "cycle", cycle.pk]),
+    if plan.is_past_max_delay(today):
+        late = interval(plan.delay(today))
+        reason = sentences(
+            f"Delayed by {late}: the protocol allows less than {interval(protocol.max_delay_days)}", reason
         )
-    return (
-        what,
-        reason,
-        Act.EDIT_TREATMENTS,
-        "Record cycle",
-        reverse("cycle-administer", args=[cycle.course.patient_id, cycle.pk]),
-    )
+    if kind == "held":
+        hold = next((hold for hold in plan.holds_of(cycle) if hold.is_open), None)
+        why = hold.get_reason_display().lower() if hold is not None else ""
+        note = (hold.note if hold is not None else "") or cycle.note
+        said = ": ".join(part for part in ("On hold", why) if part)
+        reason = sentences(said, note, reason)
+        address = reverse("cycle-resume", args=[patient_id, cycle.pk])
+        return what, reason, Act.EDIT_TREATMENTS, "Resume", address
+    if kind == "undated":
+        address = reverse("record-correct", args=[patient_id, "cycle", cycle.pk])
+        return what, "No date is planned", Act.EDIT_TREATMENTS, "Plan it", address
+    address = reverse("cycle-administer", args=[patient_id, cycle.pk])
+    return what, reason, Act.EDIT_TREATMENTS, "Record cycle", address

@@ -23,8 +23,9 @@ from tests.factories import (
     PatientFactory,
     ReadingFactory,
     StudyFactory,
+    default_protocol,
 )
-from treatments.models import Administration, Course, Protocol
+from treatments.models import Administration, Course
 
 pytestmark = pytest.mark.django_db
 
@@ -68,8 +69,18 @@ def test_every_clinical_table_marks_its_courses_as_stale():
         if table.startswith(("patients_", "treatments_", "imaging_")) and not table.endswith("event")
     }
     clinical.add("patients_diseaseevent")
-    # Who a patient is changes no outcome.
-    assert clinical - marked == {"patients_patientidentity"}
+    # Who a patient is changes no outcome, and neither does what is measured, held or decided on the way.
+    assert clinical - marked == {
+        "patients_patientidentity",
+        "treatments_absorbeddose",
+        "treatments_adverseevent",
+        "treatments_dosedecision",
+        "treatments_hold",
+        "treatments_labresult",
+        "treatments_priorprrt",
+        "treatments_referencerange",
+        "treatments_somatostatinanaloguedose",
+    }
 
 
 @pytest.mark.parametrize(
@@ -252,7 +263,7 @@ def test_another_definition_derives_every_course_anew(everyone, physician):
 def test_a_second_course_counts_where_every_course_does(everyone, physician):
     patient = PatientFactory()
     CourseFactory(patient=patient, given=4)
-    protocol = Protocol.objects.get()
+    protocol = default_protocol()
     CourseFactory(patient=patient, number=2, protocol=protocol)
     every = Cohort.objects.create(
         slug="every", name="Every", definition=everyone.definition, courses_counted=CoursesCounted.ALL

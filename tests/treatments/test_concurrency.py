@@ -55,6 +55,7 @@ def test_eight_desks_give_the_same_cycle_and_one_wins(course, physician):
                 cycle=cycle,
                 administered_at=datetime(2019, 3, 4, 9, tzinfo=UTC),
                 administered_activity_mbq=Decimal("7400"),
+                confirmation_reason="Values are on paper",
                 by=physician,
             )
         ]
@@ -74,6 +75,7 @@ def test_a_death_and_a_later_cycle_entered_at_once_are_not_both_stored(course, p
             cycle=cycle,
             administered_at=datetime(2019, 3, 4, 9, tzinfo=UTC),
             administered_activity_mbq=Decimal("7400"),
+            confirmation_reason="Values are on paper",
             by=physician,
         ),
         lambda: create_record(

@@ -1,10 +1,10 @@
-"""How it is said that something is due."""
+"""How days and sentences are said."""
 
 from datetime import date
 
 import pytest
 
-from clinic.rules.due import cycle_reason, interval, sentences, span, when
+from treatments.rules.words import interval, sentences, span, when
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -47,17 +47,6 @@ def test_a_day_is_said_from_today():
     assert when(date(2019, 5, 1), today) == "today"
     assert when(date(2019, 5, 4), today) == f"in 3{NBSP}days"
     assert when(date(2019, 4, 30), today) == f"1{NBSP}day ago"
-
-
-def test_a_cycle_says_which_fact_its_date_hangs_on():
-    assert (
-        cycle_reason(number=3, interval_days=56, window_days=7, last_number=2, last_given_on=date(2019, 3, 4))
-        == f"8{NBSP}weeks after cycle 2, given 2019-03-04; window ±{NBSP}7{NBSP}d"
-    )
-    assert (
-        cycle_reason(number=1, interval_days=56, window_days=7, last_number=None, last_given_on=None)
-        == f"Start of the course, planned by hand; window ±{NBSP}7{NBSP}d"
-    )
 
 
 def test_sentences_end_in_one_full_stop_each_whether_or_not_they_bring_it():

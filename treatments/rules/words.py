@@ -1,7 +1,4 @@
-"""How it is said that something is due, and since when: the same words on the worklist and on a patient's page.
-
-Source: the protocol's interval, window and imaging timepoints. In words: docs/rules/schedule.md.
-"""
+"""How numbers of days and sentences are said, alike on every page, in files and in answers of the API."""
 
 from datetime import date
 
@@ -41,8 +38,8 @@ def span(days: int) -> str:
 
 
 def interval(days: int) -> str:
-    """Return an interval of a protocol: in weeks where it is made of whole ones."""
-    if days % 7 == 0:
+    """Return an exact number of days: in weeks where it is made of whole ones."""
+    if days and days % 7 == 0:
         return f"{days // 7}{NBSP}week" if days == 7 else f"{days // 7}{NBSP}weeks"
     return f"{days}{NBSP}d"
 
@@ -53,15 +50,3 @@ def when(day: date, today: date) -> str:
     if days == 0:
         return "today"
     return f"in {span(days)}" if days > 0 else f"{span(-days)} ago"
-
-
-def cycle_reason(
-    *, number: int, interval_days: int, window_days: int, last_number: int | None, last_given_on: date | None
-) -> str:
-    """Return why a cycle is planned when it is, such as ``8 weeks after cycle 2, given 2019-03-04; window ± 7 d``."""
-    if last_number is None or last_given_on is None:
-        return f"Start of the course, planned by hand; window ±{NBSP}{window_days}{NBSP}d"
-    return (
-        f"{interval(interval_days * (number - last_number))} after cycle {last_number}, given {last_given_on}; "
-        f"window ±{NBSP}{window_days}{NBSP}d"
-    )

@@ -1,1 +1,0 @@
-"""Rules of what is due: plain Python in, plain Python out."""

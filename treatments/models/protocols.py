@@ -1,0 +1,202 @@
+"""How a course is meant to run."""
+
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from accounts.tracking import tracked
+from treatments.models.laboratory import LabAnalyte
+from treatments.rules.advice import DoseRules
+
+MOST_ACTIVITY_MBQ = 20_000
+
+
+@tracked()
+class Protocol(models.Model):
+    """How a course is meant to run: data, versioned. A course stays with the version it was started on."""
+
+    code = models.SlugField(max_length=60)
+    version = models.PositiveSmallIntegerField(default=1)
+    name = models.CharField(max_length=200)
+    radiopharmaceutical = models.CharField(max_length=60)
+    physical_half_life_days = models.DecimalField(max_digits=6, decimal_places=3, db_comment="d")
+    planned_cycles = models.PositiveSmallIntegerField()
+    interval_days = models.PositiveSmallIntegerField(db_comment="d, from one administration to the next")
+    window_days = models.PositiveSmallIntegerField(db_comment="d, either side of the planned date")
+    max_delay_days = models.PositiveSmallIntegerField(
+        "maximal delay (d)",
+        default=112,
+        validators=[MinValueValidator(1)],
+        help_text="From the day that the interval gives; a cycle as late as this is flagged.",
+        db_comment="d, from the date that the interval gives",
+    )
+    prescribed_activity_mbq = models.DecimalField(
+        "prescribed activity (MBq)", max_digits=7, decimal_places=1, db_comment="MBq per cycle"
+    )
+    reduced_activity_mbq = models.DecimalField(
+        "reduced activity (MBq)",
+        max_digits=7,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        help_text="At which a course goes on after toxicity.",
+        db_comment="MBq per cycle after dose-modifying toxicity",
+    )
+    cumulative_limit_mbq = models.DecimalField(
+        "activity of a whole course (MBq)",
+        max_digits=8,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(999_999)],
+        help_text="Above it a warning is given; blank: all cycles at the prescribed activity.",
+        db_comment="MBq over all cycles of a course",
+    )
+    labs_before_cycle = ArrayField(
+        models.CharField(max_length=20, choices=LabAnalyte),
+        default=list,
+        blank=True,
+        help_text="Laboratory values needed before each cycle.",
+    )
+    labs_within_days = models.PositiveSmallIntegerField(
+        "age of these values (d)",
+        default=14,
+        help_text="How old they may be on the day of the cycle.",
+        db_comment="d before the cycle",
+    )
+    baseline_imaging_within_days = models.PositiveSmallIntegerField(
+        "age of the baseline PET/CT (d)",
+        null=True,
+        blank=True,
+        help_text="How long before cycle 1 it may have been made; blank: any time.",
+        db_comment="d before cycle 1",
+    )
+    imaging_after_cycles = ArrayField(
+        models.PositiveSmallIntegerField(),
+        default=list,
+        blank=True,
+        help_text="Cycles after which PET/CT is due.",
+    )
+    imaging_due_days = models.PositiveSmallIntegerField(
+        default=56, db_comment="d after such a cycle within which the PET/CT is due"
+    )
+    imaging_after_completion_days = ArrayField(
+        models.PositiveSmallIntegerField(),
+        default=list,
+        blank=True,
+        help_text="Days after the last cycle at which follow-up PET/CT is due.",
+        db_comment="d after the last cycle",
+    )
+    ctcae_version = models.CharField("CTCAE version", max_length=4, choices=[("5.0", "5.0")], default="5.0")
+    dose_rules = models.JSONField(
+        "dose advice",
+        default=dict,
+        blank=True,
+        help_text="Thresholds with their source; empty: no advice is given.",
+    )
+    kidney_limit_gy = models.DecimalField(
+        "absorbed dose of the kidneys (Gy)",
+        max_digits=5,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        db_comment="Gy, life-long",
+    )
+    marrow_limit_gy = models.DecimalField(
+        "absorbed dose of the red marrow (Gy)",
+        max_digits=5,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        db_comment="Gy, life-long",
+    )
+    dose_limits_source = models.CharField("source of these limits", max_length=300, blank=True)
+    source = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["code", "version"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["code", "version"],
+                name="treatments_protocol_version_once",
+                violation_error_message="This version of the protocol exists.",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    planned_cycles__gte=1,
+                    interval_days__gte=1,
+                    prescribed_activity_mbq__gt=0,
+                    prescribed_activity_mbq__lte=MOST_ACTIVITY_MBQ,
+                    physical_half_life_days__gt=0,
+                    physical_half_life_days__lt=1000,
+                ),
+                name="treatments_protocol_plan_positive",
+                violation_error_message="A protocol needs cycles, an interval, a half-life and an activity above 0.",
+            ),
+            models.CheckConstraint(
+                condition=Q(window_days__lte=models.F("interval_days") / 2),
+                name="treatments_protocol_window_within_interval",
+                violation_error_message="The window must not be wider than half the interval.",
+            ),
+            models.CheckConstraint(
+                condition=Q(reduced_activity_mbq__isnull=True)
+                | Q(reduced_activity_mbq__gt=0, reduced_activity_mbq__lt=models.F("prescribed_activity_mbq")),
+                name="treatments_protocol_reduced_below_prescribed",
+                violation_error_message="The reduced activity must lie above 0 and below the prescribed activity.",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_delay_days__gte=1),
+                name="treatments_protocol_delay_positive",
+                violation_error_message="The maximal delay must be at least 1 day.",
+            ),
+            models.CheckConstraint(
+                condition=(
+                    (
+                        Q(cumulative_limit_mbq__isnull=True)
+                        | Q(cumulative_limit_mbq__gt=0, cumulative_limit_mbq__lt=1_000_000)
+                    )
+                    & (Q(kidney_limit_gy__isnull=True) | Q(kidney_limit_gy__gt=0, kidney_limit_gy__lt=1000))
+                    & (Q(marrow_limit_gy__isnull=True) | Q(marrow_limit_gy__gt=0, marrow_limit_gy__lt=1000))
+                ),
+                name="treatments_protocol_limits_positive",
+                violation_error_message="A limit of activity or absorbed dose must lie above 0.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} (v{self.version})"
+
+    @property
+    def course_limit_mbq(self) -> Any:
+        """MBq of a whole course above which an administration is warned of."""
+        return self.cumulative_limit_mbq or self.planned_cycles * self.prescribed_activity_mbq
+
+    @property
+    def rules_of_dose(self) -> DoseRules | None:
+        """The thresholds of dose advice, or None where the protocol has none."""
+        return DoseRules.from_json(self.dose_rules) if self.dose_rules else None
+
+    def clean(self) -> None:
+        """Refuse a plan that cannot be followed.
+
+        Raises:
+            ValidationError: imaging after a cycle that does not exist, or dose rules that cannot be read.
+        """
+        refused: dict[str, str] = {}
+        planned = self.planned_cycles or 0
+        beyond = [number for number in self.imaging_after_cycles or [] if not 1 <= number <= planned]
+        if beyond:
+            refused["imaging_after_cycles"] = (
+                f"There is no cycle {beyond[0]} in a protocol of {planned} cycles: PET/CT after it is never due."
+            )
+        if self.dose_rules:
+            try:
+                DoseRules.from_json(self.dose_rules)
+            except ValueError as error:
+                refused["dose_rules"] = str(error)
+        if refused:
+            raise ValidationError(refused)

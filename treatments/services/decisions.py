@@ -1,0 +1,120 @@
+"""What is decided before a cycle, beside what the rule advises: both are kept."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from accounts.access import Act
+from accounts.errors import RegistryError
+from accounts.models import User
+from accounts.records import clinical_write, create_record, lock_current
+from treatments.models import OPEN, Cycle, CycleStatus, DoseAdvice, DoseDecision, HoldReason
+from treatments.rules.advice import Advice, Criterion
+from treatments.selectors.advice import advice_for, given_cycles
+from treatments.services.courses import hold_cycle, today_at
+
+_HOLD_REASONS = {
+    Criterion.PLATELETS: HoldReason.HAEMATOLOGICAL,
+    Criterion.HAEMOGLOBIN: HoldReason.HAEMATOLOGICAL,
+    Criterion.NEUTROPHILS: HoldReason.HAEMATOLOGICAL,
+    Criterion.RENAL: HoldReason.RENAL,
+    Criterion.HEPATIC: HoldReason.HEPATIC,
+    Criterion.OTHER: HoldReason.OTHER_TOXICITY,
+}
+
+
+def decide_dose(
+    *,
+    cycle: Cycle,
+    decision: str,
+    reason: str = "",
+    prescribed_activity_mbq: Decimal | None = None,
+    by: User | None,
+    expected_version: int | None = None,
+) -> DoseDecision:
+    """Keep what is decided for a cycle beside the advice of this moment, and let the cycle follow it.
+
+    A decision to hold puts the cycle on hold; one for an activity prescribes it for the cycle. A course is discontinued
+    by its own act.
+
+    Args:
+        decision: a code of ``DoseAdvice``; reduce and return take the protocol's activities.
+        reason: needed where it differs from the advice.
+        prescribed_activity_mbq: another activity than the decision stands for.
+
+    Raises:
+        PermissionDenied: ``by`` may not edit treatments at this centre.
+        RegistryError: ``not_planned``, the cycle was given or cancelled; ``no_dose_rules``, its protocol has none.
+        StaleRecord: the cycle was changed since ``expected_version``.
+        ValidationError: no reason, or a value breaks a rule.
+    """
+    if by is not None:
+        by.require(Act.EDIT_TREATMENTS, cycle.centre_id_of_record)
+    with clinical_write(by=by):
+        locked = lock_current(cycle, expected_version=expected_version)
+        if locked.status not in OPEN:
+            raise RegistryError("not_planned", f"{locked} is {locked.get_status_display().lower()}.")
+        today = today_at(locked)
+        advice = advice_for(locked.course, locked, today=today)
+        if advice is None:
+            raise RegistryError(
+                "no_dose_rules", f"{locked.course.protocol} has no rules of dose: nothing is advised."
+            )
+        activity_mbq = prescribed_activity_mbq or _activity(locked, decision)
+        if decision in {DoseAdvice.HOLD, DoseAdvice.DISCONTINUE}:
+            activity_mbq = None
+        elif activity_mbq is None:
+            raise ValidationError(
+                {
+                    "prescribed_activity_mbq": ValidationError(
+                        "The protocol has no reduced activity: name the activity.", code="required"
+                    )
+                }
+            )
+        record = DoseDecision(
+            cycle=locked,
+            decided_at=timezone.now(),
+            decided_by=by,
+            advice=advice.code,
+            advice_facts=[fact[:500] for fact in advice.facts],
+            advice_source=advice.source[:500],
+            decision=decision,
+            prescribed_activity_mbq=activity_mbq,
+            reason=reason.strip(),
+        )
+        create_record(record, by=by)
+        _follow(locked, record, advice, by=by, today=today)
+    return record
+
+
+def _activity(cycle: Cycle, decision: str) -> Decimal | None:
+    """Return the activity that a decision stands for, MBq; to continue is to go on as the last cycle was prescribed."""
+    protocol = cycle.course.protocol
+    if decision == DoseAdvice.REDUCE:
+        return protocol.reduced_activity_mbq
+    if decision == DoseAdvice.CONTINUE and cycle.prescribed_activity_mbq is not None:
+        return cycle.prescribed_activity_mbq
+    if decision == DoseAdvice.CONTINUE and (given := given_cycles(cycle.course)):
+        return max(given, key=lambda one: one.number).prescribed_mbq
+    return protocol.prescribed_activity_mbq
+
+
+def _follow(cycle: Cycle, record: DoseDecision, advice: Advice, *, by: User | None, today: Any) -> None:
+    if record.prescribed_activity_mbq is not None:
+        own = record.prescribed_activity_mbq
+        prescribed = None if own == cycle.course.protocol.prescribed_activity_mbq else own
+        if cycle.prescribed_activity_mbq != prescribed:
+            cycle.prescribed_activity_mbq = prescribed
+            cycle.full_clean()
+            cycle.save(update_fields=["prescribed_activity_mbq"])
+    if record.decision == DoseAdvice.HOLD and cycle.status != CycleStatus.HELD:
+        reasons = [_HOLD_REASONS[criterion] for criterion in advice.criteria]
+        hold_cycle(
+            cycle=cycle,
+            held_on=today,
+            reason=reasons[0] if reasons else HoldReason.UNKNOWN,
+            note=(record.reason or advice.until)[:500],
+            by=by,
+        )
