@@ -24,13 +24,27 @@ from patients.models import (
 )
 from treatments.models import (
     OPEN,
+    AbsorbedDose,
     Administration,
+    AdverseEvent,
     Course,
     Cycle,
     CycleStatus,
     Discontinuation,
     DiscontinuationReason,
+    DoseAdvice,
+    DoseDecision,
+    DoseMethod,
+    Hold,
+    HoldReason,
+    LabAnalyte,
+    LabResult,
+    Organ,
+    PriorPrrt,
     Protocol,
+    ReferenceRange,
+    SomatostatinAnalogue,
+    SomatostatinAnalogueDose,
 )
 
 STARTED_ON = date(2019, 1, 7)
@@ -198,3 +212,95 @@ class ReadingFactory(DjangoModelFactory):
 
     study = factory.SubFactory(StudyFactory, timepoint=Timepoint.INTERIM, performed_on=date(2019, 4, 1))
     overall_response = OverallResponse.SD
+
+
+class HoldFactory(DjangoModelFactory):
+    """An open hold; its cycle is put on hold with it. ``resumed_on`` gives one that has ended."""
+
+    class Meta:
+        model = Hold
+        skip_postgeneration_save = True
+
+    cycle = factory.LazyFunction(lambda: CourseFactory(given=2).cycles.get(number=3))
+    held_on = date(2019, 4, 20)
+    reason = HoldReason.HAEMATOLOGICAL
+
+    @factory.post_generation
+    def holding(hold: Hold, create: bool, extracted: None, **_: Any) -> None:
+        if hold.is_open:
+            Cycle.objects.filter(pk=hold.cycle_id).update(status=CycleStatus.HELD)
+
+
+class DoseDecisionFactory(DjangoModelFactory):
+    class Meta:
+        model = DoseDecision
+
+    cycle = factory.LazyFunction(lambda: CourseFactory(given=2).cycles.get(number=3))
+    decided_at = datetime(2019, 4, 25, 9, tzinfo=UTC)
+    advice = DoseAdvice.CONTINUE
+    decision = DoseAdvice.CONTINUE
+    prescribed_activity_mbq = Decimal("7400")
+
+
+class AbsorbedDoseFactory(DjangoModelFactory):
+    class Meta:
+        model = AbsorbedDose
+
+    cycle = factory.LazyFunction(lambda: CourseFactory(given=2).cycles.get(number=2))
+    organ = Organ.KIDNEYS
+    absorbed_dose_gy = Decimal("4.2")
+    method = DoseMethod.SPECT_CT
+
+
+class PriorPrrtFactory(DjangoModelFactory):
+    class Meta:
+        model = PriorPrrt
+
+    patient = factory.SubFactory(PatientFactory)
+    radiopharmaceutical = "90Y-DOTATOC"
+    last_given_on = date(2015, 6, 1)
+    cycles = 2
+    administered_activity_mbq = Decimal("7000")
+
+
+class SomatostatinAnalogueDoseFactory(DjangoModelFactory):
+    class Meta:
+        model = SomatostatinAnalogueDose
+
+    patient = factory.SubFactory(PatientFactory)
+    drug = SomatostatinAnalogue.OCTREOTIDE_LAR
+    given_at = datetime(2018, 12, 1, 9, tzinfo=UTC)
+    dose_mg = Decimal("30")
+
+
+class LabResultFactory(DjangoModelFactory):
+    class Meta:
+        model = LabResult
+
+    patient = factory.SubFactory(PatientFactory)
+    analyte = LabAnalyte.PLATELETS
+    taken_at = datetime(2019, 1, 4, 7, tzinfo=UTC)
+    value = Decimal("210")
+    original_value = "210"
+    original_unit = "10⁹/L"
+
+
+class ReferenceRangeFactory(DjangoModelFactory):
+    class Meta:
+        model = ReferenceRange
+
+    centre = factory.SubFactory(CentreFactory)
+    analyte = LabAnalyte.PLATELETS
+    lower_limit = Decimal("150")
+    upper_limit = Decimal("400")
+    valid_from = date(2010, 1, 1)
+
+
+class AdverseEventFactory(DjangoModelFactory):
+    class Meta:
+        model = AdverseEvent
+
+    patient = factory.SubFactory(PatientFactory)
+    term = "Nausea"
+    grade = 1
+    onset_on = date(2019, 1, 8)
