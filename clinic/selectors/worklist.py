@@ -282,10 +282,12 @@ def _cycle_words(kind: str, cycle: Cycle, plan: CoursePlan) -> tuple[str, str, A
         )
     if kind == "held":
         hold = next((hold for hold in plan.holds_of(cycle) if hold.is_open), None)
-        why = hold.get_reason_display().lower() if hold is not None else ""
-        note = (hold.note if hold is not None else "") or cycle.note
-        said = ": ".join(part for part in ("On hold", why) if part)
-        reason = sentences(said, note, reason)
+        if hold is not None:
+            reason = sentences(
+                f"On hold since {hold.held_on}: {hold.get_reason_display().lower()}", hold.note, reason
+            )
+        else:
+            reason = sentences(f"On hold: {cycle.note}" if cycle.note else "On hold", reason)
         address = reverse("cycle-resume", args=[patient_id, cycle.pk])
         return what, reason, Act.EDIT_TREATMENTS, "Resume", address
     if kind == "undated":
