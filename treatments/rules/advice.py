@@ -1,0 +1,858 @@
+"""What the product label of 177Lu-DOTATATE advises for the next cycle. An advisory: it locks nothing.
+
+Source: US prescribing information of lutetium Lu 177 dotatate, dose modifications for adverse reactions. The renal and
+hepatic figures and the reduced activity of 3,700 MBq could not be checked against the label's own text: a site confirms
+them before use (``DoseRules.unconfirmed``). In words, with the decision table: docs/rules/dose-advice.md.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, Self, TypeVar
+
+PAIR_DAYS = 28  # an albumin and a prothrombin ratio further apart than this are not read together
+
+
+class AdviceCode(StrEnum):
+    """What is advised; the words for people are in ``ADVICE_WORDS``."""
+
+    CONTINUE = "continue"
+    HOLD = "hold"
+    REDUCE = "reduce"
+    RETURN = "return"
+    DISCONTINUE = "discontinue"
+    INSUFFICIENT = "insufficient"
+
+
+ADVICE_WORDS: Mapping[AdviceCode, str] = {
+    AdviceCode.CONTINUE: "Continue at the full activity",
+    AdviceCode.HOLD: "Hold the next cycle",
+    AdviceCode.REDUCE: "Resume at the reduced activity",
+    AdviceCode.RETURN: "Return to the full activity",
+    AdviceCode.DISCONTINUE: "Consider discontinuation",
+    AdviceCode.INSUFFICIENT: "No advice: required laboratory values are missing",
+}
+
+
+class Criterion(StrEnum):
+    """A toxicity for which the label changes the dose; the words for people are in ``CRITERION_WORDS``."""
+
+    PLATELETS = "platelets"
+    HAEMOGLOBIN = "haemoglobin"
+    NEUTROPHILS = "neutrophils"
+    RENAL = "renal"
+    HEPATIC = "hepatic"
+    OTHER = "other"
+
+
+CRITERION_WORDS: Mapping[Criterion, str] = {
+    Criterion.PLATELETS: "thrombocytopenia",
+    Criterion.HAEMOGLOBIN: "anaemia",
+    Criterion.NEUTROPHILS: "neutropenia",
+    Criterion.RENAL: "renal toxicity",
+    Criterion.HEPATIC: "hepatic toxicity",
+    Criterion.OTHER: "other toxicity",
+}
+
+
+@dataclass(frozen=True)
+class _Analyte:
+    name: str
+    unit: str
+    low_is_worse: bool
+
+
+ANALYTES: Mapping[str, _Analyte] = {
+    "platelets": _Analyte("platelets", "×10⁹/L", True),
+    "haemoglobin": _Analyte("haemoglobin", "g/L", True),
+    "neutrophils": _Analyte("neutrophils", "×10⁹/L", True),
+    "lymphocytes": _Analyte("lymphocytes", "×10⁹/L", True),
+    "leucocytes": _Analyte("leucocytes", "×10⁹/L", True),
+    "creatinine": _Analyte("creatinine", "µmol/L", False),
+    "alt": _Analyte("ALT", "U/L", False),
+    "ast": _Analyte("AST", "U/L", False),
+    "alp": _Analyte("ALP", "U/L", False),
+    "ggt": _Analyte("GGT", "U/L", False),
+    "bilirubin": _Analyte("bilirubin", "µmol/L", False),
+    "albumin": _Analyte("albumin", "g/L", True),
+    "prothrombin_ratio": _Analyte("prothrombin ratio", "%", True),
+}
+
+# CTCAE terms that say of a patient what a laboratory value says too; the two are followed as one.
+_ANALYTE_OF_TERM = {
+    "platelet count decreased": "platelets",
+    "anemia": "haemoglobin",
+    "neutrophil count decreased": "neutrophils",
+    "lymphocyte count decreased": "lymphocytes",
+    "white blood cell decreased": "leucocytes",
+    "creatinine increased": "creatinine",
+    "alanine aminotransferase increased": "alt",
+    "aspartate aminotransferase increased": "ast",
+    "alkaline phosphatase increased": "alp",
+    "ggt increased": "ggt",
+    "blood bilirubin increased": "bilirubin",
+    "hypoalbuminemia": "albumin",
+}
+_BLOOD_CRITERIA = {
+    "platelets": Criterion.PLATELETS,
+    "haemoglobin": Criterion.HAEMOGLOBIN,
+    "neutrophils": Criterion.NEUTROPHILS,
+}
+
+
+# The thresholds
+
+
+@dataclass(frozen=True)
+class DoseRules:
+    """The label's thresholds. Data: stored as JSON with the protocol, printed beside the advice.
+
+    Args:
+        platelets_hold_grade: CTCAE grade (1–4) from which the next cycle is held; likewise the other hold grades.
+        platelets_resume_grade: grade (0–3) at or below which it may resume; likewise the other resume grades.
+        creatinine_clearance_least_ml_min: held below it, mL/min.
+        creatinine_rise_percent: held at this rise from baseline or more, %.
+        creatinine_clearance_fall_percent: held at this fall from baseline or more, %, below 100.
+        bilirubin_times_upper_limit: held above this multiple of the upper limit of normal.
+        albumin_least_g_l: held below it, g/L, when the prothrombin ratio is low as well.
+        prothrombin_ratio_least_percent: low below it, %.
+        other_hold_grade: grade of any other laboratory value or adverse event from which the next cycle is held.
+        source: where the thresholds come from.
+        unconfirmed: the figures that the site must confirm before use, in words.
+
+    Raises:
+        ValueError: a value of the wrong type or outside its range.
+    """
+
+    platelets_hold_grade: int = 2
+    platelets_resume_grade: int = 1
+    haemoglobin_hold_grade: int = 3
+    haemoglobin_resume_grade: int = 2
+    neutrophils_hold_grade: int = 3
+    neutrophils_resume_grade: int = 2
+    creatinine_clearance_least_ml_min: Decimal = Decimal(40)
+    creatinine_rise_percent: Decimal = Decimal(40)
+    creatinine_clearance_fall_percent: Decimal = Decimal(40)
+    bilirubin_times_upper_limit: Decimal = Decimal(3)
+    albumin_least_g_l: Decimal = Decimal(30)
+    prothrombin_ratio_least_percent: Decimal = Decimal(70)
+    other_hold_grade: int = 3
+    other_resume_grade: int = 2
+    source: str = (
+        "US prescribing information of lutetium Lu 177 dotatate, dose modifications for adverse reactions"
+    )
+    unconfirmed: tuple[str, ...] = (
+        "renal: creatinine clearance below 40 mL/min, creatinine risen by 40 %, clearance fallen by 40 %",
+        "hepatic: bilirubin above 3 × the upper limit, albumin below 30 g/L with a prothrombin ratio below 70 %",
+        "the reduced activity of 3,700 MBq",
+    )
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            name, value = field.name, getattr(self, field.name)
+            if name.endswith("_hold_grade"):
+                _require_whole(name, value, least=1, most=4)
+            elif name.endswith("_resume_grade"):
+                _require_whole(name, value, least=0, most=3)
+            elif name == "source":
+                if not isinstance(value, str) or not value.strip():
+                    raise ValueError(f"source {value!r}: expected words")
+            elif name == "unconfirmed":
+                if not isinstance(value, tuple) or not all(isinstance(v, str) and v.strip() for v in value):
+                    raise ValueError(f"unconfirmed {value!r}: expected a list of words")
+            elif not isinstance(value, Decimal) or not (value.is_finite() and value > 0):
+                raise ValueError(f"{name} {value!r}: expected a Decimal above 0")
+        for what in ("platelets", "haemoglobin", "neutrophils", "other"):
+            hold, resume = getattr(self, f"{what}_hold_grade"), getattr(self, f"{what}_resume_grade")
+            if resume >= hold:
+                raise ValueError(
+                    f"{what}_resume_grade {resume}: expected a grade below {what}_hold_grade {hold}"
+                )
+        if self.creatinine_clearance_fall_percent >= 100:
+            fall = self.creatinine_clearance_fall_percent
+            raise ValueError(f"creatinine_clearance_fall_percent {fall}: expected a percentage below 100")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every field as JSON values; decimals as text, since a JSON number would be a float."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        texts = {name: str(value) for name, value in values.items() if isinstance(value, Decimal)}
+        return values | texts | {"unconfirmed": list(self.unconfirmed)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Return the rules stored by ``to_json``. All keys are needed: a threshold left out is not a default.
+
+        Raises:
+            ValueError: an unknown or missing key, a wrong type, or a value outside its range; it names the key.
+        """
+        if not isinstance(data, Mapping):
+            raise ValueError(f"dose rules {data!r}: expected an object with a key for each threshold")
+        names = {field.name for field in fields(cls)}
+        if unknown := sorted(str(key) for key in set(data) - names):
+            raise ValueError(f"dose rules: unknown {', '.join(unknown)}; expected {', '.join(sorted(names))}")
+        if missing := sorted(names - set(data)):
+            raise ValueError(f"dose rules: {', '.join(missing)} missing; expected every threshold")
+        values = dict(data)
+        if isinstance(values["unconfirmed"], list):
+            values["unconfirmed"] = tuple(values["unconfirmed"])
+        for field in fields(cls):
+            if isinstance(field.default, Decimal):
+                value = values[field.name]
+                try:
+                    values[field.name] = Decimal(value) if isinstance(value, str) else None
+                except InvalidOperation:
+                    values[field.name] = None
+                if values[field.name] is None:
+                    raise ValueError(f'{field.name} {value!r}: expected a number as text, such as "40"')
+        return cls(**values)
+
+
+def _require_whole(name: str, value: Any, *, least: int, most: int) -> None:
+    # A bool is an int to Python, but no grade.
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ValueError(f"{name} {value!r}: expected a whole number from {least} to {most}")
+
+
+# What the advice is computed from
+
+
+@dataclass(frozen=True)
+class LabFact:
+    """One laboratory value.
+
+    Args:
+        analyte: a code of ``ANALYTES``.
+        on: day of the sample, local centre date.
+        value: in the unit that ``ANALYTES`` names.
+        grade: CTCAE grade, 0 to 5; None when it could not be told.
+        upper_limit: the laboratory's upper limit of normal, in the same unit; None when unknown.
+
+    Raises:
+        ValueError: an unknown analyte, a negative value, a grade outside 0–5 or an upper limit not above 0.
+    """
+
+    analyte: str
+    on: date
+    value: Decimal
+    grade: int | None
+    upper_limit: Decimal | None
+
+    def __post_init__(self) -> None:
+        if self.analyte not in ANALYTES:
+            raise ValueError(f"analyte {self.analyte!r} on {self.on}: expected one of {', '.join(ANALYTES)}")
+        _require_amount(self.analyte, self.on, self.value)
+        if self.grade is not None:
+            _require_whole(f"{self.analyte} on {self.on}: grade", self.grade, least=0, most=5)
+        limit = self.upper_limit
+        if limit is not None and not (limit.is_finite() and limit > 0):
+            raise ValueError(f"{self.analyte} on {self.on}: upper limit {limit}: expected a number above 0")
+
+
+@dataclass(frozen=True)
+class ClearanceFact:
+    """A creatinine clearance after Cockcroft and Gault, mL/min, on the day of the creatinine sample.
+
+    Raises:
+        ValueError: a negative clearance.
+    """
+
+    on: date
+    ml_min: Decimal
+
+    def __post_init__(self) -> None:
+        _require_amount("creatinine clearance", self.on, self.ml_min)
+
+
+@dataclass(frozen=True)
+class EventFact:
+    """An adverse event by its CTCAE term; ``resolved_on`` is None while it lasts.
+
+    Raises:
+        ValueError: a grade outside 1–5, no term, or an event resolved before its onset.
+    """
+
+    term: str
+    grade: int
+    onset_on: date
+    resolved_on: date | None
+
+    def __post_init__(self) -> None:
+        if not self.term.strip():
+            raise ValueError(f"adverse event on {self.onset_on}: expected a CTCAE term, not {self.term!r}")
+        _require_whole(f"{self.term} on {self.onset_on}: grade", self.grade, least=1, most=5)
+        if self.resolved_on is not None and self.resolved_on < self.onset_on:
+            raise ValueError(
+                f"{self.term} resolved on {self.resolved_on}: expected a day from its onset on {self.onset_on}"
+            )
+
+
+@dataclass(frozen=True)
+class GivenCycle:
+    """A cycle that was given: its number, local day and prescribed activity in MBq."""
+
+    number: int
+    on: date
+    prescribed_mbq: Decimal
+
+
+def _require_amount(name: str, on: date, value: Decimal) -> None:
+    if not (value.is_finite() and value >= 0):
+        raise ValueError(f"{name} {value} on {on}: expected a number from 0")
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What is advised for the next cycle, and why.
+
+    Args:
+        code: what is advised; ``ADVICE_WORDS`` has the words.
+        criteria: the toxicities that led to it, each once, in the order of ``Criterion``; empty without one.
+        until: for a hold, what has to be reached; otherwise empty.
+        activity_mbq: activity advised for the next cycle; None when it is not to be given now, or when the
+            protocol has no reduced activity.
+        facts: full sentences with value, unit and date.
+        missing: required laboratory values that are missing or too old, in words.
+        source: of the thresholds.
+    """
+
+    code: AdviceCode
+    criteria: tuple[Criterion, ...]
+    until: str
+    activity_mbq: Decimal | None
+    facts: tuple[str, ...]
+    missing: tuple[str, ...]
+    source: str
+
+
+# The advice
+
+
+def advise(
+    *,
+    rules: DoseRules,
+    full_activity_mbq: Decimal,
+    reduced_activity_mbq: Decimal | None,
+    max_delay_days: int,
+    next_cycle: int,
+    protocol_on: date | None,
+    given: Sequence[GivenCycle],
+    labs: Sequence[LabFact],
+    clearances: Sequence[ClearanceFact],
+    events: Sequence[EventFact],
+    missing: Sequence[str],
+    today: date,
+) -> Advice:
+    """Return what the label advises for the next cycle, from what is known at the end of ``today``.
+
+    The order of every sequence is free. Facts dated after ``today`` do not exist yet; an event whose resolution is
+    dated later still lasts.
+
+    Args:
+        reduced_activity_mbq: None when the protocol has no reduced activity.
+        max_delay_days: delay by toxicity from which discontinuation is considered.
+        next_cycle: number of the cycle the advice is for.
+        protocol_on: day the protocol plans for it, i.e. the last administration + interval; None when unknown.
+        given: the course's cycles; all other facts may reach back before the first.
+        missing: required laboratory values that are missing or too old, in words.
+
+    Raises:
+        ValueError: an activity or a delay not above 0, a reduced activity not below the full one, or a cycle
+            given twice.
+    """
+    if full_activity_mbq <= 0 or max_delay_days < 1:
+        raise ValueError(
+            f"full activity {full_activity_mbq} MBq, longest delay {max_delay_days} d: expected both above 0"
+        )
+    if reduced_activity_mbq is not None and not 0 < reduced_activity_mbq < full_activity_mbq:
+        raise ValueError(
+            f"reduced activity {reduced_activity_mbq} MBq: expected above 0 and below {full_activity_mbq} MBq"
+        )
+    if len({cycle.number for cycle in given}) < len(given):
+        raise ValueError(f"given cycles {sorted(cycle.number for cycle in given)}: expected each number once")
+
+    cycles = sorted((cycle for cycle in given if cycle.on <= today), key=lambda c: (c.on, c.number))
+    first_on = cycles[0].on if cycles else None
+    episodes = _episodes(
+        rules=rules,
+        first_on=first_on,
+        labs=[lab for lab in labs if lab.on <= today],
+        clearances=[clearance for clearance in clearances if clearance.on <= today],
+        events=[event for event in events if event.onset_on <= today],
+        today=today,
+    )
+    # Closed before the last administration: that cycle was already given in the knowledge of it.
+    active = [
+        e for e in episodes if e.closed_on is None or (cycles and not e.is_closed_before(cycles[-1].on))
+    ]
+    still_open = [episode for episode in active if episode.closed_on is None]
+    days_late = (today - protocol_on).days if protocol_on else 0
+    is_delayed = days_late >= max_delay_days
+    recurrences = [(e, earlier) for e in active if (earlier := _recurs_from(e, episodes, cycles))]
+
+    facts: list[str] = []
+    for episode, earlier in recurrences:
+        facts.append(
+            f"{_sentence_start(episode.words)} came again on {episode.opened_on} after a cycle was given: "
+            f"an earlier episode lasted from {earlier.opened_on} to {earlier.closed_on}."
+        )
+    for episode in [*still_open, *(e for e in active if e.closed_on is not None)]:
+        facts += episode.sentences()
+    if is_delayed:
+        facts.append(
+            f"Cycle {next_cycle} is {days_late} days late (the protocol's day was {protocol_on}); "
+            f"discontinuation is considered from a delay by toxicity of {max_delay_days} days."
+        )
+
+    code, led_by = AdviceCode.CONTINUE, active
+    activity_mbq: Decimal | None = None
+    if recurrences or (is_delayed and active and cycles):
+        code = AdviceCode.DISCONTINUE
+        led_by = active if is_delayed else [episode for episode, _ in recurrences]
+    elif still_open:
+        code, led_by = AdviceCode.HOLD, still_open
+    elif active:
+        code, activity_mbq = AdviceCode.REDUCE, reduced_activity_mbq
+        if reduced_activity_mbq is None:
+            facts.append("The protocol has no reduced activity.")
+    elif missing:
+        code = AdviceCode.INSUFFICIENT
+        facts.append(f"Missing or too old: {', '.join(missing)}.")
+    elif cycles and reduced_activity_mbq is not None and cycles[-1].prescribed_mbq <= reduced_activity_mbq:
+        code, activity_mbq = AdviceCode.RETURN, full_activity_mbq
+        last = cycles[-1]
+        facts.append(
+            f"Cycle {last.number} on {last.on} was prescribed at {_number(last.prescribed_mbq)} MBq, and nothing "
+            "that changes the dose is recorded since."
+        )
+    else:
+        activity_mbq = full_activity_mbq
+        facts.append(f"Nothing recorded up to {today} speaks for a change.")
+
+    until = dict.fromkeys(f"{e.words}: {e.target}" for e in still_open) if code == AdviceCode.HOLD else {}
+    return Advice(
+        code=code,
+        criteria=tuple(c for c in Criterion if any(episode.criterion == c for episode in led_by)),
+        until="; ".join(until),
+        activity_mbq=activity_mbq,
+        facts=tuple(facts),
+        missing=tuple(missing),
+        source=rules.source,
+    )
+
+
+def _recurs_from(
+    episode: "_Episode", episodes: Sequence["_Episode"], cycles: Sequence[GivenCycle]
+) -> "_Episode | None":
+    """Return the first episode of the same toxicity after which a cycle was given before this one opened."""
+    for earlier in episodes:
+        if (
+            (earlier.criterion, earlier.subject) == (episode.criterion, episode.subject)
+            and earlier.closed_on is not None
+            and not earlier.is_closed_before(cycles[0].on if cycles else date.max)  # it changed a dose
+            and any(earlier.is_closed_before(c.on) and episode.is_opened_after(c.on) for c in cycles)
+        ):
+            return earlier
+    return None
+
+
+# Episodes: from the fact that meets a criterion to the first later one that lets the treatment resume
+
+
+@dataclass(frozen=True)
+class _Episode:
+    """One stretch of one toxicity.
+
+    Args:
+        subject: what must come again to be a recurrence: the criterion, for "other" the analyte or the term.
+        words: what it is called.
+        target: what has to be reached.
+        is_event: whether an adverse event alone opened it. On the day of an administration a sample was taken
+            before it, but an event happened after it.
+        opening: what met the criterion on the first day, each with value, unit and date.
+        latest: the same at the end, when something else stands then; empty for a closed episode.
+    """
+
+    criterion: Criterion
+    subject: str
+    words: str
+    target: str
+    opened_on: date
+    closed_on: date | None
+    is_event: bool
+    opening: tuple[str, ...]
+    latest: tuple[str, ...]
+
+    def is_opened_after(self, given_on: date) -> bool:
+        return self.opened_on > given_on or (self.opened_on == given_on and self.is_event)
+
+    def is_closed_before(self, given_on: date) -> bool:
+        if self.closed_on is None:
+            return False
+        if self.closed_on == given_on:
+            return not (self.is_event and self.opened_on == given_on)
+        return self.closed_on < given_on
+
+    def sentences(self) -> list[str]:
+        if self.closed_on is not None:
+            return [f"{text}; {self.target} on {self.closed_on}." for text in self.opening]
+        later = [text for text in self.latest if text not in self.opening]
+        return [f"{text}; hold until {self.target}." for text in self.opening] + [f"{t}." for t in later]
+
+
+class _Run:
+    """Collects the episodes of one toxicity, day by day in ascending order."""
+
+    def __init__(self, criterion: Criterion, subject: str, words: str, target: str) -> None:
+        self._criterion, self._subject, self._words, self._target = criterion, subject, words, target
+        self._closed: list[_Episode] = []
+        self._opened_on: date | None = None
+        self._is_event = False
+        self._opening: tuple[str, ...] = ()
+        self._latest: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        return self._opened_on is not None
+
+    def meet(self, on: date, texts: Sequence[str], *, is_event: bool = False) -> None:
+        if self._opened_on is None:
+            self._opened_on, self._opening, self._is_event = on, tuple(texts), is_event
+        self._latest = tuple(texts)
+
+    def resolve(self, on: date) -> None:
+        if self._opened_on is not None:
+            self._closed.append(self._episode(self._opened_on, closed_on=on))
+            self._opened_on, self._latest = None, ()
+
+    def episodes(self) -> list[_Episode]:
+        if self._opened_on is None:
+            return self._closed
+        return [*self._closed, self._episode(self._opened_on, closed_on=None)]
+
+    def _episode(self, opened_on: date, *, closed_on: date | None) -> _Episode:
+        return _Episode(
+            criterion=self._criterion,
+            subject=self._subject,
+            words=self._words,
+            target=self._target,
+            opened_on=opened_on,
+            closed_on=closed_on,
+            is_event=self._is_event,
+            opening=self._opening,
+            latest=self._latest,
+        )
+
+
+def _episodes(
+    *,
+    rules: DoseRules,
+    first_on: date | None,
+    labs: Sequence[LabFact],
+    clearances: Sequence[ClearanceFact],
+    events: Sequence[EventFact],
+    today: date,
+) -> list[_Episode]:
+    """Return the episodes of every toxicity, in the order of ``Criterion``, each toxicity's ascending."""
+    by_analyte: dict[str, list[LabFact]] = defaultdict(list)
+    for lab in labs:
+        by_analyte[lab.analyte].append(lab)
+    by_subject: dict[str, list[EventFact]] = defaultdict(list)
+    for event in events:
+        term = event.term.strip().casefold()
+        by_subject[_ANALYTE_OF_TERM.get(term, term)].append(event)
+
+    creatinine, bilirubin = by_analyte["creatinine"], by_analyte["bilirubin"]
+    creatinine_baseline = _baseline(creatinine, first_on, better=min, value=lambda lab: lab.value)
+    bilirubin_baseline = _baseline(bilirubin, first_on, better=min, value=lambda lab: lab.value)
+
+    found: list[_Episode] = []
+    for subject, criterion in _BLOOD_CRITERIA.items():
+        found += _graded(rules, criterion, subject, by_analyte[subject], by_subject[subject], today)
+    found += _renal(rules, creatinine, creatinine_baseline, clearances, first_on)
+    found += _hepatic(
+        rules,
+        bilirubin,
+        bilirubin_baseline,
+        by_analyte["albumin"],
+        by_analyte["prothrombin_ratio"],
+        first_on,
+    )
+    for subject in sorted({*by_analyte, *by_subject} - {*_BLOOD_CRITERIA, "lymphocytes"}):
+        values = by_analyte[subject]
+        # A value that meets the renal or hepatic criterion by itself is not counted a second time as "other".
+        if subject == "creatinine":
+            values = [
+                v
+                for v in values
+                if _grade(v) < rules.other_hold_grade
+                or not _is_risen(v.value, creatinine_baseline, v.on, first_on, rules.creatinine_rise_percent)
+            ]
+        elif subject == "bilirubin":
+            values = [
+                v for v in values if _grade(v) < rules.other_hold_grade or not _is_high_bilirubin(v, rules)
+            ]
+        found += _graded(rules, Criterion.OTHER, subject, values, by_subject[subject], today)
+    return found
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """A graded value or an adverse event. ``weight`` orders findings of one grade, worst highest."""
+
+    on: date
+    grade: int
+    until: date | None
+    is_event: bool
+    weight: Decimal
+    text: str
+
+    def rank(self) -> tuple[int, bool, Decimal, str]:
+        return (self.grade, not self.is_event, self.weight, self.text)
+
+
+def _graded(
+    rules: DoseRules,
+    criterion: Criterion,
+    subject: str,
+    values: Sequence[LabFact],
+    events: Sequence[EventFact],
+    today: date,
+) -> list[_Episode]:
+    """Return the episodes of a toxicity that is told by its grade.
+
+    A value stands until the next graded one. An event stands until it is resolved or, where values measure the same, until
+    the first graded value of a later day. The worst of what stands is the grade of the day.
+    """
+    hold: int = getattr(rules, f"{criterion}_hold_grade")
+    resume: int = getattr(rules, f"{criterion}_resume_grade")
+    # Most values are fine: what never reaches the hold grade opens nothing, and need not be followed.
+    if not any(_grade(v) >= hold for v in values) and not any(event.grade >= hold for event in events):
+        return []
+
+    by_day: dict[date, list[_Finding]] = defaultdict(list)
+    days = set()
+    for value in values:
+        if value.grade is not None:
+            weight = -value.value if ANALYTES[value.analyte].low_is_worse else value.value
+            text = f"{_measured(value)}: grade {value.grade}"
+            by_day[value.on].append(_Finding(value.on, value.grade, None, False, weight, text))
+    for event in events:
+        until = event.resolved_on if event.resolved_on and event.resolved_on <= today else None
+        text = f"{_sentence_start(event.term.strip())} (adverse event) from {event.onset_on}: grade {event.grade}"
+        by_day[event.onset_on].append(_Finding(event.onset_on, event.grade, until, True, Decimal(0), text))
+        if until:
+            days.add(until)
+
+    if criterion == Criterion.OTHER:
+        # Terms are told apart without their case; of several spellings one is shown, whatever the order.
+        words = ANALYTES[subject].name if subject in ANALYTES else min(e.term.strip() for e in events)
+    else:
+        words = CRITERION_WORDS[criterion]
+    run = _Run(criterion, subject, words, f"grade {resume}" + (" or better" if resume else ""))
+    standing: list[_Finding] = []
+    for day in sorted(days.union(by_day)):
+        new = by_day.get(day, [])
+        if any(not finding.is_event for finding in new):
+            standing = []
+        standing = [f for f in standing if f.until is None or f.until > day] + new
+        worst = max(standing, key=_Finding.rank, default=None)
+        if worst and (run.is_open or worst.grade >= hold):
+            by_value = any(not f.is_event and f.grade >= hold for f in standing)
+            run.meet(day, [worst.text], is_event=not by_value)
+        # An event can begin and end on one day: it opened an episode all the same.
+        standing = [f for f in standing if f.until is None or f.until > day]
+        if max((f.grade for f in standing), default=0) <= resume:
+            run.resolve(day)
+    return run.episodes()
+
+
+def _renal(
+    rules: DoseRules,
+    creatinine: Sequence[LabFact],
+    baseline: Decimal | None,
+    clearances: Sequence[ClearanceFact],
+    first_on: date | None,
+) -> list[_Episode]:
+    """Return the episodes of renal toxicity, judged each day on the latest creatinine and the latest clearance."""
+    clearance_baseline = _baseline(clearances, first_on, better=max, value=lambda c: c.ml_min)
+    least, rise = rules.creatinine_clearance_least_ml_min, rules.creatinine_rise_percent
+    fall = rules.creatinine_clearance_fall_percent
+    creatinine_days, clearance_days = _by_day(creatinine), _by_day(clearances)
+
+    run = _Run(Criterion.RENAL, "renal", CRITERION_WORDS[Criterion.RENAL], "resolved or back to baseline")
+    latest_creatinine: list[LabFact] = []
+    latest_clearance: list[ClearanceFact] = []
+    for day in sorted({*creatinine_days, *clearance_days}):
+        latest_creatinine = creatinine_days.get(day, latest_creatinine)
+        latest_clearance = clearance_days.get(day, latest_clearance)
+        met = []
+        if latest_clearance:
+            worst = min(latest_clearance, key=lambda c: c.ml_min)
+            text = f"Creatinine clearance {_number(worst.ml_min)} mL/min on {worst.on}"
+            if worst.ml_min < least:
+                met.append(f"{text}: below {_number(least)} mL/min")
+            if (
+                clearance_baseline is not None
+                and _is_after(worst.on, first_on)
+                and worst.ml_min * 100 <= clearance_baseline * (100 - fall)
+            ):
+                base = f"{_number(clearance_baseline)} mL/min"
+                met.append(f"{text}: at least {_number(fall)} % below the baseline of {base}")
+        if latest_creatinine:
+            highest = max(latest_creatinine, key=lambda lab: lab.value)
+            if baseline is not None and _is_risen(highest.value, baseline, highest.on, first_on, rise):
+                base = f"{_number(baseline)} µmol/L"
+                met.append(f"{_measured(highest)}: at least {_number(rise)} % above the baseline of {base}")
+        if met:
+            run.meet(day, met)
+        elif run.is_open and all(_is_back(lab, baseline, first_on) for lab in latest_creatinine):
+            run.resolve(day)
+    return run.episodes()
+
+
+def _hepatic(
+    rules: DoseRules,
+    bilirubin: Sequence[LabFact],
+    baseline: Decimal | None,
+    albumin: Sequence[LabFact],
+    prothrombin: Sequence[LabFact],
+    first_on: date | None,
+) -> list[_Episode]:
+    """Return the episodes of hepatic toxicity, judged each day on the latest value of each analyte.
+
+    What can no longer be told (a bilirubin without its upper limit, an albumin without a prothrombin ratio near it)
+    neither opens an episode nor ends what was met.
+    """
+    times = rules.bilirubin_times_upper_limit
+    low_albumin, low_ratio = rules.albumin_least_g_l, rules.prothrombin_ratio_least_percent
+    bilirubin_days, albumin_days, ratio_days = _by_day(bilirubin), _by_day(albumin), _by_day(prothrombin)
+
+    run = _Run(
+        Criterion.HEPATIC, "hepatic", CRITERION_WORDS[Criterion.HEPATIC], "resolved or back to baseline"
+    )
+    latest_bilirubin: list[LabFact] = []
+    last_albumin: LabFact | None = None
+    last_ratio: LabFact | None = None
+    high_bilirubin: str | None = None
+    low_pair: str | None = None
+    for day in sorted({*bilirubin_days, *albumin_days, *ratio_days}):
+        if day in bilirubin_days:
+            latest_bilirubin = bilirubin_days[day]
+            high = [lab for lab in latest_bilirubin if _is_high_bilirubin(lab, rules)]
+            if high:
+                worst = max(high, key=lambda lab: (lab.value, -(lab.upper_limit or 0)))
+                limit = f"{_number(worst.upper_limit or Decimal(0))} µmol/L"
+                high_bilirubin = f"{_measured(worst)}: above {_number(times)} × the upper limit of {limit}"
+            elif all(
+                lab.upper_limit is not None or _is_back(lab, baseline, first_on) for lab in latest_bilirubin
+            ):
+                high_bilirubin = None
+        if day in albumin_days:
+            last_albumin = min(albumin_days[day], key=lambda lab: lab.value)
+        if day in ratio_days:
+            last_ratio = min(ratio_days[day], key=lambda lab: lab.value)
+        is_low = _is_low_pair(last_albumin, last_ratio, low_albumin, low_ratio)
+        if is_low and last_albumin and last_ratio:
+            low_pair = (
+                f"{_measured(last_albumin)}, prothrombin ratio {_number(last_ratio.value)} % on {last_ratio.on}: "
+                f"below {_number(low_albumin)} g/L and below {_number(low_ratio)} %"
+            )
+        elif is_low is False:
+            low_pair = None
+        met = [text for text in (high_bilirubin, low_pair) if text]
+        if met:
+            run.meet(day, met)
+        elif run.is_open and all(_is_back(lab, baseline, first_on) for lab in latest_bilirubin):
+            run.resolve(day)
+    return run.episodes()
+
+
+def _is_low_pair(
+    albumin: LabFact | None, ratio: LabFact | None, low_albumin: Decimal, low_ratio: Decimal
+) -> bool | None:
+    """Return whether albumin and prothrombin ratio are both low; None when it cannot be told.
+
+    Further apart than ``PAIR_DAYS`` they are not read together: then only a normal newer one tells anything.
+    """
+    albumin_is_low = albumin is not None and albumin.value < low_albumin
+    ratio_is_low = ratio is not None and ratio.value < low_ratio
+    if albumin and ratio and abs((albumin.on - ratio.on).days) <= PAIR_DAYS:
+        return albumin_is_low and ratio_is_low
+    if albumin and (ratio is None or albumin.on > ratio.on):
+        return None if albumin_is_low else False
+    return None if ratio_is_low else False
+
+
+def _is_high_bilirubin(lab: LabFact, rules: DoseRules) -> bool:
+    return lab.upper_limit is not None and lab.value > rules.bilirubin_times_upper_limit * lab.upper_limit
+
+
+def _is_risen(
+    value: Decimal, baseline: Decimal | None, on: date, first_on: date | None, percent: Decimal
+) -> bool:
+    if baseline is None or not _is_after(on, first_on):
+        return False
+    # Of a baseline of 0 everything would be a rise; a creatinine of 0 is none.
+    return baseline > 0 and value * 100 >= baseline * (100 + percent)
+
+
+def _is_back(lab: LabFact, baseline: Decimal | None, first_on: date | None) -> bool:
+    """Return whether a creatinine or bilirubin is normal or not above baseline; untreated it is its own baseline."""
+    if not _is_after(lab.on, first_on):
+        return True
+    return (lab.upper_limit is not None and lab.value <= lab.upper_limit) or (
+        baseline is not None and lab.value <= baseline
+    )
+
+
+def _is_after(on: date, first_on: date | None) -> bool:
+    """Return whether a sample was taken after the first administration; that day's was taken before it."""
+    return first_on is not None and on > first_on
+
+
+_Dated = TypeVar("_Dated", LabFact, ClearanceFact)
+
+
+def _baseline(
+    facts: Sequence[_Dated],
+    first_on: date | None,
+    *,
+    better: Callable[[Iterable[Decimal]], Decimal],
+    value: Callable[[_Dated], Decimal],
+) -> Decimal | None:
+    """Return the last value on or before the first administration; of one day's the better, which shows a change sooner.
+
+    None before the first administration, or without such a value.
+    """
+    if first_on is None:
+        return None
+    last_on = max((fact.on for fact in facts if fact.on <= first_on), default=None)
+    return None if last_on is None else better(value(fact) for fact in facts if fact.on == last_on)
+
+
+def _by_day(facts: Sequence[_Dated]) -> dict[date, list[_Dated]]:
+    days: dict[date, list[_Dated]] = defaultdict(list)
+    for fact in facts:
+        days[fact.on].append(fact)
+    return dict(days)
+
+
+def _grade(lab: LabFact) -> int:
+    return -1 if lab.grade is None else lab.grade
+
+
+def _measured(lab: LabFact) -> str:
+    analyte = ANALYTES[lab.analyte]
+    return f"{_sentence_start(analyte.name)} {_number(lab.value)} {analyte.unit} on {lab.on}"
+
+
+def _number(value: Decimal) -> str:
+    """Return a number as text, one text for equal numbers: 62.0 and 62 are both "62", 3700 is "3,700"."""
+    return f"{value.normalize():,f}"
+
+
+def _sentence_start(text: str) -> str:
+    return text[:1].upper() + text[1:]
