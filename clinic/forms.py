@@ -100,7 +100,7 @@ def _for_column(column: models.Field, **kwargs: Any) -> forms.Field | None:
     """Return the form's field for a column: ISO dates, activities in words of MBq, and what is to be chosen."""
     if isinstance(column, models.DateTimeField):
         return forms.DateTimeField(
-            label=_capital(column.verbose_name),
+            label=kwargs.get("label") or _capital(column.verbose_name),
             required=not column.blank,
             help_text=" ".join(filter(None, [str(column.help_text), ISO_MOMENT])),
             error_messages={"invalid": f"Type the date and the time as {ISO_MOMENT}."},
@@ -277,9 +277,10 @@ class AdministrationForm(RecordForm):
             (
                 "activity_unit",
                 "prescribed_activity_mbq",
-                "administered_at",
                 "syringe_activity_mbq",
                 "syringe_measured_at",
+                "administered_at",
+                "infusion_ended_at",
                 "residual_activity_mbq",
                 "residual_measured_at",
                 "administered_activity_mbq",
@@ -289,7 +290,6 @@ class AdministrationForm(RecordForm):
         (
             "Infusion",
             (
-                "infusion_ended_at",
                 "lot",
                 "volume_ml",
                 "venous_access",
@@ -373,7 +373,6 @@ class AdministrationForm(RecordForm):
         self.warnings = list(warnings)
         self.fields["confirmation_reason"] = forms.CharField(
             label="Why it is recorded all the same",
-            required=False,
             max_length=500,
             help_text="Kept with the cycle beside the warnings.",
             widget=forms.Textarea(attrs={"rows": 2}),

@@ -30,7 +30,7 @@ from treatments.rules.activity import deviation_percent, is_past_permitted
 from treatments.rules.advice import ADVICE_WORDS, Advice, GivenCycle
 from treatments.rules.labs import ANALYTES
 from treatments.rules.schedule import due_state
-from treatments.rules.words import NBSP, interval, sentences
+from treatments.rules.words import NBSP, interval, sentences, span
 from treatments.selectors.advice import advice_for
 from treatments.selectors.exposure import Exposure, exposure_of
 from treatments.selectors.laboratory import Graded, graded_results
@@ -186,7 +186,7 @@ class CourseChart:
         """By how much the next cycle is past the protocol's maximal delay; blank where it is not."""
         if self.is_over or not self.plan.is_past_max_delay(self.today):
             return ""
-        return interval(self.plan.delay(self.today))
+        return span(self.plan.delay(self.today))
 
     @property
     def max_delay(self) -> str:
