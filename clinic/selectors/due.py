@@ -39,12 +39,12 @@ WITH visible AS MATERIALIZED (
         SELECT id, planned_on, status FROM treatments_cycle
         WHERE course_id = g.id AND voided_at IS NULL AND status IN ('planned', 'held') ORDER BY number LIMIT 1) y
 ), imaging AS (
-    SELECT g.*, y.number AS after_cycle, (y.administered_at AT TIME ZONE g.zone)::date AS given_on
-    FROM going_on g JOIN treatments_protocol p ON p.id = g.protocol_id CROSS JOIN LATERAL (
-        SELECT y.number, a.administered_at FROM treatments_cycle y
-        JOIN treatments_administration a ON a.cycle_id = y.id AND a.voided_at IS NULL
-        WHERE y.course_id = g.id AND y.voided_at IS NULL AND y.number = ANY(p.imaging_after_cycles)
-        ORDER BY y.number DESC LIMIT 1) y
+    SELECT DISTINCT ON (g.id) g.*, y.number AS after_cycle, (a.administered_at AT TIME ZONE g.zone)::date AS given_on
+    FROM going_on g JOIN treatments_protocol p ON p.id = g.protocol_id
+    JOIN treatments_cycle y ON y.course_id = g.id AND y.voided_at IS NULL AND y.status = 'given'
+        AND y.number = ANY(p.imaging_after_cycles)
+    JOIN treatments_administration a ON a.cycle_id = y.id AND a.voided_at IS NULL
+    ORDER BY g.id, y.number DESC
 ), items AS MATERIALIZED (
     SELECT CASE WHEN status = 'held' THEN 'held' WHEN planned_on IS NULL THEN 'undated'
             WHEN today > planned_on + window_days THEN 'overdue' WHEN today >= planned_on - window_days THEN 'in_window'
