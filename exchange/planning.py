@@ -218,9 +218,8 @@ class Plan:
             # The course goes on: a cycle is given, held, planned anew or cancelled as the clinic's own pages do it.
             corrected = [column for column in own if column.name not in _PLAN_COLUMNS]
         elif sheet.name == "holds" and stored.values["resumed_on"] is None:
-            corrected = [
-                column for column in own if column.name != "resumed_on"
-            ]  # it ends, as at the clinic's desk
+            # It ends, as it does at the clinic's desk.
+            corrected = [column for column in own if column.name != "resumed_on"]
         elif extra and stored.extra is None and sheet.name == "patients":
             corrected = own  # an identity where there was none is a first entry
         if sheet.name == "patients" and stored.extra is not None and row.values["mrn"] == "":
@@ -363,7 +362,7 @@ class Plan:
             )
             row.unreadable |= {refused.column}
             return
-        if unlikely:
+        if unlikely and "is_unlikely_confirmed" not in row.unreadable:
             is_confirmed = said.get("is_unlikely_confirmed")
             if is_confirmed is None and stored is not None:
                 is_confirmed = stored.values["is_unlikely_confirmed"]

@@ -620,6 +620,26 @@ def test_a_planned_cycle_may_be_given_without_a_reason(import_tables: Importer, 
     assert given.confirmed_warnings == []
 
 
+def test_a_planned_cycle_may_be_given_by_a_file_that_says_no_more_than_it_must(
+    import_tables: Importer, tables: Tables
+) -> None:
+    import_tables(tables)
+    given = {
+        "registry_number": "STA-0001",
+        "course_number": "1",
+        "cycle_number": "3",
+        "status": "given",
+        "administered_at": "2019-05-28T10:00",
+        "administered_activity_mbq": "3702.0",
+    }
+
+    import_tables({"cycles": [given]})
+
+    administration = Administration.objects.get(cycle__number=3)
+    assert (administration.lot, administration.prescribed_activity_mbq) == ("", 3700)
+    assert import_tables({"cycles": [given]}).counts["cycles"].unchanged == 1
+
+
 def test_a_given_cycle_is_taken_back_only_with_a_reason(
     import_tables: Importer, problems_of: Problems, tables: Tables
 ) -> None:
