@@ -22,6 +22,7 @@ from tests.factories import (
     DiagnosisFactory,
     DiscontinuationFactory,
     DiseaseEventFactory,
+    LabResultFactory,
     PatientFactory,
     PatientIdentityFactory,
     ReadingFactory,
@@ -92,6 +93,7 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
         "discontinuation": DiscontinuationFactory(course=course).pk,
         "study": study.pk,
         "reading": ReadingFactory(study=study).pk,
+        "lab-result": LabResultFactory(patient=patient).pk,
         "protocols": course.protocol_id,
         "centres": centre.pk,
         "centre": centre.pk,
@@ -124,6 +126,10 @@ PAGES = {
     "patients/<uuid:patient_id>/course/<uuid:course_id>/discontinue/": Act.EDIT_TREATMENTS,
     "patients/<uuid:patient_id>/cycle/<uuid:cycle_id>/give/": Act.EDIT_TREATMENTS,
     "patients/<uuid:patient_id>/study/<uuid:study_id>/read/": Act.EDIT_IMAGING,
+    "patients/<uuid:patient_id>/laboratory/": Act.VIEW_RECORDS,
+    "patients/<uuid:patient_id>/laboratory/enter/": Act.EDIT_TREATMENTS,
+    "patients/<uuid:patient_id>/laboratory/figures/<slug:analyte>.json": Act.VIEW_RECORDS,
+    "patients/<uuid:patient_id>/laboratory/figures/<slug:analyte>.<slug:file_type>": Act.VIEW_RECORDS,
     "cohorts/": Act.VIEW_RESULTS,
     "cohorts/<slug:slug>/": Act.VIEW_RESULTS,
     "cohorts/<slug:slug>/live/": Act.VIEW_RESULTS,
@@ -139,6 +145,7 @@ KINDS = {
     "reading": Act.EDIT_IMAGING,
     "administration": Act.EDIT_TREATMENTS,
     "discontinuation": Act.EDIT_TREATMENTS,
+    "lab-result": Act.EDIT_TREATMENTS,
 }
 for kind, act in KINDS.items():
     PAGES[f"patients/<uuid:patient_id>/{kind}/<uuid:record_id>/correct/"] = act
@@ -191,6 +198,7 @@ def test_pages_answer_by_role_at_the_own_centre_and_are_absent_elsewhere(role, c
     for route, act in PAGES.items():
         for clinic in (own, other):
             path = clinic.path(route).replace("<slug:figure>", "pfs").replace("<slug:file_type>", "csv")
+            path = path.replace("<slug:analyte>", "platelets")
             status = client.get(path).status_code
             has_object = "<uuid:" in route
             if clinic is other and has_object:
@@ -314,6 +322,7 @@ def test_identity_reaches_no_role_that_may_not_see_it(clinics):
         client.force_login(make_user(role=role, centre=own.centre, username=f"a {role}"))
         for route in [*PAGES, *walkable("api/v1/", OWN_ACCOUNT), *walkable("admin/patients/")]:
             path = own.path(route).replace("<slug:figure>", "pfs").replace("<slug:file_type>", "csv")
+            path = path.replace("<slug:analyte>", "platelets")
             content = b"".join(client.get(path))
             assert b"CANARY77" not in content, (role, path)
             assert b"Canaryname" not in content, (role, path)
