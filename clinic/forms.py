@@ -1,7 +1,8 @@
 """The forms of the clinic. They parse and word; every rule is the records' own, every write a service's."""
 
-from decimal import Decimal
-from typing import Any
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -22,25 +23,34 @@ from patients.models import (
     Sex,
 )
 from treatments.models import (
+    MOST_ACTIVITY_MBQ,
+    AbsorbedDose,
     Administration,
+    AdverseEvent,
     Cycle,
     CycleStatus,
     Discontinuation,
     DiscontinuationReason,
+    DoseAdvice,
+    DoseDecision,
+    Hold,
     Intent,
     LabResult,
+    PriorPrrt,
     Protocol,
+    SomatostatinAnalogueDose,
 )
+from treatments.rules.activity import MBQ_PER_UNIT, to_mbq
+from treatments.rules.checks import Warned
+from treatments.rules.ctcae_terms import TERMS
 from treatments.rules.labs import ANALYTES, with_unit
+from treatments.rules.words import NBSP
 
 STALE_FIELD = "version"
 
 
 CHOOSE = "Choose"
-NBSP = "\N{NO-BREAK SPACE}"
 ISO_DATE, ISO_MOMENT = "YYYY-MM-DD", "YYYY-MM-DD HH:MM"
-# Given less prescribed activity past this must be explained: 10 CFR 35.63 allows 20 %.
-DEVIATION_EXPLAINED_PERCENT = 20
 
 
 def date_input() -> forms.DateInput:
@@ -92,7 +102,7 @@ def _for_column(column: models.Field, **kwargs: Any) -> forms.Field | None:
     """Return the form's field for a column: ISO dates, activities in words of MBq, and what is to be chosen."""
     if isinstance(column, models.DateTimeField):
         return forms.DateTimeField(
-            label=_capital(column.verbose_name),
+            label=kwargs.get("label") or _capital(column.verbose_name),
             required=not column.blank,
             help_text=" ".join(filter(None, [str(column.help_text), ISO_MOMENT])),
             error_messages={"invalid": f"Type the date and the time as {ISO_MOMENT}."},
@@ -121,6 +131,9 @@ def _capital(words: Any) -> str:
 class RecordForm(forms.ModelForm):
     """A clinical record's form. With ``correcting`` it asks for a reason and carries the version that was read."""
 
+    # Legends with the names of their fields, where a form is long; fields that are in none come last.
+    sections: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = ()
+
     def __init__(self, *args: Any, correcting: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.correcting = correcting
@@ -128,6 +141,15 @@ class RecordForm(forms.ModelForm):
             self.fields["reason"] = reason_field("Reason for the correction", "Say why this is corrected.")
             self.fields[STALE_FIELD] = forms.IntegerField(widget=forms.HiddenInput)
             self.initial[STALE_FIELD] = self.instance.version
+
+    @property
+    def grouped(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """The visible and hidden fields by their legend; one group without a legend where there are no sections."""
+        named = {name for _, names in self.sections for name in names}
+        groups = [
+            (legend, [self[name] for name in names if name in self.fields]) for legend, names in self.sections
+        ]
+        return [*groups, ("", [self[name] for name in self.fields if name not in named])]
 
     def values(self) -> dict[str, Any]:
         """Return the record's fields as they were sent, without what only a correction has."""
@@ -236,48 +258,150 @@ class ReadingForm(RecordForm):
 
 
 class AdministrationForm(RecordForm):
-    """What was given in a cycle. The time is typed as the centre's clock shows it."""
+    """What was given in a cycle. Times are typed as the centre's clock shows them, activities in the unit chosen."""
+
+    ACTIVITIES = (
+        "syringe_activity_mbq",
+        "residual_activity_mbq",
+        "administered_activity_mbq",
+        "prescribed_activity_mbq",
+    )
+    activity_unit = forms.ChoiceField(
+        label="Unit of the activities",
+        choices=[(unit, unit) for unit in MBQ_PER_UNIT],
+        initial="MBq",
+        required=False,
+        help_text="As typed below; stored in MBq.",
+    )
+    sections = (
+        (
+            "Activity",
+            (
+                "activity_unit",
+                "prescribed_activity_mbq",
+                "syringe_activity_mbq",
+                "syringe_measured_at",
+                "administered_at",
+                "infusion_ended_at",
+                "residual_activity_mbq",
+                "residual_measured_at",
+                "administered_activity_mbq",
+                "deviation_explanation",
+            ),
+        ),
+        (
+            "Infusion",
+            (
+                "lot",
+                "volume_ml",
+                "venous_access",
+                "is_extravasated",
+                "extravasated_percent",
+            ),
+        ),
+        (
+            "Protection and staff",
+            ("amino_acid_regimen", "amino_acid_minutes", "antiemetic", "body_weight_kg", "staff"),
+        ),
+    )
 
     class Meta:
         model = Administration
         fields = [
-            "administered_at",
-            "administered_activity_mbq",
             "prescribed_activity_mbq",
-            "lot",
+            "administered_at",
+            "syringe_activity_mbq",
+            "syringe_measured_at",
+            "residual_activity_mbq",
+            "residual_measured_at",
+            "administered_activity_mbq",
             "deviation_explanation",
+            "infusion_ended_at",
+            "lot",
+            "volume_ml",
+            "venous_access",
+            "is_extravasated",
+            "extravasated_percent",
+            "amino_acid_regimen",
+            "amino_acid_minutes",
+            "antiemetic",
+            "body_weight_kg",
+            "staff",
         ]
         formfield_callback = _for_column
-        labels = {"administered_at": "Given at (local time)", "lot": "Lot number"}
+        labels = {
+            "administered_at": "Start of the infusion (local time of the centre)",
+            "administered_activity_mbq": "Net activity, where no syringe is recorded",
+            "prescribed_activity_mbq": "Prescribed activity",
+            "syringe_activity_mbq": "Syringe activity",
+            "residual_activity_mbq": "Residual activity",
+            "staff": "Given by",
+        }
         help_texts = {
-            "administered_activity_mbq": "Net of the residual, at the time of the infusion.",
-            "deviation_explanation": (
-                "Needed where it differs from the prescribed activity by more than"
-                f" {DEVIATION_EXPLAINED_PERCENT}{NBSP}%."
-            ),
+            "administered_activity_mbq": "At the start of the infusion, residual taken off. With a syringe it is computed.",
+            "deviation_explanation": f"Needed past ±20{NBSP}% of the prescription (10 CFR 35.63).",
+            "residual_activity_mbq": "Blank: not measured.",
+        }
+        widgets = {
+            "is_extravasated": forms.Select(choices=[("", "Not noted"), ("true", "Yes"), ("false", "No")])
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, warnings: Sequence[Warned] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["administered_at"].label = "Start of the infusion (local time of the centre)"
-        self.fields["administered_at"].help_text = ISO_MOMENT
+        for name in self.ACTIVITIES:
+            old = self.fields[name]
+            self.fields[name] = forms.DecimalField(
+                label=old.label,
+                help_text=old.help_text,
+                required=name == "prescribed_activity_mbq",
+                error_messages={"invalid": "Type the activity as a number, such as 7400 or 7.4."},
+                validators=[] if name == "residual_activity_mbq" else [_above_zero],
+                widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+            )
+        self.fields["is_extravasated"] = forms.NullBooleanField(
+            label="Extravasation",
+            required=False,
+            widget=forms.Select(choices=[("unknown", "Not noted"), ("true", "Yes"), ("false", "No")]),
+        )
+        self.initial.setdefault(
+            "is_extravasated", {True: "true", False: "false"}.get(self.instance.is_extravasated, "unknown")
+        )
+        self.warnings: list[Warned] = []
+        if warnings or (self.data and self.data.get("confirmation_reason")):
+            self.ask(warnings)
+
+    def ask(self, warnings: Sequence[Warned]) -> None:
+        """Show what stands against the administration, and ask why it is recorded all the same."""
+        self.warnings = list(warnings)
+        self.fields["confirmation_reason"] = forms.CharField(
+            label="Why it is recorded all the same",
+            max_length=500,
+            help_text="Kept with the cycle beside the warnings.",
+            widget=forms.Textarea(attrs={"rows": 2}),
+        )
+
+    @property
+    def record_fields(self) -> list[str]:
+        return [name for name in super().record_fields if name != "activity_unit"]
 
     def clean(self) -> dict[str, Any]:
-        """Ask for the explanation of what was given past ± 20 % of the prescribed activity."""
+        """Put the activities into MBq, to the tenth that is stored."""
         values = super().clean() or self.cleaned_data
-        given = values.get("administered_activity_mbq")
-        prescribed = values.get("prescribed_activity_mbq")
-        if given is None or prescribed is None or values.get("deviation_explanation"):
-            return values
-        if abs(given - prescribed) * 100 > prescribed * DEVIATION_EXPLAINED_PERCENT:
-            self.add_error(
-                "deviation_explanation",
-                ValidationError(
-                    f"{given:,}{NBSP}MBq differs from the prescribed {prescribed:,}{NBSP}MBq by more than"
-                    f" {DEVIATION_EXPLAINED_PERCENT}{NBSP}%: say why.",
-                    code="unexplained_deviation",
-                ),
-            )
+        unit = values.get("activity_unit") or "MBq"
+        for name in self.ACTIVITIES:
+            typed = values.get(name)
+            if typed is None:
+                continue
+            mbq = to_mbq(typed, unit).quantize(Decimal("0.1"), ROUND_HALF_UP)
+            if mbq > MOST_ACTIVITY_MBQ:
+                self.add_error(
+                    name,
+                    ValidationError(
+                        f"An activity cannot be above {MOST_ACTIVITY_MBQ:,}{NBSP}MBq.", code="max_value"
+                    ),
+                )
+            else:
+                values[name] = mbq
         return values
 
 
@@ -293,8 +417,9 @@ class CyclePlanForm(RecordForm):
 
     class Meta:
         model = Cycle
-        fields = ["planned_on", "status", "note"]
+        fields = ["planned_on", "prescribed_activity_mbq", "status", "note"]
         formfield_callback = _for_column
+        help_texts = {"planned_on": "A day set by hand goes before the protocol's; blank: the protocol's."}
 
 
 class DiscontinuationForm(RecordForm):
@@ -351,6 +476,113 @@ class LabResultForm(RecordForm):
     @property
     def record_fields(self) -> list[str]:
         return [name for name in super().record_fields if name != "confirm_unlikely"]
+
+
+class HoldForm(RecordForm):
+    class Meta:
+        model = Hold
+        fields = ["held_on", "reason", "review_on", "note"]
+        formfield_callback = _for_column
+
+
+class HoldCorrectionForm(RecordForm):
+    class Meta:
+        model = Hold
+        fields = ["held_on", "reason", "review_on", "resumed_on", "note"]
+        formfield_callback = _for_column
+        help_texts = {"resumed_on": "Blank: the cycle is still on hold."}
+
+
+class ResumeForm(forms.Form):
+    """The day on which a hold ended."""
+
+    resumed_on = forms.DateField(
+        widget=date_input(), help_text=ISO_DATE, error_messages={"invalid": f"Type the date as {ISO_DATE}."}
+    )
+
+
+class ReasonForm(forms.Form):
+    """Why something of a course is changed."""
+
+    reason = reason_field("Reason", "Say why.")
+
+
+class MoveForm(ReasonForm):
+    """The protocol that a running course is to follow, and why."""
+
+    protocol = forms.ModelChoiceField(queryset=Protocol.objects.all(), empty_label=None)
+    field_order = ["protocol", "reason"]
+
+
+class DecisionForm(forms.Form):
+    """What is decided for the next cycle, beside the advice."""
+
+    decision = forms.ChoiceField(
+        choices=[choice for choice in DoseAdvice.choices if choice[0] != DoseAdvice.INSUFFICIENT],
+        widget=forms.RadioSelect,
+    )
+    reason = forms.CharField(
+        required=False,
+        max_length=500,
+        help_text="Needed where the decision differs from the advice. Kept beside it.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class DecisionCorrectionForm(RecordForm):
+    class Meta:
+        model = DoseDecision
+        fields = ["reason"]
+        formfield_callback = _for_column
+        labels = {"reason": "Why it was decided"}
+
+    @property
+    def record_fields(self) -> list[str]:
+        return [name for name in self.fields if name != STALE_FIELD]
+
+
+class AdverseEventForm(RecordForm):
+    """An adverse event; the term is searched in a list of CTCAE's, and may be another."""
+
+    class Meta:
+        model = AdverseEvent
+        fields = ["term", "grade", "onset_on", "resolved_on", "attribution", "is_serious", "action", "note"]
+        formfield_callback = _for_column
+        labels = {"term": "CTCAE term", "is_serious": "Serious"}
+        help_texts = {"term": "Type to search the list; a term that is not in it is kept as typed."}
+        widgets = {"term": forms.TextInput(attrs={"list": "ctcae-terms", "autocomplete": "off"})}
+
+    suggestions = TERMS
+
+
+class AnalogueDoseForm(RecordForm):
+    class Meta:
+        model = SomatostatinAnalogueDose
+        fields = ["drug", "given_at", "dose_mg", "note"]
+        formfield_callback = _for_column
+
+
+class PriorPrrtForm(RecordForm):
+    class Meta:
+        model = PriorPrrt
+        fields = [
+            "radiopharmaceutical",
+            "last_given_on",
+            "cycles",
+            "administered_activity_mbq",
+            "kidney_dose_gy",
+            "marrow_dose_gy",
+            "dose_method",
+            "note",
+        ]
+        formfield_callback = _for_column
+
+
+class AbsorbedDoseForm(RecordForm):
+    class Meta:
+        model = AbsorbedDose
+        fields = ["organ", "lesion", "absorbed_dose_gy", "method", "note"]
+        formfield_callback = _for_column
 
 
 class CourseForm(forms.Form):

@@ -2,12 +2,18 @@
 
 from django.urls import path
 
-from clinic.views import correcting, entering, home, laboratory, patients
+from clinic.views import correcting, entering, home, laboratory, patients, protocols, treating
 
 PATIENT = "patients/<uuid:patient_id>/"
+CYCLE = f"{PATIENT}cycle/<uuid:cycle_id>/"
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("protocols/", protocols.protocol_list, name="protocol-list"),
+    path("protocols/new/", protocols.protocol_new, name="protocol-new"),
+    path("protocols/<int:pk>/", protocols.protocol_detail, name="protocol-detail"),
+    path("reference-ranges/", protocols.reference_ranges, name="reference-ranges"),
+    path("reference-ranges/new/", protocols.reference_range_new, name="reference-range-new"),
     path("patients/", patients.patient_list, name="patient-list"),
     path("patients/new/", entering.patient_register, name="patient-register"),
     path(PATIENT, patients.patient_chart, name="patient-chart"),
@@ -19,7 +25,15 @@ urlpatterns = [
         entering.course_discontinue,
         name="course-discontinue",
     ),
-    path(f"{PATIENT}cycle/<uuid:cycle_id>/give/", entering.cycle_administer, name="cycle-administer"),
+    path(f"{PATIENT}course/<uuid:course_id>/move/", treating.course_move, name="course-move"),
+    path(f"{CYCLE}give/", treating.cycle_administer, name="cycle-administer"),
+    path(f"{CYCLE}net/", treating.cycle_net, name="cycle-net"),
+    path(f"{CYCLE}hold/", treating.cycle_hold, name="cycle-hold"),
+    path(f"{CYCLE}resume/", treating.cycle_resume, name="cycle-resume"),
+    path(f"{CYCLE}leave-out/", treating.cycle_cancel, name="cycle-cancel"),
+    path(f"{CYCLE}restore/", treating.cycle_restore, name="cycle-restore"),
+    path(f"{CYCLE}decide/", treating.cycle_decide, name="cycle-decide"),
+    path(f"{CYCLE}dose/", treating.absorbed_dose_new, name="absorbed-dose-new"),
     path(f"{PATIENT}study/<uuid:study_id>/read/", entering.reading_new, name="reading-new"),
     path(f"{PATIENT}laboratory/", laboratory.laboratory, name="laboratory"),
     path(f"{PATIENT}laboratory/enter/", laboratory.laboratory_enter, name="laboratory-enter"),

@@ -12,10 +12,28 @@ from clinic.selectors import roster, worklist
 from clinic.selectors.worklist import Due
 from imaging.models import Reading, Study, Timepoint
 from patients.models import Contact, Death, Diagnosis, DiseaseEvent, MetastaticSite, Patient, PatientIdentity
-from treatments.models import OPEN, Administration, Course, Cycle, CycleStatus, Discontinuation, Hold
+from treatments.models import (
+    OPEN,
+    AbsorbedDose,
+    Administration,
+    AdverseEvent,
+    Course,
+    Cycle,
+    CycleStatus,
+    Discontinuation,
+    DoseDecision,
+    Hold,
+    PriorPrrt,
+    SomatostatinAnalogueDose,
+)
 from treatments.rules.activity import deviation_percent, is_past_permitted
+from treatments.rules.advice import ADVICE_WORDS, Advice, GivenCycle
+from treatments.rules.labs import ANALYTES
 from treatments.rules.schedule import due_state
-from treatments.rules.words import NBSP, sentences
+from treatments.rules.words import NBSP, interval, sentences, span
+from treatments.selectors.advice import advice_for
+from treatments.selectors.exposure import Exposure, exposure_of
+from treatments.selectors.laboratory import Graded, graded_results
 from treatments.selectors.schedule import CoursePlan, plans_of
 
 # What an outcome rests on, in the words of docs/rules/endpoints.md.
@@ -97,6 +115,28 @@ class EndpointWords:
     basis: str
 
 
+@dataclass(frozen=True)
+class LatestLab:
+    """The newest value of an analyte, as it is read."""
+
+    label: str
+    value: str
+    unit: str
+    on: date
+    grade: int | None
+    side: str  # "below" or "above" the limits of normal, or blank
+
+
+@dataclass(frozen=True)
+class NextDose:
+    """What the dose rules say of the next cycle, and what was decided last."""
+
+    cycle: Cycle
+    advice: Advice
+    words: str
+    decision: DoseDecision | None
+
+
 @dataclass
 class CourseChart:
     plan: CoursePlan
@@ -109,6 +149,9 @@ class CourseChart:
     best_response: str = ""
     problem: str = ""
     is_over: bool = False  # by a death or a discontinuation
+    today: date = date.min
+    next_dose: NextDose | None = None
+    doses: list[AbsorbedDose] = field(default_factory=list)
 
     @property
     def course(self) -> Course:
@@ -135,6 +178,21 @@ class CourseChart:
         return sum(given, Decimal(0)) / 1000
 
     @property
+    def past_holds(self) -> list[Hold]:
+        return [hold for hold in self.plan.holds if not hold.is_open]
+
+    @property
+    def delay(self) -> str:
+        """By how much the next cycle is past the protocol's maximal delay; blank where it is not."""
+        if self.is_over or not self.plan.is_past_max_delay(self.today):
+            return ""
+        return span(self.plan.delay(self.today))
+
+    @property
+    def max_delay(self) -> str:
+        return interval(self.course.protocol.max_delay_days)
+
+    @property
     def may_be_discontinued(self) -> bool:
         return not self.is_over and self.plan.state == "ongoing"
 
@@ -155,10 +213,20 @@ class PatientChart:
     due: list[Due]
     state: str
     state_word: str
+    labs: list[LatestLab]
+    adverse_events: list[AdverseEvent]
+    analogue_doses: list[SomatostatinAnalogueDose]
+    prior_prrt: list[PriorPrrt]
+    exposure: Exposure
 
     @property
     def pending(self) -> bool:
         return any(course.pending for course in self.courses)
+
+    @property
+    def lifelong_gbq(self) -> Decimal:
+        """Activity given over all courses and before, GBq."""
+        return self.exposure.lifelong_mbq / 1000
 
     @property
     def age_at_death(self) -> int | None:
@@ -211,6 +279,11 @@ def patient_chart(user: User, patient: Patient, now: datetime) -> PatientChart:
         died=death is not None, has_course=last is not None, outcome=last.outcome if last else None
     )
     numbers = {course.course.number for course in courses}
+    protocol = last.course.protocol if last is not None else None
+    graded = graded_results(patient, version=protocol.ctcae_version) if protocol else graded_results(patient)
+    if last is not None and death is None:
+        last.next_dose = _next_dose(last, graded, today)
+    prior = list(PriorPrrt.objects.current().filter(patient=patient))
     return PatientChart(
         patient=patient,
         today=today,
@@ -226,7 +299,46 @@ def patient_chart(user: User, patient: Patient, now: datetime) -> PatientChart:
         due=worklist.for_patient(user, patient, now),
         state=state,
         state_word=roster.STATES[state],
+        labs=_latest_labs(graded),
+        adverse_events=list(AdverseEvent.objects.current().filter(patient=patient).order_by("-onset_on")),
+        analogue_doses=list(
+            SomatostatinAnalogueDose.objects.current().filter(patient=patient).order_by("-given_at")
+        ),
+        prior_prrt=prior,
+        exposure=exposure_of(
+            patient,
+            kidney_limit_gy=protocol.kidney_limit_gy if protocol else None,
+            marrow_limit_gy=protocol.marrow_limit_gy if protocol else None,
+            prior=prior,
+        ),
     )
+
+
+def _latest_labs(graded: list[Graded]) -> list[LatestLab]:
+    newest = {one.result.analyte: one for one in graded}
+    found = []
+    for code, analyte in ANALYTES.items():
+        if (one := newest.get(code)) is not None:
+            value = one.result.value.quantize(Decimal(1).scaleb(-analyte.decimals), ROUND_HALF_UP)
+            side = "below" if one.is_below else "above" if one.is_above else ""
+            found.append(LatestLab(analyte.label, f"{value:f}", analyte.unit, one.on, one.grade, side))
+    return found
+
+
+def _next_dose(chart: CourseChart, graded: list[Graded], today: date) -> NextDose | None:
+    """Return the advice for the next cycle of a course that goes on."""
+    cycle = chart.plan.next_cycle
+    if cycle is None or chart.is_over:
+        return None
+    given = [
+        GivenCycle(number, chart.plan.given_on[number], one.prescribed_activity_mbq)
+        for number, one in chart.plan.administrations.items()
+    ]
+    advice = advice_for(chart.course, cycle, today=today, graded=graded, given=given)
+    if advice is None:
+        return None
+    decisions = DoseDecision.objects.current().filter(cycle=cycle).select_related("decided_by")
+    return NextDose(cycle, advice, ADVICE_WORDS[advice.code], decisions.order_by("-decided_at").first())
 
 
 def _study_rows(patient: Patient) -> list[StudyRow]:
@@ -256,6 +368,12 @@ def _courses(
         for outcome in Outcome.objects.filter(definition=roster.default_definition_id(), course__in=courses)
     }
     stale = roster.stale_courses([course.pk for course in courses])
+    doses = list(
+        AbsorbedDose.objects.current()
+        .filter(cycle__course__in=courses, cycle__voided_at=None)
+        .select_related("cycle")
+        .order_by("cycle__number", "organ")
+    )
     charts = []
     for course in courses:
         chart = CourseChart(
@@ -265,6 +383,8 @@ def _courses(
             outcome=outcomes.get(course.pk),
             pending=course.pk in stale or course.pk not in outcomes,
             is_over=death is not None or course.pk in discontinuations,
+            today=today,
+            doses=[dose for dose in doses if dose.cycle.course_id == course.pk],
         )
         chart.cycles = _cycle_rows(chart, death, today)
         if chart.outcome is not None:

@@ -6,6 +6,8 @@ Patients who died or whose course was discontinued are not due. A study that was
 from datetime import date, datetime
 from typing import Any
 
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
     Case,
     CharField,
@@ -26,7 +28,15 @@ from django.db.models.functions import Cast, Coalesce
 from accounts.models import User
 from imaging.models import Reading, Study, Timepoint
 from patients.models import Death
-from treatments.models import Administration, Course, Cycle, CycleStatus, Discontinuation, Protocol
+from treatments.models import (
+    Administration,
+    Course,
+    Cycle,
+    CycleStatus,
+    Discontinuation,
+    LabResult,
+    Protocol,
+)
 
 UPCOMING_DAYS = 28
 
@@ -84,6 +94,43 @@ def next_cycles(user: User, now: datetime) -> QuerySet[Any]:
             ),
             sort_on=Coalesce("planned_on", Value(date(9999, 12, 31), output_field=DateField())),
         )
+    )
+
+
+def labs_missing(user: User, now: datetime) -> QuerySet[Any]:
+    """Return next cycles that are near, of which a laboratory value that the protocol asks for is still lacking.
+
+    Near: from as many days before the planned date as such a value may be old, to the end of the window. Adds
+    ``measured``, the analytes measured within those days, to what ``next_cycles`` adds.
+    """
+    within = F("course__protocol__labs_within_days")
+    near = next_cycles(user, now).filter(
+        planned_on__isnull=False,
+        state__in=["upcoming", "in_window"],
+        course__protocol__labs_before_cycle__len__gt=0,
+    )
+    measured = (
+        LabResult.objects.current()
+        .annotate(on=local_date(F("taken_at"), "patient__centre__time_zone"))
+        .filter(
+            patient=OuterRef("course__patient_id"),
+            on__gte=_shifted(OuterRef("planned_on"), -OuterRef("within")),
+        )
+        .values("patient")
+        .annotate(codes=ArrayAgg("analyte", distinct=True))
+        .values("codes")
+    )
+    return (
+        near.annotate(within=within)
+        .filter(planned_on__lte=_shifted(F("today"), F("within")))
+        .annotate(
+            measured=Coalesce(
+                Subquery(measured),
+                Value([], output_field=ArrayField(CharField())),
+                output_field=ArrayField(CharField()),
+            )
+        )
+        .exclude(measured__contains=Cast("course__protocol__labs_before_cycle", ArrayField(CharField())))
     )
 
 

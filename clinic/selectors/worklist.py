@@ -11,12 +11,13 @@ from django.urls import reverse
 
 from accounts.access import Act
 from accounts.models import User
-from clinic.selectors.due import baseline_missing, imaging_due, next_cycles, unread_studies
+from clinic.selectors.due import baseline_missing, imaging_due, labs_missing, next_cycles, unread_studies
 from clinic.selectors.names import names_of
 from imaging.models import Study
 from patients.models import Patient
 from treatments.models import Course, Cycle, CycleStatus
-from treatments.rules.words import NBSP, interval, sentences, when
+from treatments.rules.words import NBSP, interval, sentences, span, when
+from treatments.selectors.advice import LAB_WORDS
 from treatments.selectors.schedule import CoursePlan, plans_of
 
 # Where even the newest overdue date is older than this, the records probably end there, and the page says so.
@@ -48,6 +49,7 @@ KINDS = {
         ),  # the longest overdue first: nobody is to be lost
         DueKind("held", "Cycles on hold", "On hold", state="on hold"),
         DueKind("upcoming", "Cycles of the next 4 weeks", "Upcoming", state="upcoming"),
+        DueKind("labs", "Laboratory values missing", "Labs missing"),
         DueKind("undated", "Cycles without a date", "No date", state="without a date"),
         DueKind("imaging", "PET/CT due", "PET/CT due", newest_first=True),
         DueKind("baseline", "Baseline study missing", "No baseline", newest_first=True),
@@ -98,6 +100,8 @@ def _queryset(kind: str, user: User, now: datetime) -> QuerySet[Any]:
             .filter(state=kind)
             .select_related("course__protocol", "course__patient__centre")
         )
+    if kind == "labs":
+        return labs_missing(user, now).select_related("course__protocol", "course__patient__centre")
     if kind == "reading":
         return unread_studies(user, now).select_related("patient__centre")
     courses = imaging_due(user, now) if kind == "imaging" else baseline_missing(user, now)
@@ -123,7 +127,7 @@ def _page(rows: QuerySet[Any], *, newest_first: bool, after: str, limit: int) ->
 
 
 def counts(user: User, now: datetime) -> tuple[dict[str, int], date | None]:
-    """Return how much is due of each kind, and the newest date among the overdue cycles. Four queries."""
+    """Return how much is due of each kind, and the newest date among the overdue cycles. Five queries."""
     found: dict[str, int] = dict.fromkeys(KINDS, 0)
     newest_overdue = None
     for state, n, newest in (
@@ -136,6 +140,7 @@ def counts(user: User, now: datetime) -> tuple[dict[str, int], date | None]:
             found[state] = n
         if state == "overdue":
             newest_overdue = newest
+    found["labs"] = labs_missing(user, now).count()
     found["imaging"] = imaging_due(user, now).count()
     found["baseline"] = baseline_missing(user, now).count()
     found["reading"] = unread_studies(user, now).count()
@@ -183,6 +188,13 @@ def for_patient(user: User, patient: Patient, now: datetime) -> list[Due]:
     for cycle in cycles.select_related("course__protocol", "course__patient__centre"):
         key = cycle.state if cycle.state in KINDS else "upcoming"
         raw.append((DuePart(KINDS[key], 1), [cycle]))
+    missing = labs_missing(user, now).filter(course__patient=patient)
+    raw.append(
+        (
+            DuePart(KINDS["labs"], 1),
+            list(missing.select_related("course__protocol", "course__patient__centre")),
+        )
+    )
     for key in ("imaging", "baseline", "reading"):
         raw.append((DuePart(KINDS[key], 1), list(_queryset(key, user, now).filter(patient=patient))))
     _describe(user, raw)
@@ -260,6 +272,8 @@ def _words(kind: str, record: Any, plans: Mapping[uuid.UUID, CoursePlan]) -> tup
 
 def _cycle_words(kind: str, cycle: Cycle, plan: CoursePlan) -> tuple[str, str, Act, str, str]:
     protocol = cycle.course.protocol
+    if kind == "labs":
+        return _labs_words(cycle)
     today: date = cycle.today  # type: ignore[attr-defined]
     patient_id = cycle.course.patient_id
     what = f"Cycle {cycle.number} of {protocol.planned_cycles}, {KINDS[kind].state}"
@@ -276,16 +290,18 @@ def _cycle_words(kind: str, cycle: Cycle, plan: CoursePlan) -> tuple[str, str, A
         else:
             reason = sentences(f"Planned {cycle.planned_on}, {when(cycle.planned_on, today)}", reason)
     if plan.is_past_max_delay(today):
-        late = interval(plan.delay(today))
+        late = span(plan.delay(today))
         reason = sentences(
             f"Delayed by {late}: the protocol allows less than {interval(protocol.max_delay_days)}", reason
         )
     if kind == "held":
         hold = next((hold for hold in plan.holds_of(cycle) if hold.is_open), None)
-        why = hold.get_reason_display().lower() if hold is not None else ""
-        note = (hold.note if hold is not None else "") or cycle.note
-        said = ": ".join(part for part in ("On hold", why) if part)
-        reason = sentences(said, note, reason)
+        if hold is not None:
+            reason = sentences(
+                f"On hold since {hold.held_on}: {hold.get_reason_display().lower()}", hold.note, reason
+            )
+        else:
+            reason = sentences(f"On hold: {cycle.note}" if cycle.note else "On hold", reason)
         address = reverse("cycle-resume", args=[patient_id, cycle.pk])
         return what, reason, Act.EDIT_TREATMENTS, "Resume", address
     if kind == "undated":
@@ -293,3 +309,18 @@ def _cycle_words(kind: str, cycle: Cycle, plan: CoursePlan) -> tuple[str, str, A
         return what, "No date is planned", Act.EDIT_TREATMENTS, "Plan it", address
     address = reverse("cycle-administer", args=[patient_id, cycle.pk])
     return what, reason, Act.EDIT_TREATMENTS, "Record cycle", address
+
+
+def _labs_words(cycle: Any) -> tuple[str, str, Act, str, str]:
+    protocol = cycle.course.protocol
+    lacking = [LAB_WORDS[code] for code in protocol.labs_before_cycle if code not in cycle.measured]
+    return (
+        f"Laboratory values before cycle {cycle.number}",
+        sentences(
+            f"Cycle {cycle.number} is planned {cycle.planned_on}, {when(cycle.planned_on, cycle.today)}",
+            f"Not measured within {interval(protocol.labs_within_days)} before it: {', '.join(lacking)}",
+        ),
+        Act.EDIT_TREATMENTS,
+        "Enter values",
+        reverse("laboratory-enter", args=[cycle.course.patient_id]),
+    )

@@ -20,7 +20,7 @@ from clinic.views.records import KINDS, form_of, kind_of, record_page, require_e
 from imaging.models import Reading, Study, Timepoint
 from patients.models import Diagnosis, Patient, PatientIdentity
 from treatments import services as treatments
-from treatments.models import Administration, Course, Cycle, CycleStatus, Discontinuation
+from treatments.models import Course, CycleStatus, Discontinuation
 
 
 @never_cache
@@ -90,59 +90,6 @@ def reading_new(request: SignedInRequest, patient_id: uuid.UUID, study_id: uuid.
             "The reading was recorded.",
             **context,
         )
-
-
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def cycle_administer(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid.UUID) -> HttpResponse:
-    """Enter that a cycle was given: when, how much, which lot."""
-    patient = visible_patient(request, patient_id)
-    request.user.require(Act.EDIT_TREATMENTS, patient.centre_id)
-    cycles = (
-        Cycle.objects.visible_to(request.user)
-        .current()
-        .select_related("course__protocol", "course__patient__centre")
-    )
-    cycle = get_object_or_404(cycles, pk=cycle_id, course__patient=patient, course__voided_at=None)
-    protocol = cycle.course.protocol
-    context = {
-        "title": f"Record cycle {cycle.number}",
-        "about": f"{protocol.radiopharmaceutical}, course {cycle.course.number}, cycle {cycle.number} of "
-        f"{protocol.planned_cycles}" + (f", planned {cycle.planned_on}" if cycle.planned_on else ""),
-        "button": "Record the cycle",
-        "notes": ["This cycle is on hold. Recording it ends the hold."]
-        if cycle.status == CycleStatus.HELD
-        else [],
-    }
-    record = Administration(cycle=cycle, prescribed_activity_mbq=protocol.prescribed_activity_mbq)
-    with timezone.override(patient.centre.zone):
-        if request.method != "POST":
-            form = clinic_forms.AdministrationForm(instance=record)
-            return record_page(request, patient, [form], 200, **context)
-        form = clinic_forms.AdministrationForm(request.POST, instance=record)
-
-        def save() -> Administration:
-            return treatments.administer_cycle(cycle=cycle, by=request.user, **form.values())
-
-        return submitted(
-            request,
-            patient,
-            [form],
-            save,
-            lambda _: _given_words(cycle),
-            **context,
-        )
-
-
-def _given_words(cycle: Cycle) -> str:
-    """Return what is said once a cycle was given: whether any follow it."""
-    following = cycle.course.cycles.current().filter(
-        number__gt=cycle.number, status__in=[CycleStatus.PLANNED, CycleStatus.HELD]
-    )
-    said = f"Cycle {cycle.number} was recorded as given"
-    if not following.exists():
-        return f"{said}; no further cycle is planned in this course."
-    return f"{said}; the following cycles were planned from it."
 
 
 @never_cache

@@ -19,7 +19,18 @@ from clinic.forms import RecordForm, add_refusal
 from imaging.models import Reading, Study
 from patients.models import Contact, Death, Diagnosis, DiseaseEvent, Patient, PatientIdentity
 from treatments import services as treatments
-from treatments.models import Administration, Cycle, Discontinuation, LabResult
+from treatments.models import (
+    AbsorbedDose,
+    Administration,
+    AdverseEvent,
+    Cycle,
+    Discontinuation,
+    DoseDecision,
+    Hold,
+    LabResult,
+    PriorPrrt,
+    SomatostatinAnalogueDose,
+)
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,32 @@ KINDS = {
         "cycle__course__patient",
         correct=treatments.correct_administration,
         void=treatments.void_administration,
+    ),
+    "hold": RecordKind(
+        "hold",
+        Hold,
+        clinic_forms.HoldCorrectionForm,
+        "cycle__course__patient",
+        correct=treatments.correct_hold,
+        void=treatments.void_hold,
+    ),
+    "dose-decision": RecordKind(
+        "decision", DoseDecision, clinic_forms.DecisionCorrectionForm, "cycle__course__patient", correct=None
+    ),
+    "adverse-event": RecordKind(
+        "adverse event", AdverseEvent, clinic_forms.AdverseEventForm, enter="Record an adverse event"
+    ),
+    "analogue-dose": RecordKind(
+        "dose of the analogue",
+        SomatostatinAnalogueDose,
+        clinic_forms.AnalogueDoseForm,
+        enter="Record a somatostatin analogue",
+    ),
+    "prior-prrt": RecordKind(
+        "earlier PRRT", PriorPrrt, clinic_forms.PriorPrrtForm, enter="Record earlier PRRT"
+    ),
+    "absorbed-dose": RecordKind(
+        "absorbed dose", AbsorbedDose, clinic_forms.AbsorbedDoseForm, "cycle__course__patient"
     ),
     "discontinuation": RecordKind(
         "discontinuation",
@@ -157,6 +194,12 @@ def submitted(
             add_refusal(form_list[0], refused)
         except StaleRecord:
             raise
+        except treatments.Unconfirmed as unconfirmed:
+            form_list[0].ask(unconfirmed.warnings)  # type: ignore[attr-defined]
+            form_list[0].add_error(
+                "confirmation_reason", "Say why the cycle is recorded in spite of the warnings."
+            )
+            status = 409
         except RegistryError as refused:
             form_list[0].add_error(None, refused.message)
             status = 409

@@ -82,11 +82,11 @@ BEGIN
     END IF;
     IF happened < born THEN
         RAISE EXCEPTION USING ERRCODE = '23514', CONSTRAINT = 'treatments_nothing_before_birth',
-            MESSAGE = format('The patient was born on %s: a %s of %s cannot be earlier.', born, TG_ARGV[2], happened);
+            MESSAGE = format('The patient was born on %s: the %s of %s cannot be earlier.', born, TG_ARGV[2], happened);
     END IF;
     IF happened > died THEN
         RAISE EXCEPTION USING ERRCODE = '23514', CONSTRAINT = 'treatments_nothing_after_death',
-            MESSAGE = format('The patient died on %s: a %s of %s cannot be later.', died, TG_ARGV[2], happened);
+            MESSAGE = format('The patient died on %s: the %s of %s cannot be later.', died, TG_ARGV[2], happened);
     END IF;
     RETURN NULL;
 END $$;
@@ -107,11 +107,11 @@ for _table, _column, _kind, _words in DATED:
     WHERE patient_id = checked_patient AND voided_at IS NULL;
     IF first < born THEN
         RAISE EXCEPTION USING ERRCODE = '23514', CONSTRAINT = 'treatments_nothing_before_birth',
-            MESSAGE = format('There is a {_words} of %s: the patient cannot be born on %s.', first, born);
+            MESSAGE = format('There is the {_words} of %s: the patient cannot be born on %s.', first, born);
     END IF;
     IF last > died THEN
         RAISE EXCEPTION USING ERRCODE = '23514', CONSTRAINT = 'treatments_nothing_after_death',
-            MESSAGE = format('There is a {_words} of %s: the patient cannot have died on %s.', last, died);
+            MESSAGE = format('There is the {_words} of %s: the patient cannot have died on %s.', last, died);
     END IF;
 """
 FACTS += """

@@ -234,9 +234,14 @@ class Administration(ClinicalRecord):
             ),
             models.CheckConstraint(
                 condition=Q(extravasated_percent__isnull=True)
-                | Q(is_extravasated=True, extravasated_percent__gte=0, extravasated_percent__lte=100),
+                | Q(
+                    is_extravasated__isnull=False,  # a CHECK passes on NULL
+                    is_extravasated=True,
+                    extravasated_percent__gte=0,
+                    extravasated_percent__lte=100,
+                ),
                 name="treatments_administration_extravasation_said",
-                violation_error_message="An estimate of 0 to 100 % goes with an extravasation only.",
+                violation_error_message="An estimate of 0 to 100 %% goes with an extravasation only.",
             ),
             models.CheckConstraint(
                 condition=Q(confirmed_warnings=[], confirmation_reason="")

@@ -41,6 +41,25 @@ class AnalogueFact:
     is_time_known: bool
 
 
+def lacking_labs(
+    *,
+    required: Sequence[str],
+    latest_on: Mapping[str, date],
+    within_days: int,
+    on: date,
+    words: Mapping[str, str],
+) -> list[str]:
+    """Return the required laboratory values that are missing or too old on the day ``on``, in words with their day."""
+    found = []
+    for analyte in required:
+        word = words.get(analyte, analyte)
+        if analyte not in latest_on:
+            found.append(word)
+        elif (on - latest_on[analyte]).days > within_days:
+            found.append(f"{word} (of {latest_on[analyte]})")
+    return found
+
+
 def lab_warnings(
     *,
     required: Sequence[str],

@@ -14,7 +14,7 @@ from treatments.rules.advice import (
     LabFact,
     advise,
 )
-from treatments.rules.checks import lab_warnings
+from treatments.rules.checks import lacking_labs
 from treatments.selectors.laboratory import Graded, graded_results, kidney_functions, weights
 
 # As they stand within a sentence: ALT stays ALT.
@@ -58,7 +58,7 @@ def advice_for(
         if function.cockcroft_gault_ml_min is not None
     ]
     latest_on = {one.result.analyte: one.on for one in graded if one.on <= today}
-    lacking = lab_warnings(
+    lacking = lacking_labs(
         required=protocol.labs_before_cycle,
         latest_on=latest_on,
         within_days=protocol.labs_within_days,
@@ -84,7 +84,7 @@ def advice_for(
             EventFact(event.term, event.grade, event.onset_on, event.resolved_on)
             for event in AdverseEvent.objects.current().filter(patient=patient)
         ],
-        missing=[warned.message.rstrip(".") for warned in lacking],
+        missing=lacking,
         today=today,
     )
 

@@ -1,0 +1,287 @@
+"""The acts of a cycle and of a running course: give, hold, resume, leave out, decide, move. They are first entries."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.access import Act
+from accounts.http import SignedInRequest
+from accounts.records import create_record
+from clinic import forms as clinic_forms
+from clinic.views.patients import visible_patient
+from clinic.views.records import record_page, submitted
+from patients.models import Patient
+from treatments import services as treatments
+from treatments.models import OPEN, AbsorbedDose, Administration, Course, Cycle, CycleStatus, DoseAdvice, Hold
+from treatments.rules.activity import deviation_percent, is_past_permitted
+from treatments.rules.advice import ADVICE_WORDS
+from treatments.selectors.advice import advice_for
+from treatments.selectors.checks import warnings_of
+from treatments.services.administrations import net_of, prescription_of
+
+ENTRY = require_http_methods(["GET", "HEAD", "POST"])
+# What a cycle has in common with the one before it, and is offered again.
+TAKEN_OVER = ("amino_acid_regimen", "amino_acid_minutes", "antiemetic", "venous_access")
+
+
+def _patient_and_cycle(
+    request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid.UUID
+) -> tuple[Patient, Cycle]:
+    """Return a patient whose treatments the user may edit, and one of the cycles, or answer 403 or 404."""
+    patient = visible_patient(request, patient_id)
+    request.user.require(Act.EDIT_TREATMENTS, patient.centre_id)
+    cycles = (
+        Cycle.objects.visible_to(request.user)
+        .current()
+        .select_related("course__protocol", "course__patient__centre")
+    )
+    return patient, get_object_or_404(cycles, pk=cycle_id, course__patient=patient, course__voided_at=None)
+
+
+def _about(cycle: Cycle) -> str:
+    protocol = cycle.course.protocol
+    said = (
+        f"{protocol.radiopharmaceutical}, course {cycle.course.number}, cycle {cycle.number} of"
+        f" {protocol.planned_cycles}"
+    )
+    return f"{said}, planned {cycle.planned_on}" if cycle.planned_on else said
+
+
+def _act(
+    request: SignedInRequest,
+    patient: Patient,
+    form_of: Callable[..., forms.BaseForm],
+    save: Callable[[Any], Any],
+    said: str | Callable[[Any], str],
+    **context: Any,
+) -> HttpResponse:
+    """Show the form of an act, or perform it and go to the chart.
+
+    Args:
+        form_of: makes the form, given what was sent or nothing.
+        save: performs the act, given the valid form.
+    """
+    with timezone.override(patient.centre.zone):
+        if request.method != "POST":
+            return record_page(request, patient, [form_of()], 200, **context)
+        form = form_of(request.POST)
+        return submitted(request, patient, [form], lambda: save(form), said, **context)
+
+
+@never_cache
+@ENTRY
+def cycle_administer(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid.UUID) -> HttpResponse:
+    """Enter that a cycle was given. What stands against it is said at once, and confirmed with a reason."""
+    patient, cycle = _patient_and_cycle(request, patient_id, cycle_id)
+    record = Administration(cycle=cycle, prescribed_activity_mbq=prescription_of(cycle))
+    before = Administration.objects.current().filter(cycle__course=cycle.course, cycle__voided_at=None)
+    last = before.order_by("-cycle__number").select_related("cycle").first()
+    notes = []
+    if last is not None and any(getattr(last, name) not in ("", None) for name in TAKEN_OVER):
+        notes.append(
+            f"Amino acids, antiemetic and access are taken over from cycle {last.cycle.number}: check them."
+        )
+
+    def form_of(data: Any = None) -> clinic_forms.AdministrationForm:
+        if data is not None:
+            return clinic_forms.AdministrationForm(data, instance=record)
+        for name in TAKEN_OVER if last is not None else ():
+            setattr(record, name, getattr(last, name))
+        today = Administration(cycle=cycle, administered_at=timezone.now(), prescribed_activity_mbq=0)
+        known = warnings_of(today) if cycle.status in OPEN else []
+        return clinic_forms.AdministrationForm(instance=record, warnings=known)
+
+    return _act(
+        request,
+        patient,
+        form_of,
+        lambda form: treatments.administer_cycle(cycle=cycle, by=request.user, **form.values()),
+        lambda _: _given_words(cycle),
+        title=f"Record cycle {cycle.number}",
+        about=_about(cycle),
+        button="Record the cycle",
+        notes=notes,
+        live_url=reverse("cycle-net", args=[patient.pk, cycle.pk]),
+    )
+
+
+def _given_words(cycle: Cycle) -> str:
+    """Return what is said once a cycle was given: whether any follow it."""
+    following = cycle.course.cycles.current().filter(number__gt=cycle.number, status__in=OPEN)
+    said = f"Cycle {cycle.number} was recorded as given"
+    if not following.exists():
+        return f"{said}; no further cycle is planned in this course."
+    return f"{said}; the following cycles were planned from it."
+
+
+@never_cache
+@require_POST
+def cycle_net(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid.UUID) -> HttpResponse:
+    """Return the net activity and its deviation from what has been typed so far. Nothing is stored."""
+    patient, cycle = _patient_and_cycle(request, patient_id, cycle_id)
+    with timezone.override(patient.centre.zone):
+        form = clinic_forms.AdministrationForm(request.POST, instance=Administration(cycle=cycle))
+        form.is_valid()
+        values = form.cleaned_data
+        context: dict[str, Any] = {"cycle": cycle}
+        try:
+            net = None
+            if values.get("administered_at") is not None:
+                net = net_of(values, half_life_days=cycle.course.protocol.physical_half_life_days)
+            context["net"] = net
+            context["net_mbq"] = net.net_mbq if net is not None else values.get("administered_activity_mbq")
+        except forms.ValidationError as refused:
+            context["problem"] = " ".join(refused.messages)
+        prescribed = values.get("prescribed_activity_mbq")
+        if context.get("net_mbq") and prescribed:
+            activities = {"given_mbq": context["net_mbq"], "prescribed_mbq": prescribed}
+            context["deviation"] = deviation_percent(**activities)
+            context["is_past"] = is_past_permitted(**activities)
+        context["prescribed_mbq"] = prescribed
+        return render(request, "clinic/_net.html", context)
+
+
+@never_cache
+@ENTRY
+def cycle_hold(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid.UUID) -> HttpResponse:
+    """Enter that a cycle has to wait, why, and when it is looked at again."""
+    patient, cycle = _patient_and_cycle(request, patient_id, cycle_id)
+    today = timezone.now().astimezone(patient.centre.zone).date()
+    return _act(
+        request,
+        patient,
+        lambda data=None: clinic_forms.HoldForm(data, instance=Hold(cycle=cycle, held_on=today)),
+        lambda form: treatments.hold_cycle(cycle=cycle, by=request.user, **form.values()),
+        f"Cycle {cycle.number} is on hold; what follows was planned anew.",
+        title=f"Hold cycle {cycle.number}",
+        about=_about(cycle),
+        button="Hold the cycle",
+    )
+
+
+@never_cache
+@ENTRY
+def cycle_resume(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid.UUID) -> HttpResponse:
+    """Enter that a hold has ended."""
+    patient, cycle = _patient_and_cycle(request, patient_id, cycle_id)
+    today = timezone.now().astimezone(patient.centre.zone).date()
+    hold = cycle.holds.current().filter(resumed_on__isnull=True).first()
+    why = f"On hold since {hold.held_on}: {hold.get_reason_display().lower()}. " if hold is not None else ""
+    return _act(
+        request,
+        patient,
+        lambda data=None: clinic_forms.ResumeForm(data, initial={"resumed_on": today}),
+        lambda form: treatments.resume_cycle(cycle=cycle, by=request.user, **form.cleaned_data),
+        f"Cycle {cycle.number} is planned again.",
+        title=f"Resume cycle {cycle.number}",
+        about=why + _about(cycle),
+        button="Resume",
+    )
+
+
+@never_cache
+@ENTRY
+def cycle_cancel(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid.UUID) -> HttpResponse:
+    """Leave one cycle out of a course that goes on."""
+    patient, cycle = _patient_and_cycle(request, patient_id, cycle_id)
+    return _act(
+        request,
+        patient,
+        lambda data=None: clinic_forms.ReasonForm(data),
+        lambda form: treatments.cancel_cycle(cycle=cycle, by=request.user, **form.cleaned_data),
+        f"Cycle {cycle.number} was left out; what follows was planned without it.",
+        title=f"Leave out cycle {cycle.number}",
+        about=_about(cycle),
+        button="Leave it out",
+        danger=True,
+        notes=["The course goes on with the cycle after it. To stop the course, discontinue it instead."],
+    )
+
+
+@never_cache
+@ENTRY
+def cycle_restore(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid.UUID) -> HttpResponse:
+    """Take back that one cycle was left out."""
+    patient, cycle = _patient_and_cycle(request, patient_id, cycle_id)
+    return _act(
+        request,
+        patient,
+        lambda data=None: clinic_forms.ReasonForm(data),
+        lambda form: treatments.restore_cycle(cycle=cycle, by=request.user, **form.cleaned_data),
+        f"Cycle {cycle.number} is planned again.",
+        title=f"Plan cycle {cycle.number} again",
+        about=_about(cycle),
+        button="Plan it again",
+    )
+
+
+@never_cache
+@ENTRY
+def cycle_decide(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid.UUID) -> HttpResponse:
+    """Accept the dose advice for a cycle, or decide otherwise with a reason; both are kept."""
+    patient, cycle = _patient_and_cycle(request, patient_id, cycle_id)
+    today = timezone.now().astimezone(patient.centre.zone).date()
+    advice = advice_for(cycle.course, cycle, today=today)
+    offered = advice.code if advice is not None and advice.code != DoseAdvice.INSUFFICIENT else None
+    return _act(
+        request,
+        patient,
+        lambda data=None: clinic_forms.DecisionForm(data, initial={"decision": offered}),
+        lambda form: treatments.decide_dose(cycle=cycle, by=request.user, **form.cleaned_data),
+        lambda made: f"Decided for cycle {cycle.number}: {made.get_decision_display().lower()}.",
+        title=f"Decide on cycle {cycle.number}",
+        about=_about(cycle),
+        button="Keep the decision",
+        advice=advice,
+        advice_words=ADVICE_WORDS[advice.code] if advice is not None else "",
+        protocol=cycle.course.protocol,
+    )
+
+
+@never_cache
+@ENTRY
+def course_move(request: SignedInRequest, patient_id: uuid.UUID, course_id: uuid.UUID) -> HttpResponse:
+    """Let a running course follow another protocol, with a reason."""
+    patient = visible_patient(request, patient_id)
+    request.user.require(Act.EDIT_TREATMENTS, patient.centre_id)
+    courses = Course.objects.visible_to(request.user).current().select_related("protocol", "patient__centre")
+    course = get_object_or_404(courses, pk=course_id, patient=patient)
+    return _act(
+        request,
+        patient,
+        lambda data=None: clinic_forms.MoveForm(data, initial={"protocol": course.protocol_id}),
+        lambda form: treatments.move_course(course, by=request.user, **form.cleaned_data),
+        lambda moved: f"The course follows {moved.protocol} now; what follows was planned anew.",
+        title=f"Move course {course.number} to another protocol",
+        about=f"It follows {course.protocol}.",
+        button="Move the course",
+        notes=[
+            "Cycles that were given stay as they are. Cycles are added or taken out at the end of the plan."
+        ],
+    )
+
+
+@never_cache
+@ENTRY
+def absorbed_dose_new(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid.UUID) -> HttpResponse:
+    """Enter the absorbed dose of an organ or a lesion in a cycle that was given."""
+    patient, cycle = _patient_and_cycle(request, patient_id, cycle_id)
+    get_object_or_404(Cycle, pk=cycle.pk, status=CycleStatus.GIVEN)
+    return _act(
+        request,
+        patient,
+        lambda data=None: clinic_forms.AbsorbedDoseForm(data, instance=AbsorbedDose(cycle=cycle)),
+        lambda form: create_record(form.instance, by=request.user),
+        "The absorbed dose was recorded.",
+        title=f"Record an absorbed dose of cycle {cycle.number}",
+        about=_about(cycle),
+        button="Record",
+    )
