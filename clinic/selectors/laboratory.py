@@ -12,6 +12,14 @@ from patients.models import Patient
 from treatments.models import Administration, LabResult
 from treatments.rules import ctcae
 from treatments.rules.labs import ANALYTES, Analyte, with_unit
+from treatments.rules.toxicity import (
+    RECOVERED_GRADE_WITHOUT_BASELINE,
+    CycleToxicity,
+    Direction,
+    Summary,
+    summarise,
+)
+from treatments.rules.toxicity import Point as ToxicityPoint
 from treatments.rules.words import NBSP
 from treatments.selectors.laboratory import (
     Graded,
@@ -148,6 +156,53 @@ class UsedLimits:
     days: Sequence[date]
 
 
+@dataclass(frozen=True)
+class ToxicityCell:
+    """The worst of one analyte after one cycle."""
+
+    cycle: GivenCycle
+    found: CycleToxicity
+    back_to: int
+
+    @property
+    def value(self) -> str:
+        return plain(self.found.extreme) if self.found.extreme is not None else ""
+
+    @property
+    def has_not_recovered(self) -> bool:
+        worst = self.found.worst_grade
+        return worst is not None and worst > self.back_to and self.found.recovery_on is None
+
+
+@dataclass(frozen=True)
+class ToxicityRow:
+    """One analyte over a course."""
+
+    label: str
+    unit: str
+    direction: Direction
+    summary: Summary
+    cells: Sequence[ToxicityCell]
+
+    @property
+    def baseline(self) -> str:
+        return plain(self.summary.baseline.value) if self.summary.baseline is not None else ""
+
+    @property
+    def extreme(self) -> str:
+        return plain(self.summary.extreme) if self.summary.extreme is not None else ""
+
+
+@dataclass(frozen=True)
+class CourseToxicity:
+    """The laboratory toxicity of one course; ``problem`` says why it could not be summed up."""
+
+    number: int
+    cycles: Sequence[GivenCycle]
+    rows: Sequence[ToxicityRow]
+    problem: str = ""
+
+
 @dataclass
 class LaboratoryPage:
     """The page of one patient.
@@ -171,6 +226,7 @@ class LaboratoryPage:
     n_days: int = 0
     n_values: int = 0
     series: dict[str, Series] = field(default_factory=dict)
+    toxicity: list[CourseToxicity] = field(default_factory=list)
 
     @property
     def n_days_shown(self) -> int:
@@ -251,6 +307,7 @@ def laboratory_page(
         }
     )
     page.series = _series_drawn(facts, asked)
+    page.toxicity = _toxicity(facts)
     return page
 
 
@@ -328,6 +385,64 @@ def _used_limits(graded: Sequence[Graded], shown_days: set[date]) -> list[UsedLi
             found.items(), key=lambda item: (order.index(item[0][0]), item[1][0])
         )
     ]
+
+
+# Which way an analyte with a CTCAE term gets worse.
+_WORSE_WHEN_LOW = {"platelets", "haemoglobin", "neutrophils", "lymphocytes", "leucocytes", "albumin"}
+
+
+def _toxicity(facts: Facts) -> list[CourseToxicity]:
+    """Return the summary of each course with cycles given, newest first.
+
+    What was measured after the first cycle of the next course belongs to that one.
+    """
+    points: dict[str, list[ToxicityPoint]] = defaultdict(list)
+    for graded in facts.graded:
+        points[graded.result.analyte].append(ToxicityPoint(graded.on, graded.result.value, graded.grade))
+    kinds = [(code, ANALYTES[code].label, ANALYTES[code].unit) for code in ctcae.TERMS_OF_ANALYTES]
+    for found in facts.kidney:
+        if found.cockcroft_gault_ml_min is not None:
+            rounded = found.cockcroft_gault_ml_min.quantize(Decimal(1), ROUND_HALF_UP)
+            points[CLEARANCE].append(ToxicityPoint(found.on, rounded, None))
+    kinds.append((CLEARANCE, "Creatinine clearance", "mL/min"))
+
+    courses: list[CourseToxicity] = []
+    ends_on = None
+    for number in sorted({cycle.course for cycle in facts.cycles}, reverse=True):
+        cycles = [cycle for cycle in facts.cycles if cycle.course == number]
+        rows, problem = [], ""
+        for code, label, unit in kinds:
+            direction: Direction = "low" if code in _WORSE_WHEN_LOW or code == CLEARANCE else "high"
+            try:
+                summary = summarise(
+                    points[code],
+                    given_on=[cycle.on for cycle in cycles],
+                    direction=direction,
+                    ends_on=ends_on,
+                )
+            except ValueError as error:
+                problem = str(error)
+                break
+            if summary.extreme is None:
+                continue
+            base = summary.baseline.grade if summary.baseline is not None else None
+            back_to = RECOVERED_GRADE_WITHOUT_BASELINE if base is None else base
+            rows.append(
+                ToxicityRow(
+                    label=label,
+                    unit=with_unit("", unit).strip(),
+                    direction=direction,
+                    summary=summary,
+                    cells=[
+                        ToxicityCell(cycle, of_cycle, back_to)
+                        for cycle, of_cycle in zip(cycles, summary.per_cycle, strict=True)
+                    ],
+                )
+            )
+        if rows or problem:
+            courses.append(CourseToxicity(number, cycles, rows if not problem else [], problem))
+        ends_on = cycles[0].on
+    return courses
 
 
 def series_codes() -> list[str]:

@@ -543,3 +543,44 @@ def test_others_are_drawn_when_they_are_asked_for(treated, physician):
     assert "creatinine" not in [one.code for one in page_of(physician, treated).context["drawn"]]
     asked = page_of(physician, treated, "?figure=creatinine&figure=nonsense").context["drawn"]
     assert "creatinine" in [one.code for one in asked]
+
+
+# Toxicity
+
+
+def test_toxicity_is_summed_up_per_cycle_and_for_the_course(treated, physician):
+    """Cycles on 2019-01-07 and 2019-03-04; lower limit of platelets 150 ×10⁹/L."""
+    result(treated, "platelets", "2019-04-29", "180")
+    response = page_of(physician, treated)
+    (course,) = response.context["page"].toxicity
+    platelets = course.rows[0]
+
+    assert (platelets.baseline, platelets.extreme, platelets.summary.worst_grade) == ("210", "49.9", 3)
+    assert [(cell.value, cell.found.worst_grade, cell.found.extreme_day) for cell in platelets.cells] == [
+        ("92", 1, 25),
+        ("49.9", 3, 28),
+    ]
+    assert [cell.found.recovery_day for cell in platelets.cells] == [112, 56]
+    content = " ".join(response.content.decode().split())
+    assert "day 28, recovered day 56" in content
+
+
+def test_what_has_not_recovered_says_so(treated, physician):
+    content = " ".join(page_of(physician, treated).content.decode().split())
+
+    assert "day 28, not recovered" in content
+
+
+def test_values_after_the_first_cycle_of_a_second_course_belong_to_that_one(treated, physician):
+    course = CourseFactory(patient=treated, number=2, given=1)
+    given = course.cycles.get(number=1).administrations.get()
+    given.administered_at = datetime(2021, 6, 1, 9, tzinfo=UTC)
+    given.save(update_fields=["administered_at"])
+    result(treated, "platelets", "2021-06-01", "160")
+    result(treated, "platelets", "2021-06-20", "70")
+    second, first = page_of(physician, treated).context["page"].toxicity
+
+    assert (second.number, first.number) == (2, 1)
+    assert (first.rows[0].extreme, second.rows[0].extreme) == ("49.9", "70")
+    assert second.rows[0].baseline == "160"
+    assert second.cycles[0].short == "2·C1"
