@@ -167,7 +167,8 @@ class LabGrid:
 
     def refuse(self, at: int, message: str) -> None:
         """Put what is wrong with an entry beside its cell."""
-        self._of_entry[at].error = message
+        label = ANALYTES[self.entries[at].analyte].label
+        self._of_entry[at].error = message.removeprefix(f"{label}: ")  # the cell says whose it is
 
     def add(self, message: str) -> None:
         """Say what is wrong with no cell of its own."""

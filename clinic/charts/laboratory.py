@@ -14,13 +14,14 @@ from typing import Any
 
 from analytics.charts import VEGA_LITE_VERSION
 from analytics.charts import theme as look
-from treatments.rules.ctcae import Scale
+from treatments.rules.ctcae import TERMS_OF_ANALYTES, Scale
 from treatments.rules.labs import with_unit
 
 Spec = dict[str, Any]
 
 WIDTH, HEIGHT = 520, 220
-LEAST_LABEL_PX = 12  # a lower band has no room for its grade
+LEAST_BAND_PX = 8  # a lower band has no room for its grade
+LABEL_PX = 12
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,12 @@ def laboratory_spec(series: Series, *, theme: look.Theme = "screen", synthetic: 
         "field": "value",
         "type": "quantitative",
         "scale": {"domain": [0, float(most)], "nice": False},
-        "axis": {"title": f"{series.name} ({unit})", "tickCount": 5, "domain": False, "ticks": False},
+        "axis": {
+            "title": f"{series.name.partition(' (')[0]} ({unit})",
+            "tickCount": 5,
+            "domain": False,
+            "ticks": False,
+        },
     }
     layers: list[Spec] = []
     for lower, upper, grade in pieces:
@@ -137,24 +143,40 @@ def laboratory_spec(series: Series, *, theme: look.Theme = "screen", synthetic: 
                 },
             }
         )
-    labels = [
-        {"at": float((lower + upper) / 2), "text": f"G{grade}"}
-        for lower, upper, grade in pieces
-        if (upper - lower) / most * HEIGHT >= LEAST_LABEL_PX
-    ]
-    if labels:
-        layers.append(_text(labels, y, {"style": "grade-name", "align": "left", "dx": 5}, WIDTH))
     limits = [
-        {"at": float(limit), "text": f"{name} {limit.normalize():f}"}
+        (limit, f"{name} {limit.normalize():f}")
         for name, limit in (("LLN", series.lower_limit), ("ULN", series.upper_limit))
         if limit is not None and limit <= most
     ]
     if limits:
         layers.append(
             {
-                "data": {"values": limits},
+                "data": {"values": [{"at": float(limit)} for limit, _ in limits]},
                 "mark": {"type": "rule", "style": "limit"},
                 "encoding": {"y": y | {"field": "at"}},
+            }
+        )
+    grades = [
+        ((lower + upper) / 2, f"G{grade}")
+        for lower, upper, grade in pieces
+        if (upper - lower) / most * HEIGHT >= LEAST_BAND_PX
+    ]
+    if limits or grades:
+        layers.append(
+            {
+                "data": {"values": _apart([*limits, *grades], most=most)},
+                "mark": {
+                    "type": "text",
+                    "style": "side-name",
+                    "align": "left",
+                    "baseline": "middle",
+                    "dx": 5,
+                },
+                "encoding": {
+                    "x": {"value": WIDTH},
+                    "y": y | {"field": "at"},
+                    "text": {"field": "text"},
+                },
             }
         )
     if series.cycles:
@@ -200,8 +222,6 @@ def laboratory_spec(series: Series, *, theme: look.Theme = "screen", synthetic: 
             "encoding": encoding | tips,
         }
     )
-    if limits:
-        layers.append(_text(limits, y, {"style": "limit-name", "align": "left", "dx": 4, "dy": -6}, 0))
     return {
         "$schema": f"https://vega.github.io/schema/vega-lite/v{VEGA_LITE_VERSION}.0.json",
         "description": series.alt,
@@ -280,12 +300,15 @@ def _moment(on: date) -> str:
     return f"{on}T00:00:00"
 
 
-def _text(values: list[dict[str, Any]], y: Spec, mark: Spec, x_px: int) -> Spec:
-    return {
-        "data": {"values": values},
-        "mark": {"type": "text", "baseline": "middle", **mark},
-        "encoding": {"x": {"value": x_px}, "y": y | {"field": "at"}, "text": {"field": "text"}},
-    }
+def _apart(labels: Sequence[tuple[Decimal, str]], *, most: Decimal) -> list[dict[str, Any]]:
+    """Return labels of the right side, each at its value or as little above it as the one below needs."""
+    px_of_value = HEIGHT / float(most)
+    placed = []
+    lowest = float("-inf")
+    for at, text in sorted(labels):
+        lowest = max(float(at) * px_of_value, lowest + LABEL_PX)
+        placed.append({"at": lowest / px_of_value, "text": text})
+    return placed
 
 
 def _footer(
@@ -298,8 +321,8 @@ def _footer(
         said.append("LLN, ULN: limits of normal.")
     if pieces:
         said.append("Bands: CTCAE v5.0 grades by the limits of the newest value.")
-    elif series.scale is None:
-        said.append("Without grade bands.")
+    elif series.code in TERMS_OF_ANALYTES and series.scale is None:
+        said.append("Without grade bands: the limit of normal that they need is not known.")
     if synthetic:
         said.append("Synthetic patients.")
     return look.wrapped(" ".join(said), width=WIDTH + 60, size=look.FOOTER_SIZE[theme])
@@ -313,9 +336,8 @@ def _config(theme: look.Theme) -> Spec:
     config = look.config(theme)
     config["style"] |= {
         **{f"grade-{grade}": {"color": color} for grade, color in _GRADES_LIGHT.items()},
-        "grade-name": {"color": look.INK, "fontSize": look.SMALL_SIZE},
+        "side-name": {"color": look.INK, "fontSize": look.SMALL_SIZE},
         "limit": {"color": look.QUIET_INK, "strokeWidth": 1, "strokeDash": [5, 3]},
-        "limit-name": {"color": look.INK, "fontSize": look.SMALL_SIZE},
         "cycle": {"color": look.INK, "strokeWidth": 1, "strokeDash": [2, 2]},
         "cycle-name": {"color": look.INK, "fontSize": look.SMALL_SIZE, "fontWeight": "bold"},
         "sample": {"color": look.CURVE},
@@ -328,9 +350,8 @@ _DARK: Spec = look.DARK | {
     "style": look.DARK["style"]
     | {
         **{f"grade-{grade}": {"color": color} for grade, color in _GRADES_DARK.items()},
-        "grade-name": {"color": _LIGHT_INK},
+        "side-name": {"color": _LIGHT_INK},
         "limit": {"color": look.DARK["title"]["subtitleColor"]},
-        "limit-name": {"color": _LIGHT_INK},
         "cycle": {"color": _LIGHT_INK},
         "cycle-name": {"color": _LIGHT_INK},
         "sample": look.DARK["style"]["curve"],

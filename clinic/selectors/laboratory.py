@@ -328,14 +328,12 @@ def _columns(cycles: Sequence[GivenCycle], days: Sequence[date], start: int, end
 def _rows(facts: Facts, columns: Sequence[Column], shown_days: set[date], today: date) -> list[TableRow]:
     patient, zone = facts.patient, facts.patient.centre.zone
     cells: dict[str, dict[date, list[Graded]]] = defaultdict(lambda: defaultdict(list))
-    known = set()
     for graded in facts.graded:
-        known.add(graded.result.analyte)
         if graded.on in shown_days:
             cells[graded.result.analyte][graded.on].append(graded)
     rows = []
     for code, analyte in ANALYTES.items():
-        if code not in known:
+        if code not in cells:  # not measured on these days
             continue
         now = facts.ranges.at(centre_id=patient.centre_id, analyte=code, sex=patient.sex, on=today)
         rows.append(

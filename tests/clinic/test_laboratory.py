@@ -291,7 +291,7 @@ def test_an_impossible_value_is_refused_beside_its_cell_and_nothing_is_stored_or
 
     said = problems(response)
     assert said[0] == (
-        "Platelets, sample 2: Platelets: 9200 ×10⁹/L cannot be. Accepted: 0 to 3000 ×10⁹/L. Check the unit."
+        "Platelets, sample 2: 9200 ×10⁹/L cannot be. Accepted: 0 to 3000 ×10⁹/L. Check the unit."
     )
     assert said[1].startswith("ALT, sample 1: '<5' is a limit of measurement")
     assert not LabResult.objects.exists()

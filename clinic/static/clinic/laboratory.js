@@ -1,4 +1,6 @@
-/* The grid of laboratory values: moves between its cells like a spreadsheet, and takes a block copied in one.
+/* The table of laboratory values: where it is too wide, its newest days are shown first.
+
+   The grid that takes them: moves between its cells like a spreadsheet, and takes a block copied in one.
 
    Nothing here is needed to enter values: without JavaScript the grid is a form, and the box below takes the same block.
    What is pasted is only laid into the cells; the server reads and refuses it like what was typed. */
@@ -6,6 +8,8 @@
 "use strict";
 
 (() => {
+  for (const box of document.querySelectorAll("[data-newest-first]")) box.scrollLeft = box.scrollWidth;
+
   const grid = document.querySelector("[data-lab-grid]");
   if (!grid) return;
   const said = document.querySelector("[data-grid-said]");
