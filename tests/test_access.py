@@ -26,6 +26,7 @@ from tests.factories import (
     DiseaseEventFactory,
     DoseDecisionFactory,
     HoldFactory,
+    LabResultFactory,
     PatientFactory,
     PatientIdentityFactory,
     PriorPrrtFactory,
@@ -104,6 +105,7 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
         "discontinuation": DiscontinuationFactory(course=course).pk,
         "study": study.pk,
         "reading": ReadingFactory(study=study).pk,
+        "lab-result": LabResultFactory(patient=patient).pk,
         "protocols": course.protocol_id,
         "centres": centre.pk,
         "centre": centre.pk,
@@ -149,6 +151,10 @@ PAGES = {
     "reference-ranges/": Act.VIEW_RECORDS,
     "reference-ranges/new/": Act.MANAGE_COHORTS,
     "patients/<uuid:patient_id>/study/<uuid:study_id>/read/": Act.EDIT_IMAGING,
+    "patients/<uuid:patient_id>/laboratory/": Act.VIEW_RECORDS,
+    "patients/<uuid:patient_id>/laboratory/enter/": Act.EDIT_TREATMENTS,
+    "patients/<uuid:patient_id>/laboratory/figures/<slug:analyte>.json": Act.VIEW_RECORDS,
+    "patients/<uuid:patient_id>/laboratory/figures/<slug:analyte>.<slug:file_type>": Act.VIEW_RECORDS,
     "cohorts/": Act.VIEW_RESULTS,
     "cohorts/<slug:slug>/": Act.VIEW_RESULTS,
     "cohorts/<slug:slug>/live/": Act.VIEW_RESULTS,
@@ -170,6 +176,7 @@ KINDS = {
     "adverse-event": Act.EDIT_TREATMENTS,
     "analogue-dose": Act.EDIT_TREATMENTS,
     "prior-prrt": Act.EDIT_TREATMENTS,
+    "lab-result": Act.EDIT_TREATMENTS,
 }
 for kind, act in KINDS.items():
     PAGES[f"patients/<uuid:patient_id>/{kind}/<uuid:record_id>/correct/"] = act
@@ -224,6 +231,7 @@ def test_pages_answer_by_role_at_the_own_centre_and_are_absent_elsewhere(role, c
     for route, act in PAGES.items():
         for clinic in (own, other):
             path = clinic.path(route).replace("<slug:figure>", "pfs").replace("<slug:file_type>", "csv")
+            path = path.replace("<slug:analyte>", "platelets")
             send = client.post if route in POSTED_PAGES else client.get
             status = send(path).status_code
             has_object = "<uuid:" in route
@@ -348,6 +356,7 @@ def test_identity_reaches_no_role_that_may_not_see_it(clinics):
         client.force_login(make_user(role=role, centre=own.centre, username=f"a {role}"))
         for route in [*PAGES, *walkable("api/v1/", OWN_ACCOUNT), *walkable("admin/patients/")]:
             path = own.path(route).replace("<slug:figure>", "pfs").replace("<slug:file_type>", "csv")
+            path = path.replace("<slug:analyte>", "platelets")
             content = b"".join(client.get(path))
             assert b"CANARY77" not in content, (role, path)
             assert b"Canaryname" not in content, (role, path)
