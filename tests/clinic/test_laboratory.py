@@ -326,6 +326,13 @@ def test_dates_of_the_grid_are_looked_at(patient, physician):
     assert not LabResult.objects.exists()
 
 
+def test_a_unit_that_is_none_of_the_analyte_is_not_replaced_by_another(patient, physician):
+    said = problems(enter(physician, patient, **GRID | {"unit-haemoglobin": "mg/dL"}))
+
+    assert said == ["Haemoglobin: there is no unit 'mg/dL' to choose."]
+    assert not LabResult.objects.exists()
+
+
 def test_an_empty_grid_says_that_nothing_was_typed(patient, physician):
     assert "Nothing was typed" in problems(enter(physician, patient, **{"date-0": "2019-01-04"}))[0]
 
