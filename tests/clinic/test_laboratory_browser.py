@@ -74,10 +74,10 @@ def test_a_block_from_a_spreadsheet_is_pasted_stored_and_graded(page: Any) -> No
     page.keyboard.press("Enter")
     page.get_by_text("5 values recorded.").wait_for()
 
-    cell = page.get_by_role("row", name="Platelets").get_by_role("cell").nth(1)
+    cell = page.get_by_role("row", name="Platelets").get_by_role("cell").nth(2)
     assert "G2" in cell.inner_text()
     assert "62" in cell.inner_text()
-    converted = page.get_by_role("row", name="Haemoglobin").get_by_role("cell").nth(1)
+    converted = page.get_by_role("row", name="Haemoglobin").get_by_role("cell").nth(2)
     assert "119" in converted.inner_text()  # g/L
     assert page.evaluate("violations") == []
 
