@@ -133,12 +133,16 @@ class RecordForm(forms.ModelForm):
 
     # Legends with the names of their fields, where a form is long; fields that are in none come last.
     sections: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = ()
+    # What the reason of a correction is called here: some records have a reason of their own.
+    reason_name: ClassVar[str] = "reason"
 
     def __init__(self, *args: Any, correcting: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.correcting = correcting
         if correcting:
-            self.fields["reason"] = reason_field("Reason for the correction", "Say why this is corrected.")
+            self.fields[self.reason_name] = reason_field(
+                "Reason for the correction", "Say why this is corrected."
+            )
             self.fields[STALE_FIELD] = forms.IntegerField(widget=forms.HiddenInput)
             self.initial[STALE_FIELD] = self.instance.version
 
@@ -157,7 +161,8 @@ class RecordForm(forms.ModelForm):
 
     @property
     def record_fields(self) -> list[str]:
-        return [name for name in self.fields if name not in {"reason", STALE_FIELD}]
+        of_correction = {self.reason_name, STALE_FIELD} if self.correcting else set()
+        return [name for name in self.fields if name not in of_correction]
 
 
 def reason_field(label: str, missing: str) -> forms.CharField:
@@ -486,6 +491,8 @@ class HoldForm(RecordForm):
 
 
 class HoldCorrectionForm(RecordForm):
+    reason_name = "correction_reason"
+
     class Meta:
         model = Hold
         fields = ["held_on", "reason", "review_on", "resumed_on", "note"]
@@ -530,15 +537,13 @@ class DecisionForm(forms.Form):
 
 
 class DecisionCorrectionForm(RecordForm):
+    reason_name = "correction_reason"
+
     class Meta:
         model = DoseDecision
         fields = ["reason"]
         formfield_callback = _for_column
         labels = {"reason": "Why it was decided"}
-
-    @property
-    def record_fields(self) -> list[str]:
-        return [name for name in self.fields if name != STALE_FIELD]
 
 
 class AdverseEventForm(RecordForm):

@@ -101,7 +101,7 @@ KINDS = {
         void=treatments.void_hold,
     ),
     "dose-decision": RecordKind(
-        "decision", DoseDecision, clinic_forms.DecisionCorrectionForm, "cycle__course__patient", correct=None
+        "decision", DoseDecision, clinic_forms.DecisionCorrectionForm, "cycle__course__patient"
     ),
     "adverse-event": RecordKind(
         "adverse event", AdverseEvent, clinic_forms.AdverseEventForm, enter="Record an adverse event"
