@@ -414,6 +414,16 @@ def test_a_sheet_with_older_values_in_it_adds_only_the_new_ones(patient, physici
     assert len(stored()) == 5
 
 
+def test_an_unlikely_value_that_is_stored_already_is_not_asked_for_again(patient, physician):
+    sent = GRID | {"value-platelets-1": "9.2"}
+    box = enter(physician, patient, **sent).context["confirm_value"]
+    enter(physician, patient, **sent, confirm_unlikely=box)
+
+    assert enter(physician, patient, **sent | {"value-alt-0": "31"}).status_code == 302
+    doubts = enter(physician, patient, **sent | {"value-ast-0": "2"}).context["doubts"]
+    assert [doubt.split(" is unlikely")[0] for doubt in doubts] == ["2019-01-04: AST: 2 U/L"]
+
+
 def test_a_value_that_is_stored_otherwise_is_named_and_stays(patient, physician):
     enter(physician, patient, **GRID)
     said = problems(enter(physician, patient, **GRID | {"value-platelets-1": "93", "value-alt-0": "31"}))

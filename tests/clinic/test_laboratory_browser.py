@@ -119,3 +119,13 @@ def test_a_turned_block_finds_its_places_too(page: Any) -> None:
     assert [value(page, f"Platelets, sample {at}") for at in (1, 2)] == ["210", "62"]
     assert [value(page, f"Haemoglobin, sample {at}") for at in (1, 2)] == ["12.4", "11.9"]
     assert [value(page, f"Date of sample {at}") for at in (1, 2)] == ["2019-01-04", "2019-02-01"]
+
+
+def test_a_block_of_one_value_a_line_goes_into_the_box_below(page: Any) -> None:
+    block = "analyte\tvalue\tunit\ttaken_at\nHb\t12.4\tg/dL\t2019-01-04\n"
+    paste(page, block, "Platelets, sample 1")
+
+    assert value(page, "Paste from a spreadsheet optional") == block
+    assert value(page, "Platelets, sample 1") == ""
+    page.get_by_role("button", name="Store the table").click()
+    page.get_by_text("1 value recorded.").wait_for()
