@@ -14,6 +14,7 @@ from accounts.models import User
 from accounts.records import clinical_write, correct_record, create_record, require_current_parents
 from patients.models import Patient
 from treatments.models import LabResult, ReferenceRange
+from treatments.rules.checks import Warned
 from treatments.rules.labs import ANALYTES, plausibility, to_canonical
 
 
@@ -46,11 +47,14 @@ class UnlikelyValues(RegistryError):
         sentences: one for each, with its place.
     """
 
+    confirmed_by = "confirm_unlikely"
+
     def __init__(self, sentences: list[str]) -> None:
         super().__init__(
             "unlikely_values", f"Check these, and confirm them if they are right: {' '.join(sentences)}"
         )
         self.sentences = sentences
+        self.warnings = [Warned("unlikely_value", sentence) for sentence in sentences]
 
 
 def result_of(patient: Patient, entry: LabEntry) -> tuple[LabResult, str]:
