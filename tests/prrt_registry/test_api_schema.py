@@ -38,7 +38,7 @@ from tests.api import ROOT, client_for, make_kinds
 from tests.conftest import CHROMIUM, needs
 
 METHODS = {"get", "post", "put", "patch", "delete"}
-EXAMPLES = 6  # for each of the 80 operations
+EXAMPLES = 6  # for each of the 140 operations
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
@@ -189,6 +189,7 @@ def test_the_api_is_what_it_says_and_never_fails(
         f"{ROOT}cohorts/{{slug}}/": "all",
         f"{ROOT}centres/{{id}}/": str(centre.pk),
         f"{ROOT}protocols/{{id}}/": factories.default_protocol().pk,
+        f"{ROOT}reference-ranges/{{id}}/": factories.ReferenceRangeFactory(centre=centre).pk,
     }
     authorized = {"Authorization": f"Token {AuthToken.objects.create(user=user)[1]}"}
     described = schemathesis.openapi.from_wsgi(

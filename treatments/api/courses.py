@@ -1,4 +1,4 @@
-"""Courses and discontinuations in the REST API, with the schedule of a course and its toxicity."""
+"""Courses and discontinuations in the REST API; the schedule and the toxicity of a course."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -20,6 +20,7 @@ from patients.api import OF_PATIENT, OfPatientFilter, OfPatientSerializer
 from patients.models import Patient
 from treatments import services
 from treatments.api.common import OF_COURSE, OfCourseFilter, OfCourseSerializer
+from treatments.api.toxicity import ToxicitySerializer, toxicity_values
 from treatments.models import (
     OPEN,
     Course,
@@ -331,3 +332,9 @@ class CourseViewSet(EnteredRecordViewSet):
         """When the cycles and the PET/CTs of the course are planned, and why then."""
         course = self.get_object()
         return Response(ScheduleSerializer(schedule_of(plan_of(course), today_at(course))).data)
+
+    @extend_schema(responses=ToxicitySerializer, filters=False)
+    @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])
+    def toxicity(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The worst grades, nadirs and recoveries after each cycle and over the course, and the worst adverse events."""
+        return Response(ToxicitySerializer(toxicity_values(self.get_object())).data)

@@ -150,7 +150,10 @@ class NewDoseDecisionSerializer(DecideSerializer):
 
 class DoseDecisionSerializer(OfCycleSerializer):
     decided_by: serializers.Field = serializers.SlugRelatedField(
-        slug_field="username", read_only=True, help_text="Username; null for what came in a file."
+        slug_field="username",
+        read_only=True,
+        allow_null=True,
+        help_text="Username; null for what came in a file.",
     )
     advice_facts = serializers.ListField(child=serializers.CharField(), read_only=True)
 
