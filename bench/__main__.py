@@ -7,6 +7,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench import measure, treatments
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("REGISTRY_VAR", str(ROOT / "var" / "bench"))
@@ -40,20 +44,52 @@ def table(title: str, head: str, rows: Sequence[str]) -> None:
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--patients", default="63,10000,100000", help="sizes, separated by commas")
+    parser.add_argument(
+        "--courses", type=int, default=10_000, help="running courses of the centre's worklist; 0: none"
+    )
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args(arguments)
-    sizes = [int(size) for size in options.patients.split(",")]
+    sizes = [int(size) for size in options.patients.split(",") if size]
 
     import django
 
     django.setup()
-    from bench import measure
+    from bench import measure, treatments
 
     measure.prepare()
     try:
+        if options.courses:
+            print_treatments(treatments.measure(courses=options.courses, repeats=options.repeats))
         found = [measure.at_size(size, repeats=options.repeats) for size in sizes]
     finally:
         measure.end()
+    if found:
+        print_sizes(found)
+
+
+def print_treatments(found: "treatments.Measured") -> None:
+    table(
+        "One course, pure functions: planning cycles and imaging, advice from 200 laboratory values (ms)",
+        "plan p50 p95       advice p50 p95",
+        [f"{p50_p95(found.plan_ms)} {p50_p95(found.advice_ms)}"],
+    )
+    table(
+        "Worklist of a centre: server time (ms) and number of queries",
+        "running courses   worklist p50 p95  queries   start page p50 p95  queries",
+        [
+            f"{found.courses:>15} {p50_p95(found.worklist_ms):>18} {found.worklist_queries:>8}"
+            f" {p50_p95(found.page_ms):>20} {found.page_queries:>8}"
+        ],
+    )
+    case, graded = statistics.median(found.case_ms), statistics.median(found.graded_ms)
+    table(
+        "Grading 1,000,000 platelet counts (ms, median)",
+        "rule in Python   one SQL CASE   CASE / rule",
+        [f"{graded:>14.0f} {case:>14.0f} {case / graded:>13.2f}"],
+    )
+
+
+def print_sizes(found: "Sequence[measure.Measured]") -> None:
     table(
         "Full rebuild: outcomes of all courses under every definition, tallies, results (one process)",
         "patients      seconds   patients/s",

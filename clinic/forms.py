@@ -35,6 +35,7 @@ from treatments.models import (
     DoseDecision,
     Hold,
     Intent,
+    LabResult,
     PriorPrrt,
     Protocol,
     SomatostatinAnalogueDose,
@@ -42,6 +43,7 @@ from treatments.models import (
 from treatments.rules.activity import MBQ_PER_UNIT, to_mbq
 from treatments.rules.checks import Warned
 from treatments.rules.ctcae_terms import TERMS
+from treatments.rules.labs import ANALYTES, with_unit
 from treatments.rules.words import NBSP
 
 STALE_FIELD = "version"
@@ -131,12 +133,16 @@ class RecordForm(forms.ModelForm):
 
     # Legends with the names of their fields, where a form is long; fields that are in none come last.
     sections: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = ()
+    # What the reason of a correction is called here: some records have a reason of their own.
+    reason_name: ClassVar[str] = "reason"
 
     def __init__(self, *args: Any, correcting: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.correcting = correcting
         if correcting:
-            self.fields["reason"] = reason_field("Reason for the correction", "Say why this is corrected.")
+            self.fields[self.reason_name] = reason_field(
+                "Reason for the correction", "Say why this is corrected."
+            )
             self.fields[STALE_FIELD] = forms.IntegerField(widget=forms.HiddenInput)
             self.initial[STALE_FIELD] = self.instance.version
 
@@ -155,7 +161,8 @@ class RecordForm(forms.ModelForm):
 
     @property
     def record_fields(self) -> list[str]:
-        return [name for name in self.fields if name not in {"reason", STALE_FIELD}]
+        of_correction = {self.reason_name, STALE_FIELD} if self.correcting else set()
+        return [name for name in self.fields if name not in of_correction]
 
 
 def reason_field(label: str, missing: str) -> forms.CharField:
@@ -431,6 +438,51 @@ class DiscontinuationForm(RecordForm):
         formfield_callback = _for_column
 
 
+class LabResultForm(RecordForm):
+    """A stored laboratory value in the unit of its analyte. An unlikely one is stored once its box is ticked."""
+
+    confirm_unlikely = forms.BooleanField(
+        label="The value is right, even if it is unlikely",
+        required=False,
+        help_text="Needed only where the value is far from what is usual.",
+    )
+
+    class Meta:
+        model = LabResult
+        fields = ["value", "taken_at", "lower_limit", "upper_limit", "note"]
+        formfield_callback = _for_column
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        analyte = ANALYTES[self.instance.analyte]
+        unit = with_unit("", analyte.unit).strip()
+        result = self.instance
+        self.fields["value"].label = f"{analyte.label} ({unit})"
+        if result.original_unit and result.original_unit != analyte.unit:
+            self.fields["value"].help_text = (
+                f"Written as {with_unit(result.original_value, result.original_unit)}."
+                f" A new value is written in {unit}."
+            )
+        for name, words in (("lower_limit", "Lower"), ("upper_limit", "Upper")):
+            self.fields[name].label = f"{words} limit of normal ({unit})"
+            self.fields[name].help_text = "Of the laboratory that measured it. Empty: that of the centre."
+        self.fields[
+            "taken_at"
+        ].help_text = f"{ISO_MOMENT}, local time of the centre; 00:00 where it is not known."
+        for name in ("value", "lower_limit", "upper_limit"):
+            stored = getattr(result, name)
+            if isinstance(stored, Decimal):  # 92 and not 92.0000
+                self.initial[name] = f"{stored:f}".rstrip("0").rstrip(".") if "." in f"{stored:f}" else stored
+        self.order_fields(["value", "confirm_unlikely"])
+
+    def values(self) -> dict[str, Any]:
+        return super().values() | {"confirm_unlikely": self.cleaned_data.get("confirm_unlikely", False)}
+
+    @property
+    def record_fields(self) -> list[str]:
+        return [name for name in super().record_fields if name != "confirm_unlikely"]
+
+
 class HoldForm(RecordForm):
     class Meta:
         model = Hold
@@ -439,6 +491,8 @@ class HoldForm(RecordForm):
 
 
 class HoldCorrectionForm(RecordForm):
+    reason_name = "correction_reason"
+
     class Meta:
         model = Hold
         fields = ["held_on", "reason", "review_on", "resumed_on", "note"]
@@ -483,15 +537,13 @@ class DecisionForm(forms.Form):
 
 
 class DecisionCorrectionForm(RecordForm):
+    reason_name = "correction_reason"
+
     class Meta:
         model = DoseDecision
         fields = ["reason"]
         formfield_callback = _for_column
         labels = {"reason": "Why it was decided"}
-
-    @property
-    def record_fields(self) -> list[str]:
-        return [name for name in self.fields if name != STALE_FIELD]
 
 
 class AdverseEventForm(RecordForm):

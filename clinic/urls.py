@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from clinic.views import correcting, entering, home, patients, protocols, treating
+from clinic.views import correcting, entering, home, laboratory, patients, protocols, treating
 
 PATIENT = "patients/<uuid:patient_id>/"
 CYCLE = f"{PATIENT}cycle/<uuid:cycle_id>/"
@@ -17,8 +17,6 @@ urlpatterns = [
     path("patients/", patients.patient_list, name="patient-list"),
     path("patients/new/", entering.patient_register, name="patient-register"),
     path(PATIENT, patients.patient_chart, name="patient-chart"),
-    path(f"{PATIENT}laboratory/", patients.patient_chart, name="laboratory"),
-    path(f"{PATIENT}laboratory/enter/", patients.patient_chart, name="laboratory-enter"),
     path(f"{PATIENT}outcome/", patients.patient_outcome, name="patient-outcome"),
     path(f"{PATIENT}history/", patients.patient_history, name="patient-history"),
     path(f"{PATIENT}course/new/", entering.course_start, name="course-start"),
@@ -37,6 +35,18 @@ urlpatterns = [
     path(f"{CYCLE}decide/", treating.cycle_decide, name="cycle-decide"),
     path(f"{CYCLE}dose/", treating.absorbed_dose_new, name="absorbed-dose-new"),
     path(f"{PATIENT}study/<uuid:study_id>/read/", entering.reading_new, name="reading-new"),
+    path(f"{PATIENT}laboratory/", laboratory.laboratory, name="laboratory"),
+    path(f"{PATIENT}laboratory/enter/", laboratory.laboratory_enter, name="laboratory-enter"),
+    path(
+        f"{PATIENT}laboratory/figures/<slug:analyte>.json",
+        laboratory.laboratory_spec_json,
+        name="laboratory-spec",
+    ),
+    path(
+        f"{PATIENT}laboratory/figures/<slug:analyte>.<slug:file_type>",
+        laboratory.laboratory_file,
+        name="laboratory-file",
+    ),
     path(f"{PATIENT}<slug:kind>/new/", entering.record_new, name="record-new"),
     path(f"{PATIENT}<slug:kind>/<uuid:record_id>/correct/", correcting.record_correct, name="record-correct"),
     path(f"{PATIENT}<slug:kind>/<uuid:record_id>/void/", correcting.record_void, name="record-void"),

@@ -3,16 +3,18 @@
 The database checks the same at the end of the transaction (``*/migrations/0002_*``); it is the net below this one.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from exchange.columns import SHEET
 from exchange.problems import Problem
 from exchange.rows import Row
 from imaging.models import OverallResponse, Timepoint
-from treatments.models import CycleStatus, Protocol
+from treatments.models import CycleStatus, Organ, Protocol
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ def _at(expected: str, *candidates: tuple[Fact | None, str]) -> Problem:
 
 _FAST_CLOCK = timedelta(minutes=10)  # by which the clock that wrote the file may be ahead
 
+# Sheet, column, what it is called. What lies after a death is refused.
 _DATED = (
     ("diagnoses", "diagnosed_on", "diagnosis"),
     ("contacts", "known_alive_on", "contact"),
@@ -54,7 +57,30 @@ _DATED = (
     ("deaths", "died_on", "death"),
     ("cycles", "administered_at", "administration"),
     ("discontinuations", "discontinued_on", "discontinuation"),
+    ("lab_results", "taken_at", "laboratory value"),
+    ("adverse_events", "onset_on", "adverse event"),
+    ("somatostatin_analogue_doses", "given_at", "somatostatin analogue"),
+    ("prior_prrt", "last_given_on", "earlier therapy"),
     ("studies", "performed_on", "study"),
+)
+# What a clinic writes down may follow a death that it did not know of yet.
+_DATED_OF_THE_CLINIC = (
+    ("cycles", "syringe_measured_at", "measurement of the syringe"),
+    ("cycles", "residual_measured_at", "measurement of the residual"),
+    ("cycles", "infusion_ended_at", "end of the infusion"),
+    ("holds", "held_on", "hold"),
+    ("holds", "resumed_on", "end of the hold"),
+    ("dose_decisions", "decided_at", "decision"),
+    ("adverse_events", "resolved_on", "end of the event"),
+)
+# Sheet, earlier column, later column, what is said of the later one where they are the other way round.
+_IN_ORDER = (
+    ("cycles", "syringe_measured_at", "administered_at", ""),
+    ("cycles", "administered_at", "residual_measured_at", "expected after the infusion began at {}"),
+    ("cycles", "administered_at", "infusion_ended_at", "expected after the infusion began at {}"),
+    ("holds", "held_on", "review_on", "expected {} or later, since the hold began on that day"),
+    ("holds", "held_on", "resumed_on", "expected {} or later, since the hold began on that day"),
+    ("adverse_events", "onset_on", "resolved_on", "expected {} or later, since the event began on that day"),
 )
 
 
@@ -74,6 +100,9 @@ def check_patient(
     for course in facts.of("courses"):
         yield from _course(facts, course, protocols=protocols, zone=zone)
     yield from _imaging(facts)
+    yield from _orders(facts)
+    yield from _of_cycles(facts)
+    yield from _limits(facts)
 
 
 def _local_date(value: Any, zone: ZoneInfo) -> date:
@@ -89,7 +118,10 @@ def _dates(facts: PatientFacts, *, zone: ZoneInfo, now: datetime) -> Iterator[Pr
     died = death.values["died_on"] if death else None
     if patient is not None and born is not None and born > latest:
         yield _at("lies in the future", (patient, "birth_date"))
-    for sheet, column, what in _DATED:
+    for sheet, column, what, ends_with_life in (
+        *((*each, True) for each in _DATED),
+        *((*each, False) for each in _DATED_OF_THE_CLINIC),
+    ):
         for fact in facts.of(sheet):
             value = fact.values.get(column)
             if value is None:
@@ -104,7 +136,7 @@ def _dates(facts: PatientFacts, *, zone: ZoneInfo, now: datetime) -> Iterator[Pr
                     (fact, column),
                     (patient, "birth_date"),
                 )
-            if died is not None and on > died:
+            if ends_with_life and died is not None and on > died:
                 yield _at(
                     f"{what} on {on}, but the patient died on {died}", (fact, column), (death, "died_on")
                 )
@@ -139,13 +171,7 @@ def _course_numbers(facts: PatientFacts) -> Iterator[Problem]:
                 )
 
 
-ADMINISTRATION_COLUMNS = (
-    "administered_at",
-    "prescribed_activity_mbq",
-    "administered_activity_mbq",
-    "lot",
-    "deviation_explanation",
-)
+ADMINISTRATION_COLUMNS = tuple(column.name for column in SHEET["cycles"].columns if column.extra)
 
 
 def _course(
@@ -162,7 +188,9 @@ def _course(
 
     n_given = 0
     before: Fact | None = None
-    skipped: Fact | None = None  # the first cycle that was not given
+    skipped: Fact | None = None  # the first cycle that is still to come
+    left_out: list[Fact] = []  # cancelled, with none given after them so far
+    n_left_out = 0
     numbers = {cycle.values["cycle_number"] for cycle in cycles}
     for cycle in cycles:
         values = cycle.values
@@ -180,10 +208,19 @@ def _course(
             )
         if not cycle.readable("status"):
             continue
+        if values["status"] != CycleStatus.CANCELLED and values["cancel_reason"]:
+            yield _at(
+                f"expected nothing, since the cycle is {values['status']}, not cancelled",
+                (cycle, "cancel_reason"),
+                (cycle, "status"),
+            )
         if values["status"] != CycleStatus.GIVEN:
-            skipped = skipped or cycle
+            if values["status"] == CycleStatus.CANCELLED:
+                left_out.append(cycle)
+            else:
+                skipped = skipped or cycle
             for column in ADMINISTRATION_COLUMNS:
-                if values.get(column) not in (None, ""):
+                if values.get(column) not in (None, "", []):
                     yield _at(
                         f"expected nothing, since the cycle is {values['status']}, not given", (cycle, column)
                     )
@@ -195,6 +232,15 @@ def _course(
                 )
             continue
         n_given += 1
+        n_left_out += len(left_out)
+        for cancelled in left_out:
+            if not cancelled.values["cancel_reason"] and cancelled.readable("cancel_reason"):
+                yield _at(
+                    f"expected why it was left out, since cycle {values['cycle_number']} was given after it",
+                    (cancelled, "cancel_reason"),
+                    (cycle, "status"),
+                )
+        left_out = []
         if skipped is not None:
             yield _at(
                 f"cycle {values['cycle_number']} was given, but cycle {skipped.values['cycle_number']} is"
@@ -205,6 +251,7 @@ def _course(
         for column in ("administered_at", "administered_activity_mbq"):
             if values.get(column) is None and cycle.readable(column):
                 yield _at("expected a value, since the cycle was given", (cycle, column))
+        yield from _administration(cycle)
         at = values.get("administered_at")
         if at is None:
             continue
@@ -231,11 +278,105 @@ def _course(
                 (stop, "after_cycle"),
                 *((cycle, "status") for cycle in cycles),
             )
-        if protocol is not None and n_given >= protocol.planned_cycles:
+        if protocol is not None and n_given + n_left_out >= protocol.planned_cycles:
             yield _at(
                 "expected no discontinuation: all planned cycles were given, the course is completed",
                 (stop, "discontinued_on"),
                 *((cycle, "status") for cycle in cycles),
+            )
+
+
+def _administration(cycle: Fact) -> Iterator[Problem]:
+    """Yield what contradicts within one administration, but for its times and activities."""
+    values = cycle.values
+    if values["extravasated_percent"] is not None and values["is_extravasated"] is not True:
+        yield _at("expected nothing, since is_extravasated is not yes", (cycle, "extravasated_percent"))
+    if bool(values["confirmed_warnings"]) != bool(values["confirmation_reason"]):
+        missing = "confirmation_reason" if values["confirmed_warnings"] else "confirmed_warnings"
+        if cycle.readable("confirmation_reason") and cycle.readable("confirmed_warnings"):
+            yield _at("expected a value: warnings are confirmed with a reason", (cycle, missing))
+
+
+def syringe_times_reversed(values: Mapping[str, Any]) -> bool:
+    """Return whether the syringe was measured after the infusion began, or the residual before."""
+    began = values["administered_at"]
+    syringe, residual = values.get("syringe_measured_at"), values.get("residual_measured_at")
+    return (syringe is not None and syringe > began) or (residual is not None and residual < began)
+
+
+def _orders(facts: PatientFacts) -> Iterator[Problem]:
+    """Yield times and days that are the wrong way round."""
+    for sheet, earlier, later, expected in _IN_ORDER:
+        for fact in facts.of(sheet):
+            first, second = fact.values.get(earlier), fact.values.get(later)
+            if first is None or second is None or first <= second:
+                continue
+            if expected:
+                yield _at(expected.format(_said(first)), (fact, later))
+            else:
+                yield _at(f"expected before the infusion began at {_said(second)}", (fact, earlier))
+
+
+def _said(value: Any) -> str:
+    text: str = value.isoformat()
+    return text
+
+
+def _of_cycles(facts: PatientFacts) -> Iterator[Problem]:
+    """Yield what contradicts between a cycle and its holds, decisions and absorbed doses."""
+    cycles = {
+        (fact.values["course_number"], fact.values["cycle_number"]): fact for fact in facts.of("cycles")
+    }
+    open_holds: dict[tuple[int, int], list[Fact]] = defaultdict(list)
+    for hold in facts.of("holds"):
+        if hold.values["resumed_on"] is None and hold.readable("resumed_on"):
+            open_holds[hold.values["course_number"], hold.values["cycle_number"]].append(hold)
+    for key, holds in open_holds.items():
+        cycle = cycles.get(key)
+        for other in holds[1:]:
+            yield _at(
+                f"expected a day: the cycle has another open hold, of {holds[0].values['held_on']}",
+                (other, "resumed_on"),
+                (holds[0], "resumed_on"),
+            )
+        if cycle is None or not cycle.readable("status"):
+            continue
+        if cycle.values["status"] not in {CycleStatus.HELD, CycleStatus.CANCELLED}:
+            yield _at(
+                f"the hold of {holds[0].values['held_on']} is open and the cycle {cycle.values['status']}: expected the day"
+                " on which the hold ended (resumed_on), or a cycle that is held or cancelled",
+                (holds[0], "resumed_on"),
+                (cycle, "status"),
+            )
+    for decision in facts.of("dose_decisions"):
+        values = decision.values
+        if not (decision.readable("advice") and decision.readable("decision")):
+            continue
+        if values["decision"] != values["advice"] and not values["reason"] and decision.readable("reason"):
+            yield _at(
+                f"expected a reason, since {values['decision']} was decided and {values['advice']} advised",
+                (decision, "reason"),
+            )
+    for dose in facts.of("absorbed_doses"):
+        values = dose.values
+        if values["lesion"] and values["organ"] != Organ.LESION:
+            yield _at("expected nothing: only the dose of a lesion says which lesion", (dose, "lesion"))
+        cycle = cycles.get((values["course_number"], values["cycle_number"]))
+        if cycle is not None and cycle.readable("status") and cycle.values["status"] != CycleStatus.GIVEN:
+            yield _at(
+                f"expected a given cycle: cycle {values['cycle_number']} is {cycle.values['status']}, so that it has no"
+                " absorbed dose",
+                (dose, "cycle_number"),
+                (cycle, "status"),
+            )
+
+
+def _limits(facts: PatientFacts) -> Iterator[Problem]:
+    for result in facts.of("lab_results"):
+        lower, upper = result.values["lower_limit"], result.values["upper_limit"]
+        if upper is not None and (upper == 0 or (lower is not None and lower >= upper)):
+            yield _at(
+                "expected above 0 and above lower_limit", (result, "upper_limit"), (result, "lower_limit")
             )
 
 

@@ -1,12 +1,26 @@
 """The cohort file as data: its sheets, their columns and keys. The reader, the writer and docs/cohort-file.md follow it."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from accounts.access import Act
 from accounts.records import ClinicalRecord
-from exchange.values import Codes, Date, Kind, Moment, Number, Text, Whole, YesNo, code_of
+from exchange.values import (
+    Codes,
+    Date,
+    Kind,
+    Lines,
+    Measured,
+    Moment,
+    Number,
+    Text,
+    Whole,
+    Words,
+    YesNo,
+    code_of,
+)
 from imaging.models import Modality, OverallResponse, Reading, Study, Timepoint
 from patients.models import (
     Contact,
@@ -26,14 +40,32 @@ from patients.models import (
     WhoGrade,
 )
 from treatments.models import (
+    AbsorbedDose,
     Administration,
+    AdverseEvent,
+    AminoAcidRegimen,
+    Attribution,
     Course,
     Cycle,
     CycleStatus,
     Discontinuation,
     DiscontinuationReason,
+    DoseAdvice,
+    DoseDecision,
+    DoseMethod,
+    EventAction,
+    Hold,
+    HoldReason,
     Intent,
+    LabAnalyte,
+    LabResult,
+    Organ,
+    PriorPrrt,
+    SomatostatinAnalogue,
+    SomatostatinAnalogueDose,
+    VenousAccess,
 )
+from treatments.rules.labs import ANALYTES
 
 
 @dataclass(frozen=True)
@@ -48,6 +80,7 @@ class Column:
         required: the column must be there, and no cell of it may be blank.
         blank: what a blank cell stands for.
         extra: the value belongs to the sheet's second model: the identity, the administration.
+        computed: what an export writes, from the other values of the row; nothing of the column is stored.
     """
 
     name: str
@@ -57,6 +90,7 @@ class Column:
     required: bool = False
     blank: Any = None
     extra: bool = False
+    computed: Callable[[Mapping[str, Any]], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +100,8 @@ class Sheet:
     Attributes:
         model: what a row is.
         parent: field that holds the record it belongs to, and the sheet that record stands in.
-        key: names of the columns that say which record a row is; the first columns of the sheet.
+        key: names of the columns that say which record a row is; the first columns of the sheet. One that is not needed
+            may be left out: it is then blank.
         extra_model, extra_link: a second record that a row may hold, and its field that points at the first.
     """
 
@@ -98,6 +133,57 @@ def _patient(path: str) -> Column:
 
 def _course(path: str) -> Column:
     return Column("course_number", path, _FROM_ONE, "The patient's course, counted from 1.", required=True)
+
+
+def _cycle() -> Column:
+    return Column("cycle_number", "cycle__number", _FROM_ONE, "The cycle, as in cycles.", required=True)
+
+
+def _of_cycle() -> tuple[Column, ...]:
+    return (
+        _patient("cycle__course__patient__registry_number"),
+        _course("cycle__course__number"),
+        _cycle(),
+    )
+
+
+def _given(name: str, kind: Kind, words: str, *, blank: Any = None) -> Column:
+    """Return a column of the administration."""
+    return Column(name, name, kind, f"{words} Given cycles only.", blank=blank, extra=True)
+
+
+def _unit(values: Mapping[str, Any]) -> str:
+    """Return the unit in which a laboratory value is stored, and exported."""
+    return ANALYTES[values["analyte"]].unit
+
+
+_ABSORBED_GY = "a number with a decimal point, such as 4.215"
+_MOMENT_OR_DAY = Moment(
+    "a date and time as 2019-01-07T09:30+01:00, or 2019-01-07T09:30 in the centre's local time, or a date alone",
+    is_date_enough=True,
+)
+# In whichever unit; what a value can be is checked in the analyte's own.
+_LAB = Measured(
+    "a number with a decimal point, such as 7.4",
+    max_digits=13,
+    most=Decimal(1_000_000_000),
+    above_least=False,
+)
+
+
+def _dose_gy(name: str, words: str) -> Column:
+    return Column(
+        name,
+        name,
+        Number(
+            "a number with a decimal point, such as 18.40",
+            max_digits=6,
+            decimal_places=2,
+            most=Decimal(1000),
+            above_least=False,
+        ),
+        words,
+    )
 
 
 def _note() -> Column:
@@ -271,43 +357,110 @@ SHEETS: tuple[Sheet, ...] = (
             _course("course__number"),
             Column("cycle_number", "number", _FROM_ONE, "Counted from 1 within the course.", required=True),
             Column("planned_on", "planned_on", Date(), "Day it was or is planned for."),
+            Column(
+                "set_on",
+                "set_on",
+                Date(),
+                "Day set by hand, which goes before the protocol's; of cycle 1 the start of the course.",
+            ),
             Column("status", "status", code_of(CycleStatus.values), "Where the cycle stands.", required=True),
             Column(
-                "administered_at",
+                "planned_activity_mbq",
+                "prescribed_activity_mbq",
+                Number(),
+                "Activity prescribed for the cycle where it is not the protocol's, MBq; blank: the protocol's.",
+            ),
+            Column(
+                "cancel_reason",
+                "cancel_reason",
+                _NOTE,
+                "Why this cycle alone was left out; blank where its course was discontinued. Cancelled cycles only.",
+                blank="",
+            ),
+            _given(
                 "administered_at",
                 Moment(),
-                "Start of the infusion. With its offset from UTC, or in the centre's local time. Given cycles only.",
-                extra=True,
+                "Start of the infusion. With its offset from UTC, or in the centre's local time.",
             ),
-            Column(
+            _given(
                 "prescribed_activity_mbq",
-                "prescribed_activity_mbq",
-                Number(most=Decimal("999999.9")),
-                "Prescribed activity, MBq; blank: the protocol's. Given cycles only.",
-                extra=True,
+                Number(),
+                "Activity that was prescribed, MBq; blank: planned_activity_mbq, or else the protocol's.",
             ),
-            Column(
-                "administered_activity_mbq",
+            _given(
                 "administered_activity_mbq",
                 Number(),
-                "Net activity at administered_at, residual taken off, MBq. Given cycles only.",
-                extra=True,
+                "Net activity at administered_at, residual taken off, MBq; blank: computed from syringe and residual.",
             ),
-            Column(
-                "lot",
-                "lot",
-                Text("a lot number", max_length=40),
-                "Lot number. Given cycles only.",
+            _given("syringe_activity_mbq", Number(), "Activity of the syringe at syringe_measured_at, MBq."),
+            _given(
+                "syringe_measured_at", Moment(), "When the syringe was measured, before the infusion began."
+            ),
+            _given(
+                "residual_activity_mbq",
+                Number(above_least=False),
+                "What stayed in syringe and lines at residual_measured_at, MBq; blank: not measured.",
+            ),
+            _given(
+                "residual_measured_at", Moment(), "When the residual was measured, after the infusion began."
+            ),
+            _given("infusion_ended_at", Moment(), "End of the infusion."),
+            _given(
+                "volume_ml",
+                Number("a number with a decimal point, such as 25.0", max_digits=6, most=Decimal(1000)),
+                "Infused volume, mL.",
+            ),
+            _given(
+                "amino_acid_regimen",
+                code_of(AminoAcidRegimen.values),
+                "Amino acids given to protect the kidneys; blank: not known.",
                 blank="",
-                extra=True,
             ),
-            Column(
-                "deviation_explanation",
+            _given(
+                "amino_acid_minutes",
+                Whole("a whole number", most=1440),
+                "Duration of the amino acid infusion, minutes.",
+            ),
+            _given("antiemetic", Text("a drug", max_length=100), "Antiemetic; blank: not known.", blank=""),
+            _given(
+                "body_weight_kg",
+                Number(
+                    "a number with a decimal point, such as 71.5",
+                    max_digits=4,
+                    least=Decimal(20),
+                    most=Decimal(350),
+                    above_least=False,
+                ),
+                "Body weight on the day, kg.",
+            ),
+            _given(
+                "venous_access", code_of(VenousAccess.values), "Venous access; blank: not known.", blank=""
+            ),
+            _given("is_extravasated", YesNo(), "Whether it ran beside the vein; blank: not known."),
+            _given(
+                "extravasated_percent",
+                Number("a percentage such as 4.5", max_digits=4, most=Decimal(100), above_least=False),
+                "Estimate of what ran beside the vein, percent of the net activity; of an extravasation only.",
+            ),
+            _given("staff", Text("names or initials", max_length=200), "Who gave it.", blank=""),
+            _given("lot", Text("a lot number", max_length=40), "Lot number.", blank=""),
+            _given(
                 "deviation_explanation",
                 _NOTE,
-                "Why the activity deviates from the prescription. Given cycles only.",
+                "Why the activity deviates from the prescription.",
                 blank="",
-                extra=True,
+            ),
+            _given(
+                "confirmed_warnings",
+                Words(),
+                "Codes of the warnings that were confirmed when it was recorded.",
+                blank=(),
+            ),
+            _given(
+                "confirmation_reason",
+                _NOTE,
+                "Why it was recorded in spite of them; goes with confirmed_warnings.",
+                blank="",
             ),
             _note(),
         ),
@@ -344,6 +497,249 @@ SHEETS: tuple[Sheet, ...] = (
                 Codes(codes=tuple(DiscontinuationReason.values)),
                 "Further reasons.",
                 blank=(),
+            ),
+            _note(),
+        ),
+    ),
+    Sheet(
+        "holds",
+        "What a cycle waited for, or waits for: one row per hold.",
+        Hold,
+        ("cycle", "cycles"),
+        ("registry_number", "course_number", "cycle_number", "held_on"),
+        (
+            *_of_cycle(),
+            Column("held_on", "held_on", Date(), "Day on which the hold began.", required=True),
+            Column("reason", "reason", code_of(HoldReason.values), "Why.", required=True),
+            Column("review_on", "review_on", Date(), "Day on which it is looked at again."),
+            Column(
+                "resumed_on",
+                "resumed_on",
+                Date(),
+                "Day on which the hold ended; blank: it is open, and its cycle held or cancelled.",
+            ),
+            _note(),
+        ),
+    ),
+    Sheet(
+        "dose_decisions",
+        "What was decided before a cycle, beside what the rule had advised.",
+        DoseDecision,
+        ("cycle", "cycles"),
+        ("registry_number", "course_number", "cycle_number", "decided_at"),
+        (
+            *_of_cycle(),
+            Column("decided_at", "decided_at", Moment(), "When it was decided.", required=True),
+            Column("advice", "advice", code_of(DoseAdvice.values), "What the rule advised.", required=True),
+            Column(
+                "advice_facts",
+                "advice_facts",
+                Lines(),
+                "What led to the advice, one fact in a line.",
+                blank=(),
+            ),
+            Column("advice_source", "advice_source", _NOTE, "Source of the rule.", blank=""),
+            Column(
+                "decision",
+                "decision",
+                code_of(code for code in DoseAdvice.values if code != DoseAdvice.INSUFFICIENT),
+                "What was decided.",
+                required=True,
+            ),
+            Column(
+                "prescribed_activity_mbq",
+                "prescribed_activity_mbq",
+                Number(),
+                "Activity decided for the cycle, MBq; blank: it is not to be given now.",
+            ),
+            Column(
+                "reason", "reason", _NOTE, "Why; needed where the decision differs from the advice.", blank=""
+            ),
+        ),
+    ),
+    Sheet(
+        "absorbed_doses",
+        "Absorbed doses of organs and lesions, of given cycles.",
+        AbsorbedDose,
+        ("cycle", "cycles"),
+        ("registry_number", "course_number", "cycle_number", "organ", "lesion"),
+        (
+            *_of_cycle(),
+            Column("organ", "organ", code_of(Organ.values), "Organ, or lesion.", required=True),
+            Column(
+                "lesion", "lesion", Text("a name", max_length=60), "Which lesion; of lesions only.", blank=""
+            ),
+            Column(
+                "absorbed_dose_gy",
+                "absorbed_dose_gy",
+                Number(_ABSORBED_GY, decimal_places=3, most=Decimal(1000), above_least=False),
+                "Absorbed dose in this cycle, Gy.",
+                required=True,
+            ),
+            Column("method", "method", code_of(DoseMethod.values), "How it was found.", required=True),
+            _note(),
+        ),
+    ),
+    Sheet(
+        "lab_results",
+        "One row per laboratory value.",
+        LabResult,
+        ("patient", "patients"),
+        ("registry_number", "analyte", "taken_at"),
+        (
+            _patient("patient__registry_number"),
+            Column("analyte", "analyte", code_of(LabAnalyte.values), "What was measured.", required=True),
+            Column(
+                "taken_at",
+                "taken_at",
+                _MOMENT_OR_DAY,
+                "When the sample was taken; a date alone, or local midnight, where the time is not known.",
+                required=True,
+            ),
+            Column("value", "value", _LAB, "The value, in unit.", required=True),
+            Column(
+                "unit",
+                "",
+                Text("a unit that the analyte is given in", max_length=20),
+                "Unit of value and of the limits; blank: the analyte's own. Exports write that one.",
+                computed=_unit,
+            ),
+            Column("lower_limit", "lower_limit", _LAB, "The laboratory's lower limit of normal, in unit."),
+            Column("upper_limit", "upper_limit", _LAB, "The laboratory's upper limit of normal, in unit."),
+            Column(
+                "is_unlikely_confirmed",
+                "is_unlikely_confirmed",
+                YesNo(),
+                "Whether an unlikely value was checked: without yes it is refused; blank: no.",
+                blank=False,
+            ),
+            Column(
+                "original_value",
+                "original_value",
+                Text("a number as it was written", max_length=40),
+                "The value as it was first written, before conversion; blank: what the row itself converts.",
+                blank="",
+            ),
+            Column(
+                "original_unit",
+                "original_unit",
+                Text("a unit", max_length=20),
+                "The unit it was first written in.",
+                blank="",
+            ),
+            _note(),
+        ),
+    ),
+    Sheet(
+        "adverse_events",
+        "One row per adverse event, with its highest grade.",
+        AdverseEvent,
+        ("patient", "patients"),
+        ("registry_number", "term", "onset_on"),
+        (
+            _patient("patient__registry_number"),
+            Column(
+                "term",
+                "term",
+                Text("text of at most 120 characters", max_length=120),
+                "A CTCAE term, or free text.",
+                required=True,
+            ),
+            Column("onset_on", "onset_on", Date(), "Day on which it began.", required=True),
+            Column(
+                "grade",
+                "grade",
+                Whole("a whole number from 1 to 5", least=1, most=5),
+                "Highest CTCAE grade.",
+                required=True,
+            ),
+            Column("resolved_on", "resolved_on", Date(), "Day on which it was over; blank: it was not."),
+            Column(
+                "attribution",
+                "attribution",
+                code_of(Attribution.values),
+                "Attribution to the treatment.",
+                blank=Attribution.NOT_ASSESSED.value,
+            ),
+            Column("is_serious", "is_serious", YesNo(), "Whether it was serious; blank: no.", blank=False),
+            Column(
+                "action",
+                "action",
+                code_of(EventAction.values),
+                "What was done about it.",
+                blank=EventAction.NONE.value,
+            ),
+            _note(),
+        ),
+    ),
+    Sheet(
+        "somatostatin_analogue_doses",
+        "One row per dose of a somatostatin analogue.",
+        SomatostatinAnalogueDose,
+        ("patient", "patients"),
+        ("registry_number", "drug", "given_at"),
+        (
+            _patient("patient__registry_number"),
+            Column("drug", "drug", code_of(SomatostatinAnalogue.values), "Drug.", required=True),
+            Column(
+                "given_at",
+                "given_at",
+                _MOMENT_OR_DAY,
+                "When it was given; a date alone, or local midnight, where the time is not known.",
+                required=True,
+            ),
+            Column(
+                "dose_mg",
+                "dose_mg",
+                Number(
+                    "a number with a decimal point, such as 30.00",
+                    max_digits=6,
+                    decimal_places=2,
+                    most=Decimal(1000),
+                ),
+                "Dose, mg.",
+            ),
+            _note(),
+        ),
+    ),
+    Sheet(
+        "prior_prrt",
+        "Radionuclide therapy before the patient came to this registry, summed up: one row per radiopharmaceutical.",
+        PriorPrrt,
+        ("patient", "patients"),
+        ("registry_number", "radiopharmaceutical", "last_given_on"),
+        (
+            _patient("patient__registry_number"),
+            Column(
+                "radiopharmaceutical",
+                "radiopharmaceutical",
+                Text("a name such as 90Y-DOTATOC", max_length=60),
+                "What was given.",
+                required=True,
+            ),
+            Column("last_given_on", "last_given_on", Date(), "Day of the last cycle.", required=True),
+            Column(
+                "cycles",
+                "cycles",
+                Whole("a whole number from 1", least=1, most=50),
+                "Number of cycles.",
+                required=True,
+            ),
+            Column(
+                "administered_activity_mbq",
+                "administered_activity_mbq",
+                Number(max_digits=8, most=Decimal(500_000)),
+                "Activity of all cycles together, MBq.",
+                required=True,
+            ),
+            _dose_gy("kidney_dose_gy", "Absorbed dose of the kidneys, all cycles, Gy."),
+            _dose_gy("marrow_dose_gy", "Absorbed dose of the red marrow, all cycles, Gy."),
+            Column(
+                "dose_method",
+                "dose_method",
+                code_of(DoseMethod.values),
+                "How the doses were found; blank: not known.",
+                blank="",
             ),
             _note(),
         ),

@@ -4,6 +4,7 @@ import os
 import secrets
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 from django.conf import settings
@@ -17,6 +18,8 @@ from analytics.rules.endpoints import EndpointDefinition
 from exchange import services, writing
 from exchange.published import generator
 from patients.models import Patient
+from treatments.models import ReferenceRange
+from treatments.services import set_reference_range
 
 COHORT_SLUG = "published-2020"
 DEFINITION_NAME = "Published 2020"
@@ -39,6 +42,26 @@ _USERS: tuple[tuple[str, Role, tuple[str, ...]], ...] = (
     ("physician.nrd", Role.PHYSICIAN, (generator.SECOND_CENTRE,)),
 )
 _STAFF = frozenset({Role.DATA_MANAGER, Role.ADMINISTRATOR})
+
+_RANGES_FROM = date(2010, 1, 1)
+# Analyte, sex ("": everybody), lower and upper limit of normal in the analyte's unit; of an invented laboratory.
+_RANGES: tuple[tuple[str, str, str | None, str | None], ...] = (
+    ("platelets", "", "150", "400"),
+    ("haemoglobin", "female", "120", "155"),
+    ("haemoglobin", "male", "135", "175"),
+    ("neutrophils", "", "1.8", "7.5"),
+    ("lymphocytes", "", "1.0", "4.0"),
+    ("leucocytes", "", "4.0", "10.5"),
+    ("creatinine", "female", "45", "84"),
+    ("creatinine", "male", "59", "104"),
+    ("alt", "", None, "45"),
+    ("ast", "", None, "40"),
+    ("alp", "", "40", "130"),
+    ("ggt", "", None, "60"),
+    ("bilirubin", "", None, "21"),
+    ("albumin", "", "35", "52"),
+    ("prothrombin_ratio", "", "70", "130"),
+)
 
 # Without i, l, o, 0 and 1, which look alike on paper.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -92,6 +115,7 @@ def load() -> Loaded:
     did: list[str] = []
     centres = _centres(did)
     _users(centres, did)
+    _reference_ranges(centres, did)
     _patients(centres, did)
     with change_context(source="command"):
         _cohort(did)
@@ -112,6 +136,28 @@ def _centres(did: list[str]) -> dict[str, Centre]:
         if made:
             did.append(f"Made the centre {code}, {name}.")
     return centres
+
+
+@transaction.atomic
+def _reference_ranges(centres: dict[str, Centre], did: list[str]) -> None:
+    """Give limits of normal to a centre that has none."""
+    for code, centre in centres.items():
+        if ReferenceRange.objects.filter(centre=centre).exists():
+            continue
+        with change_context(source="command"):
+            for analyte, sex, lower, upper in _RANGES:
+                set_reference_range(
+                    {
+                        "centre": centre,
+                        "analyte": analyte,
+                        "sex": sex,
+                        "lower_limit": Decimal(lower) if lower else None,
+                        "upper_limit": Decimal(upper) if upper else None,
+                        "valid_from": _RANGES_FROM,
+                    },
+                    by=None,
+                )
+        did.append(f"Made {len(_RANGES)} reference ranges of {code}.")
 
 
 @transaction.atomic

@@ -42,8 +42,11 @@ def _sort_key(sheet: Sheet, columns: list[Column]) -> Any:
 
 def _rows(sheet: Sheet, columns: list[Column], centre: Centre) -> Iterator[list[Any]]:
     records = current_records(sheet, centre)
-    own = [column.path for column in columns if not column.extra]
+    own = [column.path for column in columns if not column.extra and column.computed is None]
     extra = [column.path for column in columns if column.extra]
+    computed = [
+        (index, column.computed) for index, column in enumerate(columns) if column.computed is not None
+    ]
     extras: dict[Any, tuple[Any, ...]] = {}
     if extra and sheet.extra_model is not None:
         link = f"{sheet.extra_link}_id"
@@ -54,5 +57,12 @@ def _rows(sheet: Sheet, columns: list[Column], centre: Centre) -> Iterator[list[
     for pk, *values in records.values_list("pk", *own):
         own_values = iter(values)
         extra_values = iter(extras.get(pk, (None,) * len(extra)))
-        row = [next(extra_values) if column.extra else next(own_values) for column in columns]
+        row: list[Any] = [
+            None if column.computed else next(extra_values) if column.extra else next(own_values)
+            for column in columns
+        ]
+        if computed:
+            named = {column.name: value for column, value in zip(columns, row, strict=True)}
+            for index, compute in computed:
+                row[index] = compute(named)
         yield [value.astimezone(centre.zone) if hasattr(value, "astimezone") else value for value in row]

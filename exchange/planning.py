@@ -3,23 +3,39 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, cast
 
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Centre
 from accounts.records import ClinicalRecord
-from exchange.checks import ADMINISTRATION_COLUMNS, Fact, PatientFacts, check_patient
+from exchange.checks import (
+    ADMINISTRATION_COLUMNS,
+    Fact,
+    PatientFacts,
+    check_patient,
+    syringe_times_reversed,
+)
 from exchange.columns import SHEET, SHEETS, Column, Sheet
+from exchange.labs import NotConverted, contradicted_original, convert
 from exchange.problems import Problem
 from exchange.rows import Key, Row, SheetRows, blanks
+from exchange.values import tidy
 from patients.models import Patient, PatientIdentity
 from treatments.models import CycleStatus, Protocol
+from treatments.services.administrations import SYRINGE_FIELDS, net_of
 
 IDENTITY_COLUMNS = frozenset({"mrn", "family_name", "given_names"})
 _TO_COME = frozenset({CycleStatus.PLANNED.value, CycleStatus.HELD.value})
-_PLAN_COLUMNS = frozenset({"status", "planned_on"})
+_PLAN_COLUMNS = frozenset({"status", "planned_on", "set_on", "planned_activity_mbq", "cancel_reason"})
+# Nothing but birth and death can contradict these: without them in a file they need not be read.
+_OF_A_LIFE = frozenset({"lab_results", "adverse_events", "somatostatin_analogue_doses", "prior_prrt"})
+_NET = "administered_activity_mbq"
+# By how much a net activity that a file gives may differ from the one that follows from its syringe and residual.
+_NET_TOLERANCE_MBQ = Decimal("0.1")
 _BATCH = 1000
 # From so many new rows on the planner should know of them, before the checks across tables look them up one by one.
 _ANALYZE_FROM = 2_000
@@ -107,7 +123,10 @@ class Plan:
                     self.unusable[number] = "this patient was voided in the registry"
                 else:
                     patient_ids.append(patient.pk)
+        is_of_lives = "patients" in self.found or "deaths" in self.found
         for sheet in SHEETS:
+            if sheet.name in _OF_A_LIFE and sheet.name not in self.found and not is_of_lives:
+                continue
             for chunk in _chunks(patient_ids):
                 self._load_sheet(sheet, chunk)
 
@@ -130,12 +149,17 @@ class Plan:
                 **{f"{sheet.extra_link}__in": [record.pk for record in held]}, voided_at__isnull=True
             ).select_for_update(of=("self",)):
                 extras[getattr(second, f"{sheet.extra_link}_id")] = second
+        computed = [column for column in sheet.columns if column.computed is not None]
         for record in held:
             extra = extras.get(record.pk)
             values = {
-                column.name: _value(extra if column.extra else record, column) for column in sheet.columns
+                column.name: _value(extra if column.extra else record, column)
+                for column in sheet.columns
+                if column.computed is None
             }
-            self.stored[sheet.name][tuple(values[name] for name in sheet.key)] = _Stored(
+            for column in computed:
+                values[column.name] = cast(Any, column.computed)(values)
+            self.stored[sheet.name][tuple(_key_part(values[name]) for name in sheet.key)] = _Stored(
                 record, extra, values
             )
 
@@ -149,6 +173,11 @@ class Plan:
             self._check_protocol(row)
         if sheet.name == "cycles":
             self._fill_prescription(row, stored)
+            self._fill_net(row, stored)
+            if stored is not None and stored.values["cancel_reason"]:
+                self._take_cancel_reason_back(row)
+        if sheet.name == "lab_results":
+            self._fill_lab_result(rows, row, stored)
         if stored is None:
             row.values = dict(blanks(sheet)) | row.values
             self.new[sheet.name].append((key, row))
@@ -157,6 +186,13 @@ class Plan:
             return
         said = row.values
         row.values = stored.values | said
+        if sheet.extra_model is not None and stored.extra is None:
+            # A second record is new: what the file does not say of it is blank, not what is stored of the first.
+            row.values |= {
+                column.name: list(column.blank) if isinstance(column.blank, tuple) else column.blank
+                for column in sheet.columns
+                if column.extra and column.name not in said
+            }
         if sheet.name == "cycles" and said["status"] != CycleStatus.GIVEN and stored.extra is not None:
             # Taken back: what the file does not say of the administration goes with it.
             row.values |= {name: None for name in ADMINISTRATION_COLUMNS if name not in said}
@@ -181,6 +217,9 @@ class Plan:
         if sheet.name == "cycles" and stored.values["status"] in _TO_COME:
             # The course goes on: a cycle is given, held, planned anew or cancelled as the clinic's own pages do it.
             corrected = [column for column in own if column.name not in _PLAN_COLUMNS]
+        elif sheet.name == "holds" and stored.values["resumed_on"] is None:
+            # It ends, as it does at the clinic's desk.
+            corrected = [column for column in own if column.name != "resumed_on"]
         elif extra and stored.extra is None and sheet.name == "patients":
             corrected = own  # an identity where there was none is a first entry
         if sheet.name == "patients" and stored.extra is not None and row.values["mrn"] == "":
@@ -260,11 +299,94 @@ class Plan:
             return
         if column not in values and stored is not None and stored.extra is not None:
             return  # the file has no such column: it says nothing of it
+        of_cycle = (values if stored is None else stored.values | values).get("planned_activity_mbq")
+        protocol = self._protocol_of(values)
+        values[column] = of_cycle or (protocol.prescribed_activity_mbq if protocol is not None else None)
+
+    def _protocol_of(self, values: dict[str, Any]) -> Protocol | None:
+        """Return the protocol of a cycle's course; None where it is unknown, which is a problem of the course."""
         key = (values["registry_number"], values["course_number"])
         in_file = self.found["courses"].rows.get(key) if "courses" in self.found else None
         course = in_file.values if in_file is not None else self.stored["courses"][key].values
-        protocol = self.protocols.get((course["protocol_code"], course["protocol_version"]))
-        values[column] = protocol.prescribed_activity_mbq if protocol is not None else None
+        return self.protocols.get((course["protocol_code"], course["protocol_version"]))
+
+    def _fill_net(self, row: Row, stored: _Stored | None) -> None:
+        """Put the net activity that syringe and residual give where a given cycle names none, and compare it where it does.
+
+        Times in the wrong order are told by the checks of the patient.
+        """
+        said = row.values
+        if said["status"] != CycleStatus.GIVEN or row.unreadable & (SYRINGE_FIELDS | {_NET}):
+            return
+        values = said if stored is None or stored.extra is None else stored.values | said
+        named = [name for name in SYRINGE_FIELDS if values.get(name) is not None]
+        if named in ([], ["administered_at"]) or values.get("administered_at") is None:
+            return
+        if syringe_times_reversed(values):
+            return
+        protocol = self._protocol_of(values)
+        if protocol is None:
+            return
+        try:
+            net = net_of(values, half_life_days=protocol.physical_half_life_days)
+        except ValidationError as error:
+            for name, texts in error.message_dict.items():
+                self.problems.append(row.problem(name, texts[0].rstrip(".")))
+            return
+        if net is None:
+            return
+        if said.get(_NET) is None:
+            said[_NET] = net.net_mbq
+        elif abs(said[_NET] - net.net_mbq) > _NET_TOLERANCE_MBQ:
+            self.problems.append(
+                row.problem(_NET, f"expected {net.net_mbq}, which syringe and residual give, or a blank cell")
+            )
+
+    def _take_cancel_reason_back(self, row: Row) -> None:
+        """A cycle that is no longer cancelled has no reason for it, also where the file has no such column."""
+        if row.values["status"] != CycleStatus.CANCELLED and "status" not in row.unreadable:
+            row.values.setdefault("cancel_reason", "")
+
+    def _fill_lab_result(self, rows: SheetRows, row: Row, stored: _Stored | None) -> None:
+        """Bring a laboratory value into the unit of its analyte, and keep what was written beside it."""
+        said = row.values
+        written = {name: said.get(name) for name in ("value", "unit", "lower_limit", "upper_limit")}
+        if row.unreadable & {"value", "unit"}:
+            return
+        try:
+            unlikely = convert(said)
+        except NotConverted as refused:
+            text = written.get(refused.column)
+            self.problems.append(
+                row.problem(refused.column, str(refused), value=None if text is None else str(text))
+            )
+            row.unreadable |= {refused.column}
+            return
+        if unlikely and "is_unlikely_confirmed" not in row.unreadable:
+            is_confirmed = said.get("is_unlikely_confirmed")
+            if is_confirmed is None and stored is not None:
+                is_confirmed = stored.values["is_unlikely_confirmed"]
+            if not is_confirmed:
+                self.problems.append(
+                    row.problem(
+                        "value",
+                        f"{unlikely} If it is right, say yes in is_unlikely_confirmed",
+                        value=str(written["value"]),
+                    )
+                )
+        is_as_stored = stored is not None and stored.values["value"] == said["value"]
+        is_original_said = bool(said.get("original_value") or said.get("original_unit"))
+        if is_original_said:
+            if stored is not None and not is_as_stored and (wrong := contradicted_original(said)):
+                self.problems.append(row.problem("original_value", wrong))
+            return
+        has_columns = {"original_value", "original_unit"} <= rows.present
+        if has_columns and written["unit"] in (None, "", said["unit"]):
+            return  # as an export writes what was first written in the analyte's own unit, or by another programme
+        if is_as_stored and not has_columns:
+            return  # the file says nothing of how it was first written
+        said["original_value"] = f"{written['value']:f}"[:40]
+        said["original_unit"] = written["unit"] or said["unit"]
 
     def _check_mrns(self) -> None:
         """An MRN belongs to one patient of the centre."""
@@ -300,11 +422,12 @@ class Plan:
         known = {number: PatientFacts(number) for number in sorted(self.touched)}
         for sheet in SHEETS:
             rows = self.found[sheet.name].rows if sheet.name in self.found else {}
+            names = {column.name for column in sheet.columns}
             for key, stored in self.stored[sheet.name].items():
                 if key[0] in known and key not in rows:
                     known[key[0]].sheets.setdefault(sheet.name, []).append(Fact(stored.values))
             for key, row in rows.items():
-                if key[0] in known and row.values.keys() >= {column.name for column in sheet.columns}:
+                if key[0] in known and row.values.keys() >= names:
                     known[key[0]].sheets.setdefault(sheet.name, []).append(Fact(row.values, row))
         yield from known.values()
 
@@ -344,7 +467,7 @@ class Plan:
         fields = {
             column.path: row.values[column.name]
             for column in sheet.columns
-            if column.extra == extra and "__" not in column.path
+            if column.extra == extra and "__" not in column.path and column.computed is None
         }
         if sheet.name == "courses":
             fields["protocol"] = self.protocols[row.values["protocol_code"], row.values["protocol_version"]]
@@ -409,6 +532,11 @@ def _copy(model: type[ClinicalRecord], records: Sequence[Any]) -> None:
         ) as copy:
             for record in records:
                 copy.write_row([getattr(record, attribute) for attribute in attributes])
+
+
+def _key_part(value: Any) -> Any:
+    """Return a stored part of a key as a file writes it."""
+    return tidy(value) if isinstance(value, str) else value
 
 
 def _value(record: Any, column: Column) -> Any:

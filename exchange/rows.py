@@ -83,7 +83,8 @@ def read_rows(table: Table, *, zone: ZoneInfo, problems: list[Problem], at_most:
     readers = [(index, column, _Reader(column, zone)) for index, column in columns]
     headed = {index for index, _ in columns}
     key_names = table.sheet.key
-    can_be_keyed = found.present.issuperset(key_names)
+    # What a key may leave out is blank in every row.
+    left_out = {name: table.sheet.column(name).blank for name in key_names if name not in found.present}
 
     for number, cells in enumerate(rows, start=2):
         if number > at_most:
@@ -122,8 +123,9 @@ def read_rows(table: Table, *, zone: ZoneInfo, problems: list[Problem], at_most:
                             value=as_text(cells[index]),
                         )
                     )
+        values |= left_out
         row = Row(table.place, number, values, frozenset(unreadable))
-        if not can_be_keyed or unreadable.intersection(key_names):
+        if unreadable.intersection(key_names):
             continue
         key = tuple(values[name] for name in key_names)
         if (first := found.rows.setdefault(key, row)) is not row:

@@ -120,13 +120,20 @@ class Date(Kind):
 
 @dataclass(frozen=True)
 class Moment(Kind):
-    """A date with a time. Read as aware, or as naive local time of the centre, which ``in_zone`` resolves."""
+    """A date with a time. Read as aware, or as naive local time of the centre, which ``in_zone`` resolves.
+
+    Attributes:
+        is_date_enough: a date alone stands for local midnight, the registry's sign of a time that is not known.
+    """
 
     expected: str = (
         "a date and time as 2019-01-07T09:30+01:00, or 2019-01-07T09:30 in the centre's local time"
     )
+    is_date_enough: bool = False
 
     def read(self, text: str) -> datetime:
+        if self.is_date_enough and _DATE.fullmatch(text):
+            return datetime.combine(_read_date(text), time())
         if not _MOMENT.fullmatch(text):
             raise ValueError(self.expected)
         try:
@@ -198,6 +205,17 @@ class Number(Kind):
 
 
 @dataclass(frozen=True)
+class Measured(Number):
+    """An exact decimal that is written without zeros at its end."""
+
+    decimal_places: int = 4
+
+    def write(self, value: Any) -> str:
+        text = super().write(value)
+        return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+@dataclass(frozen=True)
 class Code(Kind):
     codes: tuple[str, ...] = ()
     known: frozenset[str] = field(init=False, default=frozenset())
@@ -230,6 +248,46 @@ class Codes(Code):
 
     def write(self, value: Any) -> str:
         return "|".join(value or [])
+
+
+@dataclass(frozen=True)
+class Words(Kind):
+    """Codes that are not held to a list, with a bar between them."""
+
+    expected: str = "codes such as outside_window with | between them"
+
+    def read(self, text: str) -> Any:
+        found = [part.strip() for part in text.split("|")]
+        if not all(re.fullmatch(r"[a-z0-9_]{1,40}", part, re.ASCII) for part in found):
+            raise ValueError(self.expected)
+        return found
+
+    def write(self, value: Any) -> str:
+        return "|".join(value or [])
+
+    def same(self, stored: Any, read: Any) -> bool:
+        return self.write(stored) == self.write(read)
+
+
+@dataclass(frozen=True)
+class Lines(Kind):
+    """Several texts, each a line of its own."""
+
+    expected: str = "lines of at most 500 characters each"
+
+    def read(self, text: str) -> Any:
+        if "\0" in text:
+            raise ValueError("text without NUL characters")
+        lines = text.split("\n")
+        if max(map(len, lines)) > 500:
+            raise ValueError(self.expected)
+        return lines
+
+    def write(self, value: Any) -> str:
+        return tidy("\n".join(value or []))
+
+    def same(self, stored: Any, read: Any) -> bool:
+        return self.write(stored) == self.write(read)
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,22 @@ from analytics import freshness
 from analytics.models import Cohort
 from patients.models import PatientIdentity
 from tests.factories import (
+    AbsorbedDoseFactory,
+    AdverseEventFactory,
     ContactFactory,
     CourseFactory,
     DeathFactory,
     DiagnosisFactory,
     DiscontinuationFactory,
     DiseaseEventFactory,
+    DoseDecisionFactory,
+    HoldFactory,
+    LabResultFactory,
     PatientFactory,
     PatientIdentityFactory,
+    PriorPrrtFactory,
     ReadingFactory,
+    SomatostatinAnalogueDoseFactory,
     StudyFactory,
     make_user,
 )
@@ -89,9 +96,16 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
         "course": course.pk,
         "cycle": cycle.pk,
         "administration": cycle.administrations.get().pk,
+        "hold": HoldFactory(cycle=course.cycles.get(number=3)).pk,
+        "dose-decision": DoseDecisionFactory(cycle=course.cycles.get(number=3)).pk,
+        "absorbed-dose": AbsorbedDoseFactory(cycle=cycle).pk,
+        "adverse-event": AdverseEventFactory(patient=patient).pk,
+        "analogue-dose": SomatostatinAnalogueDoseFactory(patient=patient).pk,
+        "prior-prrt": PriorPrrtFactory(patient=patient).pk,
         "discontinuation": DiscontinuationFactory(course=course).pk,
         "study": study.pk,
         "reading": ReadingFactory(study=study).pk,
+        "lab-result": LabResultFactory(patient=patient).pk,
         "protocols": course.protocol_id,
         "centres": centre.pk,
         "centre": centre.pk,
@@ -122,8 +136,25 @@ PAGES = {
     "patients/<uuid:patient_id>/history/": Act.VIEW_RECORDS,
     "patients/<uuid:patient_id>/course/new/": Act.EDIT_TREATMENTS,
     "patients/<uuid:patient_id>/course/<uuid:course_id>/discontinue/": Act.EDIT_TREATMENTS,
+    "patients/<uuid:patient_id>/course/<uuid:course_id>/move/": Act.EDIT_TREATMENTS,
     "patients/<uuid:patient_id>/cycle/<uuid:cycle_id>/give/": Act.EDIT_TREATMENTS,
+    "patients/<uuid:patient_id>/cycle/<uuid:cycle_id>/net/": Act.EDIT_TREATMENTS,
+    "patients/<uuid:patient_id>/cycle/<uuid:cycle_id>/hold/": Act.EDIT_TREATMENTS,
+    "patients/<uuid:patient_id>/cycle/<uuid:cycle_id>/resume/": Act.EDIT_TREATMENTS,
+    "patients/<uuid:patient_id>/cycle/<uuid:cycle_id>/leave-out/": Act.EDIT_TREATMENTS,
+    "patients/<uuid:patient_id>/cycle/<uuid:cycle_id>/restore/": Act.EDIT_TREATMENTS,
+    "patients/<uuid:patient_id>/cycle/<uuid:cycle_id>/decide/": Act.EDIT_TREATMENTS,
+    "patients/<uuid:patient_id>/cycle/<uuid:cycle_id>/dose/": Act.EDIT_TREATMENTS,
+    "protocols/": Act.VIEW_RESULTS,
+    "protocols/new/": Act.MANAGE_COHORTS,
+    "protocols/<int:pk>/": Act.VIEW_RESULTS,
+    "reference-ranges/": Act.VIEW_RECORDS,
+    "reference-ranges/new/": Act.MANAGE_COHORTS,
     "patients/<uuid:patient_id>/study/<uuid:study_id>/read/": Act.EDIT_IMAGING,
+    "patients/<uuid:patient_id>/laboratory/": Act.VIEW_RECORDS,
+    "patients/<uuid:patient_id>/laboratory/enter/": Act.EDIT_TREATMENTS,
+    "patients/<uuid:patient_id>/laboratory/figures/<slug:analyte>.json": Act.VIEW_RECORDS,
+    "patients/<uuid:patient_id>/laboratory/figures/<slug:analyte>.<slug:file_type>": Act.VIEW_RECORDS,
     "cohorts/": Act.VIEW_RESULTS,
     "cohorts/<slug:slug>/": Act.VIEW_RESULTS,
     "cohorts/<slug:slug>/live/": Act.VIEW_RESULTS,
@@ -139,6 +170,13 @@ KINDS = {
     "reading": Act.EDIT_IMAGING,
     "administration": Act.EDIT_TREATMENTS,
     "discontinuation": Act.EDIT_TREATMENTS,
+    "hold": Act.EDIT_TREATMENTS,
+    "dose-decision": Act.EDIT_TREATMENTS,
+    "absorbed-dose": Act.EDIT_TREATMENTS,
+    "adverse-event": Act.EDIT_TREATMENTS,
+    "analogue-dose": Act.EDIT_TREATMENTS,
+    "prior-prrt": Act.EDIT_TREATMENTS,
+    "lab-result": Act.EDIT_TREATMENTS,
 }
 for kind, act in KINDS.items():
     PAGES[f"patients/<uuid:patient_id>/{kind}/<uuid:record_id>/correct/"] = act
@@ -161,6 +199,8 @@ def api_act(route: str) -> Act | None:
     return Act.VIEW_RECORDS
 
 
+# Computed from what a form holds, which is sent in the body.
+POSTED_PAGES = {"patients/<uuid:patient_id>/cycle/<uuid:cycle_id>/net/"}
 POST_ONLY = re.compile(r"api/v1/.*(void|administer|discontinue|search)/$")
 
 
@@ -191,7 +231,9 @@ def test_pages_answer_by_role_at_the_own_centre_and_are_absent_elsewhere(role, c
     for route, act in PAGES.items():
         for clinic in (own, other):
             path = clinic.path(route).replace("<slug:figure>", "pfs").replace("<slug:file_type>", "csv")
-            status = client.get(path).status_code
+            path = path.replace("<slug:analyte>", "platelets")
+            send = client.post if route in POSTED_PAGES else client.get
+            status = send(path).status_code
             has_object = "<uuid:" in route
             if clinic is other and has_object:
                 expected = ABSENT
@@ -314,6 +356,7 @@ def test_identity_reaches_no_role_that_may_not_see_it(clinics):
         client.force_login(make_user(role=role, centre=own.centre, username=f"a {role}"))
         for route in [*PAGES, *walkable("api/v1/", OWN_ACCOUNT), *walkable("admin/patients/")]:
             path = own.path(route).replace("<slug:figure>", "pfs").replace("<slug:file_type>", "csv")
+            path = path.replace("<slug:analyte>", "platelets")
             content = b"".join(client.get(path))
             assert b"CANARY77" not in content, (role, path)
             assert b"Canaryname" not in content, (role, path)

@@ -1,210 +1,224 @@
-"""What is due: cycles, PET/CT and readings. One set of queries for the worklist and for one patient.
+"""What is due: cycles, laboratory values, PET/CT and readings. One statement for the worklist and for one patient.
 
-Patients who died or whose course was discontinued are not due. A study that was made is still to be read.
+Patients who died or whose course was discontinued are not due. A study that was made is still to be read. The next cycle of
+a course is its first one to come: the database holds that none is open before one that was given.
 """
 
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.contrib.postgres.aggregates import ArrayAgg
-from django.contrib.postgres.fields import ArrayField
-from django.db.models import (
-    Case,
-    CharField,
-    DateField,
-    DateTimeField,
-    Exists,
-    ExpressionWrapper,
-    F,
-    Func,
-    OuterRef,
-    QuerySet,
-    Subquery,
-    Value,
-    When,
-)
-from django.db.models.functions import Cast, Coalesce
+from django.db import connection
 
-from accounts.models import User
-from imaging.models import Reading, Study, Timepoint
-from patients.models import Death
-from treatments.models import (
-    Administration,
-    Course,
-    Cycle,
-    CycleStatus,
-    Discontinuation,
-    LabResult,
-    Protocol,
-)
+from accounts.access import Act
+from accounts.models import Centre, User
+from imaging.models import Study
+from patients.models import Patient
+from treatments.models import Course, Cycle, LabResult
 
 UPCOMING_DAYS = 28
+NEVER = date(9999, 12, 31)  # sorts after every day
+
+_ITEMS = """
+WITH visible AS MATERIALIZED (
+    SELECT x.id, z.time_zone AS zone, (%(now)s AT TIME ZONE z.time_zone)::date AS today
+    FROM patients_patient x JOIN accounts_centre z ON z.id = x.centre_id
+    WHERE x.voided_at IS NULL AND x.centre_id = ANY(%(centres)s)
+        AND (%(patient)s::uuid IS NULL OR x.id = %(patient)s)
+), going_on AS MATERIALIZED (
+    SELECT c.id, c.patient_id, c.number, c.protocol_id, v.zone, v.today
+    FROM treatments_course c JOIN visible v ON v.id = c.patient_id
+    WHERE c.voided_at IS NULL
+        AND NOT EXISTS (SELECT FROM patients_death d WHERE d.patient_id = v.id AND d.voided_at IS NULL)
+        AND NOT EXISTS (SELECT FROM treatments_discontinuation d WHERE d.course_id = c.id AND d.voided_at IS NULL)
+), next AS MATERIALIZED (
+    SELECT y.id, g.patient_id, g.zone, g.today, y.planned_on, y.status, g.protocol_id
+    FROM going_on g CROSS JOIN LATERAL (
+        SELECT id, planned_on, status FROM treatments_cycle
+        WHERE course_id = g.id AND voided_at IS NULL AND status IN ('planned', 'held') ORDER BY number LIMIT 1) y
+), imaging AS (
+    SELECT DISTINCT ON (g.id) g.*, y.number AS after_cycle, (a.administered_at AT TIME ZONE g.zone)::date AS given_on
+    FROM going_on g JOIN treatments_protocol p ON p.id = g.protocol_id
+    JOIN treatments_cycle y ON y.course_id = g.id AND y.voided_at IS NULL AND y.status = 'given'
+        AND y.number = ANY(p.imaging_after_cycles)
+    JOIN treatments_administration a ON a.cycle_id = y.id AND a.voided_at IS NULL
+    ORDER BY g.id, y.number DESC
+), items AS MATERIALIZED (
+    SELECT CASE WHEN status = 'held' THEN 'held' WHEN planned_on IS NULL THEN 'undated'
+            WHEN today > planned_on + window_days THEN 'overdue' WHEN today >= planned_on - window_days THEN 'in_window'
+            WHEN planned_on <= today + %(upcoming)s THEN 'upcoming' ELSE 'later' END AS kind,
+        next.id, coalesce(planned_on, %(never)s) AS sort_on, today, NULL::int AS after_cycle, '' AS first_status
+    FROM next JOIN treatments_protocol p ON p.id = next.protocol_id
+    UNION ALL
+    SELECT 'labs', next.id, planned_on, today, NULL, '' FROM next JOIN treatments_protocol p ON p.id = next.protocol_id
+    WHERE status = 'planned' AND planned_on BETWEEN today - window_days AND today + labs_within_days
+        AND NOT labs_before_cycle <@ ARRAY(SELECT r.analyte FROM treatments_labresult r
+            WHERE r.patient_id = next.patient_id AND r.voided_at IS NULL
+            AND r.taken_at >= (planned_on - labs_within_days)::timestamp AT TIME ZONE next.zone)
+    UNION ALL
+    SELECT 'imaging', id, given_on, today, after_cycle, '' FROM imaging i
+    WHERE NOT EXISTS (SELECT FROM imaging_study s WHERE s.patient_id = i.patient_id AND s.course_number = i.number
+        AND s.voided_at IS NULL AND s.timepoint <> 'baseline' AND s.performed_on >= i.given_on)
+    UNION ALL
+    SELECT 'baseline', g.id, coalesce(y.planned_on, %(never)s), g.today, NULL, coalesce(y.status, '')
+    FROM going_on g LEFT JOIN treatments_cycle y ON y.course_id = g.id AND y.number = 1 AND y.voided_at IS NULL
+    WHERE NOT EXISTS (SELECT FROM imaging_study s WHERE s.patient_id = g.patient_id AND s.course_number = g.number
+        AND s.voided_at IS NULL AND s.timepoint = 'baseline')
+    UNION ALL
+    SELECT 'reading', s.id, s.performed_on, v.today, NULL, '' FROM imaging_study s JOIN visible v ON v.id = s.patient_id
+    WHERE s.voided_at IS NULL AND s.timepoint <> 'baseline'
+        AND NOT EXISTS (SELECT FROM imaging_reading r WHERE r.study_id = s.id AND r.voided_at IS NULL)
+)
+SELECT kind, NULL::uuid, max(sort_on), NULL::date, NULL::int, '', count(*) FROM items GROUP BY kind
+UNION ALL
+(SELECT kind, id, sort_on, today, after_cycle, first_status, rank FROM (
+    SELECT *, row_number() OVER (PARTITION BY kind
+        ORDER BY (sort_on - DATE '2000-01-01') * CASE WHEN kind = ANY(%(newest_first)s) THEN -1 ELSE 1 END, id) AS rank
+    FROM items
+    WHERE (%(kind)s::text IS NULL OR kind = %(kind)s) AND (%(after_on)s::date IS NULL
+        OR sort_on = %(after_on)s AND id > %(after_id)s
+        OR CASE WHEN kind = ANY(%(newest_first)s) THEN sort_on < %(after_on)s ELSE sort_on > %(after_on)s END)
+) AS ranked WHERE rank <= %(limit)s ORDER BY kind, rank)
+"""
 
 
-def local_date(moment: Any, zone_path: str) -> Cast:
-    """Return the date of an instant in the centre's time zone, as an expression."""
-    return Cast(Func(F(zone_path), moment, function="timezone"), DateField())
+@dataclass(frozen=True)
+class Item:
+    """One thing that is due.
 
-
-def _moment(now: datetime) -> Value:
-    return Value(now, output_field=DateTimeField())
-
-
-def _shifted(day: Any, days: Any) -> ExpressionWrapper:
-    return ExpressionWrapper(day + days, output_field=DateField())
-
-
-def next_cycles(user: User, now: datetime) -> QuerySet[Any]:
-    """Return the next cycle of every course that goes on, with ``state``, ``sort_on`` and ``today`` (local).
-
-    A cycle that was passed over, because a later one was given, is not the next.
+    Attributes:
+        kind: ``in_window``, ``overdue``, ``held``, ``upcoming``, ``later``, ``undated``, ``labs``, ``imaging``,
+            ``baseline`` or ``reading``.
+        record: the cycle, the course of an owed study, or the study to be read.
+        sort_on: the day that it hangs on: planned, given, or made.
+        today: at the centre.
+        after_cycle: of owed PET/CT, the cycle after which it is due.
+        first_status: of a missing baseline, the status of cycle 1.
+        measured: of missing laboratory values, the analytes that were measured in time.
     """
-    still_open = [CycleStatus.PLANNED, CycleStatus.HELD]
-    of_course = Cycle.objects.current().filter(course=OuterRef("course_id"))
-    last_given = of_course.filter(status=CycleStatus.GIVEN).order_by("-number").values("number")[:1]
-    planned, window = F("planned_on"), F("course__protocol__window_days")
-    return (
-        Cycle.objects.visible_to(user)
-        .current()
-        .filter(status__in=still_open, course__voided_at=None, course__patient__voided_at=None)
-        .annotate(last_given=Coalesce(Subquery(last_given), 0))
-        .filter(
-            ~Exists(
-                of_course.filter(
-                    status__in=still_open, number__gt=OuterRef("last_given"), number__lt=OuterRef("number")
-                )
-            ),
-            ~Exists(Death.objects.current().filter(patient=OuterRef("course__patient_id"))),
-            ~Exists(Discontinuation.objects.current().filter(course=OuterRef("course_id"))),
-            number__gt=F("last_given"),
-        )
-        .annotate(today=local_date(_moment(now), "course__patient__centre__time_zone"))
-        .annotate(
-            state=Case(
-                When(status=CycleStatus.HELD, then=Value("held")),
-                When(planned_on=None, then=Value("undated")),
-                When(today__gt=_shifted(planned, window), then=Value("overdue")),
-                When(
-                    today__gte=ExpressionWrapper(planned - window, output_field=DateField()),
-                    then=Value("in_window"),
-                ),
-                When(planned_on__lte=_shifted(F("today"), Value(UPCOMING_DAYS)), then=Value("upcoming")),
-                default=Value("later"),
-                output_field=CharField(),
-            ),
-            sort_on=Coalesce("planned_on", Value(date(9999, 12, 31), output_field=DateField())),
-        )
-    )
+
+    kind: str
+    record: Any
+    sort_on: date
+    today: date
+    after_cycle: int | None = None
+    first_status: str = ""
+    measured: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> str:
+        """Where a list that goes on after this one begins."""
+        return f"{self.sort_on}~{self.record.pk}"
+
+    @property
+    def patient(self) -> Patient:
+        return self.record.course.patient if isinstance(self.record, Cycle) else self.record.patient
 
 
-def labs_missing(user: User, now: datetime) -> QuerySet[Any]:
-    """Return next cycles that are near, of which a laboratory value that the protocol asks for is still lacking.
+@dataclass
+class Found:
+    """Counts and newest day of each kind, and the first rows of each."""
 
-    Near: from as many days before the planned date as such a value may be old, to the end of the window. Adds
-    ``measured``, the analytes measured within those days, to what ``next_cycles`` adds.
+    counts: dict[str, int]
+    newest_on: dict[str, date]
+    items: dict[str, list[Item]]
+
+
+def find_due(
+    user: User,
+    now: datetime,
+    *,
+    newest_first: frozenset[str] = frozenset(),
+    kind: str | None = None,
+    after: tuple[date, uuid.UUID] | None = None,
+    limit: int,
+    patient: Patient | None = None,
+) -> Found:
+    """Return what is due at the centres whose records ``user`` may see. Five queries at the most.
+
+    Args:
+        newest_first: kinds whose rows begin with the newest day; of the others with the oldest.
+        kind: rows of this kind alone; all kinds are counted.
+        after: day and id of the row after which the rows of ``kind`` go on.
+        limit: rows of each kind.
+        patient: of this one alone.
     """
-    within = F("course__protocol__labs_within_days")
-    near = next_cycles(user, now).filter(
-        planned_on__isnull=False,
-        state__in=["upcoming", "in_window"],
-        course__protocol__labs_before_cycle__len__gt=0,
-    )
-    measured = (
-        LabResult.objects.current()
-        .annotate(on=local_date(F("taken_at"), "patient__centre__time_zone"))
-        .filter(
-            patient=OuterRef("course__patient_id"),
-            on__gte=_shifted(OuterRef("planned_on"), -OuterRef("within")),
+    centres = list(Centre.objects.visible_to(user, Act.VIEW_RECORDS).values_list("pk", flat=True))
+    after_on, after_id = after or (None, None)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ITEMS,
+            {
+                "now": now,
+                "centres": centres,
+                "patient": patient.pk if patient is not None else None,
+                "upcoming": UPCOMING_DAYS,
+                "never": NEVER,
+                "newest_first": list(newest_first),
+                "kind": kind,
+                "after_on": after_on,
+                "after_id": after_id,
+                "limit": limit,
+            },
         )
-        .values("patient")
-        .annotate(codes=ArrayAgg("analyte", distinct=True))
-        .values("codes")
-    )
-    return (
-        near.annotate(within=within)
-        .filter(planned_on__lte=_shifted(F("today"), F("within")))
-        .annotate(
-            measured=Coalesce(
-                Subquery(measured),
-                Value([], output_field=ArrayField(CharField())),
-                output_field=ArrayField(CharField()),
-            )
+        rows = cursor.fetchall()
+    found = Found({}, {}, {})
+    listed = [row for row in rows if row[1] is not None]
+    for row_kind, pk, newest_on, _, _, _, n in rows:
+        if pk is None:
+            found.counts[row_kind], found.newest_on[row_kind] = n, newest_on
+    records = _records(listed)
+    for row_kind, pk, sort_on, today, after_cycle, first_status, _ in listed:
+        record = records[pk]
+        measured = _measured(record) if row_kind == "labs" else frozenset()
+        item = Item(row_kind, record, sort_on, today, after_cycle, first_status, measured)
+        found.items.setdefault(row_kind, []).append(item)
+    return found
+
+
+def _records(listed: list[tuple[Any, ...]]) -> Mapping[uuid.UUID, Any]:
+    """Return the records behind the rows with what is said of them. One query for each model that there is any of."""
+    courses = {pk for kind, pk, *_ in listed if kind in {"imaging", "baseline"}}
+    studies = {pk for kind, pk, *_ in listed if kind == "reading"}
+    cycles = {pk for _, pk, *_ in listed} - courses - studies
+    found: dict[uuid.UUID, Any] = {}
+    for queryset, related, keys in (
+        (Cycle.objects, ("course__protocol", "course__patient__centre"), cycles),
+        (Course.objects, ("protocol", "patient__centre"), courses),
+        (Study.objects, ("patient__centre",), studies),
+    ):
+        if keys:
+            found |= queryset.select_related(*related).in_bulk(keys)
+    samples: dict[uuid.UUID, list[tuple[str, datetime]]] = {}
+    lacking = [found[pk] for kind, pk, *_ in listed if kind == "labs"]
+    if lacking:
+        of_patients = LabResult.objects.current().filter(
+            patient__in={cycle.course.patient_id for cycle in lacking}
         )
-        .exclude(measured__contains=Cast("course__protocol__labs_before_cycle", ArrayField(CharField())))
+        for patient_id, analyte, at in of_patients.values_list("patient_id", "analyte", "taken_at"):
+            samples.setdefault(patient_id, []).append((analyte, at))
+    for cycle in lacking:
+        cycle.samples = samples.get(cycle.course.patient_id, [])
+    return found
+
+
+def _measured(cycle: Any) -> frozenset[str]:
+    """Return the analytes measured within the protocol's days before the planned date, in local dates."""
+    zone = cycle.course.patient.centre.zone
+    within = cycle.course.protocol.labs_within_days
+    return frozenset(
+        analyte
+        for analyte, at in cycle.samples
+        if (cycle.planned_on - at.astimezone(zone).date()).days <= within
     )
 
 
-def _ongoing_courses(user: User, now: datetime) -> QuerySet[Course]:
-    return (
-        Course.objects.visible_to(user)
-        .current()
-        .filter(patient__voided_at=None)
-        .filter(
-            ~Exists(Death.objects.current().filter(patient=OuterRef("patient_id"))),
-            ~Exists(Discontinuation.objects.current().filter(course=OuterRef("pk"))),
-        )
-        .annotate(today=local_date(_moment(now), "patient__centre__time_zone"))
-    )
-
-
-def imaging_due(user: User, now: datetime) -> QuerySet[Course]:
-    """Return courses of which PET/CT is owed after a given cycle of the protocol, with none made since.
-
-    Adds ``trigger_number`` and ``sort_on``, the last such cycle and its local date.
-    """
-    asked_for = Protocol.objects.filter(
-        pk=OuterRef("cycle__course__protocol_id"), imaging_after_cycles__contains=[OuterRef("cycle__number")]
-    )
-    triggers = (
-        Administration.objects.current()
-        .filter(Exists(asked_for), cycle__course=OuterRef("pk"), cycle__voided_at=None)
-        .order_by("-cycle__number")
-    )
-    since = (
-        Study.objects.current()
-        .filter(
-            patient=OuterRef("patient_id"),
-            course_number=OuterRef("number"),
-            performed_on__gte=OuterRef("sort_on"),
-        )
-        .exclude(timepoint=Timepoint.BASELINE)
-    )
-    return (
-        _ongoing_courses(user, now)
-        .annotate(
-            trigger_number=Subquery(triggers.values("cycle__number")[:1]),
-            trigger_at=Subquery(triggers.values("administered_at")[:1]),
-        )
-        .annotate(sort_on=local_date(F("trigger_at"), "patient__centre__time_zone"))
-        .filter(~Exists(since), sort_on__isnull=False)
-    )
-
-
-def baseline_missing(user: User, now: datetime) -> QuerySet[Course]:
-    """Return courses that have no baseline study; ``sort_on`` is the date of cycle 1, given or planned."""
-    baseline = Study.objects.current().filter(
-        patient=OuterRef("patient_id"), course_number=OuterRef("number"), timepoint=Timepoint.BASELINE
-    )
-    first = Cycle.objects.current().filter(course=OuterRef("pk"), number=1)
-    return (
-        _ongoing_courses(user, now)
-        .filter(~Exists(baseline))
-        .annotate(
-            sort_on=Coalesce(
-                Subquery(first.values("planned_on")[:1]), Value(date(9999, 12, 31), output_field=DateField())
-            ),
-            first_status=Subquery(first.values("status")[:1]),
-        )
-    )
-
-
-def unread_studies(user: User, now: datetime) -> QuerySet[Study]:
-    """Return studies after a baseline that nobody has read; ``sort_on`` is the day they were made."""
-    return (
-        Study.objects.visible_to(user)
-        .current()
-        .filter(patient__voided_at=None)
-        .exclude(timepoint=Timepoint.BASELINE)
-        .filter(~Exists(Reading.objects.current().filter(study=OuterRef("pk"))))
-        .annotate(today=local_date(_moment(now), "patient__centre__time_zone"), sort_on=F("performed_on"))
-    )
+def parse_key(key: str) -> tuple[date, uuid.UUID] | None:
+    """Return the day and id of ``Item.key``, or None where it is none."""
+    day, _, pk = key.partition("~")
+    try:
+        return date.fromisoformat(day), uuid.UUID(pk)
+    except ValueError:
+        return None

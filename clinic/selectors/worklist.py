@@ -4,18 +4,16 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 
-from django.db.models import Count, Max, Q, QuerySet
 from django.urls import reverse
 
 from accounts.access import Act
 from accounts.models import User
-from clinic.selectors.due import baseline_missing, imaging_due, labs_missing, next_cycles, unread_studies
+from clinic.selectors import due
+from clinic.selectors.due import Item
 from clinic.selectors.names import names_of
-from imaging.models import Study
 from patients.models import Patient
-from treatments.models import Course, Cycle, CycleStatus
+from treatments.models import Cycle, CycleStatus
 from treatments.rules.words import NBSP, interval, sentences, span, when
 from treatments.selectors.advice import LAB_WORDS
 from treatments.selectors.schedule import CoursePlan, plans_of
@@ -56,7 +54,6 @@ KINDS = {
         DueKind("reading", "Studies to be read", "To be read", newest_first=True),
     )
 }
-CYCLE_KINDS = ("in_window", "overdue", "held", "upcoming", "undated")
 
 
 @dataclass(frozen=True)
@@ -93,60 +90,6 @@ class Worklist:
         return sum(part.count for part in self.parts)
 
 
-def _queryset(kind: str, user: User, now: datetime) -> QuerySet[Any]:
-    if kind in CYCLE_KINDS:
-        return (
-            next_cycles(user, now)
-            .filter(state=kind)
-            .select_related("course__protocol", "course__patient__centre")
-        )
-    if kind == "labs":
-        return labs_missing(user, now).select_related("course__protocol", "course__patient__centre")
-    if kind == "reading":
-        return unread_studies(user, now).select_related("patient__centre")
-    courses = imaging_due(user, now) if kind == "imaging" else baseline_missing(user, now)
-    return courses.select_related("patient__centre", "protocol")
-
-
-def _page(rows: QuerySet[Any], *, newest_first: bool, after: str, limit: int) -> tuple[list[Any], str]:
-    """Return up to ``limit`` rows past the key ``after``, and the key of the last where there are more."""
-    if after:
-        try:
-            day_text, _, pk_text = after.partition("~")
-            day, pk = date.fromisoformat(day_text), uuid.UUID(pk_text)
-        except ValueError:
-            return [], ""
-        if newest_first:
-            rows = rows.filter(Q(sort_on__lt=day) | Q(sort_on=day, pk__gt=pk))
-        else:
-            rows = rows.filter(Q(sort_on__gt=day) | Q(sort_on=day, pk__gt=pk))
-    found = list(rows.order_by("-sort_on" if newest_first else "sort_on", "pk")[: limit + 1])
-    more = len(found) > limit
-    found = found[:limit]
-    return found, f"{found[-1].sort_on}~{found[-1].pk}" if more else ""
-
-
-def counts(user: User, now: datetime) -> tuple[dict[str, int], date | None]:
-    """Return how much is due of each kind, and the newest date among the overdue cycles. Five queries."""
-    found: dict[str, int] = dict.fromkeys(KINDS, 0)
-    newest_overdue = None
-    for state, n, newest in (
-        next_cycles(user, now)
-        .order_by()
-        .values_list("state")
-        .annotate(n=Count("pk"), newest=Max("planned_on"))
-    ):
-        if state in found:
-            found[state] = n
-        if state == "overdue":
-            newest_overdue = newest
-    found["labs"] = labs_missing(user, now).count()
-    found["imaging"] = imaging_due(user, now).count()
-    found["baseline"] = baseline_missing(user, now).count()
-    found["reading"] = unread_studies(user, now).count()
-    return found, newest_overdue
-
-
 def worklist(
     user: User,
     now: datetime,
@@ -164,103 +107,98 @@ def worklist(
         after: the key at which the rows of ``kind`` go on.
         limit: rows of each kind.
     """
-    found, newest_overdue = counts(user, now)
-    parts = [DuePart(KINDS[key], n) for key, n in found.items() if n or key == kind]
-    raw: list[tuple[DuePart, list[Any]]] = []
+    newest_first = frozenset(
+        key for key, one in KINDS.items() if one.newest_first != (other_order and kind is not None)
+    )
+    begins_after = due.parse_key(after) if kind and after else None
+    if kind and after and begins_after is None:
+        limit = 0
+    found = due.find_due(user, now, newest_first=newest_first, kind=kind, after=begins_after, limit=limit + 1)
+    parts = [
+        DuePart(KINDS[key], found.counts.get(key, 0)) for key in KINDS if key in found.counts or key == kind
+    ]
+    raw: list[tuple[DuePart, list[Item]]] = []
     for part in parts:
-        if kind is None or part.kind.key == kind:
-            rows, part.next_key = _page(
-                _queryset(part.kind.key, user, now),
-                newest_first=part.kind.newest_first != (other_order and kind is not None),
-                after=after if kind else "",
-                limit=limit,
-            )
-            raw.append((part, rows))
+        items = found.items.get(part.kind.key, [])
+        if limit and len(items) > limit:
+            part.next_key = items[limit - 1].key
+        raw.append((part, items[:limit]))
     _describe(user, raw)
+    newest_overdue = found.newest_on.get("overdue")
     ended = newest_overdue is not None and (now.date() - newest_overdue).days > RECORDS_END_DAYS
     return Worklist(parts, newest_overdue if ended else None)
 
 
 def for_patient(user: User, patient: Patient, now: datetime) -> list[Due]:
     """Return what is due of one patient, whenever it is planned."""
-    raw = []
-    cycles = next_cycles(user, now).filter(course__patient=patient)
-    for cycle in cycles.select_related("course__protocol", "course__patient__centre"):
-        key = cycle.state if cycle.state in KINDS else "upcoming"
-        raw.append((DuePart(KINDS[key], 1), [cycle]))
-    missing = labs_missing(user, now).filter(course__patient=patient)
-    raw.append(
-        (
-            DuePart(KINDS["labs"], 1),
-            list(missing.select_related("course__protocol", "course__patient__centre")),
+    found = due.find_due(user, now, patient=patient, limit=20)
+    raw = [
+        (DuePart(KINDS[key], 1), list(found.items.get(sought, ())))
+        for sought, key in (
+            (key, key) if key in KINDS else ("later", "upcoming") for key in (*KINDS, "later")
         )
-    )
-    for key in ("imaging", "baseline", "reading"):
-        raw.append((DuePart(KINDS[key], 1), list(_queryset(key, user, now).filter(patient=patient))))
+    ]
     _describe(user, raw)
     return [row for part, _ in raw for row in part.rows]
 
 
-def _describe(user: User, raw: list[tuple[DuePart, list[Any]]]) -> None:
+def _describe(user: User, raw: list[tuple[DuePart, list[Item]]]) -> None:
     """Fill the parts' rows with words and acts. Five queries: the plans, and names where they may be seen."""
-    records = [record for _, rows in raw for record in rows]
-    plans = plans_of(
-        {record.course_id: record.course for record in records if isinstance(record, Cycle)}.values()
-    )
-    names = names_of(user, (_patient(record).pk for record in records))
-    for part, rows in raw:
-        for record in rows:
-            patient = _patient(record)
-            what, why, act, label, url = _words(part.kind.key, record, plans)
-            permitted = user.may(act, patient.centre_id)
+    items = [item for _, found in raw for item in found]
+    cycles = [item.record for item in items if isinstance(item.record, Cycle)]
+    plans = plans_of({cycle.course_id: cycle.course for cycle in cycles}.values())
+    names = names_of(user, (item.patient.pk for item in items))
+    for part, found in raw:
+        for item in found:
+            what, why, act, label, url = _words(part.kind.key, item, plans)
+            permitted = user.may(act, item.patient.centre_id)
             part.rows.append(
                 Due(
                     kind=part.kind,
-                    patient=patient,
+                    patient=item.patient,
                     what=what,
                     why=why,
-                    key=f"{record.sort_on}~{record.pk}",
-                    name=names.get(patient.pk, ""),
+                    key=item.key,
+                    name=names.get(item.patient.pk, ""),
                     act_label=label if permitted else "",
                     act_url=url if permitted else "",
                 )
             )
 
 
-def _patient(record: Cycle | Course | Study) -> Patient:
-    return record.course.patient if isinstance(record, Cycle) else record.patient
-
-
-def _words(kind: str, record: Any, plans: Mapping[uuid.UUID, CoursePlan]) -> tuple[str, str, Act, str, str]:
+def _words(kind: str, item: Item, plans: Mapping[uuid.UUID, CoursePlan]) -> tuple[str, str, Act, str, str]:
     """Return what is due, why, and the act, label and address that settle it."""
+    record = item.record
+    if kind == "labs":
+        return _labs_words(item)
     if isinstance(record, Cycle):
-        return _cycle_words(kind, record, plans[record.course_id])
+        return _cycle_words(kind, record, item.today, plans[record.course_id])
     if kind == "reading":
         return (
             f"{record.get_timepoint_display()} {record.get_modality_display()}, to be read",
-            f"Made {record.performed_on}, {when(record.performed_on, record.today)}; no response recorded",
+            f"Made {record.performed_on}, {when(record.performed_on, item.today)}; no response recorded",
             Act.EDIT_IMAGING,
             "Record the reading",
             reverse("reading-new", args=[record.patient_id, record.pk]),
         )
     new_study = reverse("record-new", args=[record.patient_id, "study"])
     if kind == "imaging":
-        due_on = record.sort_on + timedelta(days=record.protocol.imaging_due_days)
+        due_on = item.sort_on + timedelta(days=record.protocol.imaging_due_days)
         return (
-            f"PET/CT due after cycle {record.trigger_number}",
-            f"Cycle {record.trigger_number} given {record.sort_on}; due within "
-            f"{interval(record.protocol.imaging_due_days)}, by {due_on}, {when(due_on, record.today)}; "
+            f"PET/CT due after cycle {item.after_cycle}",
+            f"Cycle {item.after_cycle} given {item.sort_on}; due within "
+            f"{interval(record.protocol.imaging_due_days)}, by {due_on}, {when(due_on, item.today)}; "
             f"no study since",
             Act.EDIT_IMAGING,
             "Record the study",
             f"{new_study}?course={record.number}",
         )
-    if record.first_status == CycleStatus.GIVEN:
+    if item.first_status == CycleStatus.GIVEN:
         why = "Cycle 1 was given and no baseline is recorded: without it the response cannot be evaluated"
-    elif record.sort_on.year == 9999:
+    elif item.sort_on == due.NEVER:
         why = "Before cycle 1, which has no date yet"
     else:
-        why = f"Before cycle 1, planned {record.sort_on}, {when(record.sort_on, record.today)}"
+        why = f"Before cycle 1, planned {item.sort_on}, {when(item.sort_on, item.today)}"
     return (
         "Baseline study missing",
         why,
@@ -270,11 +208,8 @@ def _words(kind: str, record: Any, plans: Mapping[uuid.UUID, CoursePlan]) -> tup
     )
 
 
-def _cycle_words(kind: str, cycle: Cycle, plan: CoursePlan) -> tuple[str, str, Act, str, str]:
+def _cycle_words(kind: str, cycle: Cycle, today: date, plan: CoursePlan) -> tuple[str, str, Act, str, str]:
     protocol = cycle.course.protocol
-    if kind == "labs":
-        return _labs_words(cycle)
-    today: date = cycle.today  # type: ignore[attr-defined]
     patient_id = cycle.course.patient_id
     what = f"Cycle {cycle.number} of {protocol.planned_cycles}, {KINDS[kind].state}"
     window = f"window ±{NBSP}{protocol.window_days}{NBSP}d"
@@ -311,13 +246,13 @@ def _cycle_words(kind: str, cycle: Cycle, plan: CoursePlan) -> tuple[str, str, A
     return what, reason, Act.EDIT_TREATMENTS, "Record cycle", address
 
 
-def _labs_words(cycle: Any) -> tuple[str, str, Act, str, str]:
-    protocol = cycle.course.protocol
-    lacking = [LAB_WORDS[code] for code in protocol.labs_before_cycle if code not in cycle.measured]
+def _labs_words(item: Item) -> tuple[str, str, Act, str, str]:
+    cycle, protocol = item.record, item.record.course.protocol
+    lacking = [LAB_WORDS[code] for code in protocol.labs_before_cycle if code not in item.measured]
     return (
         f"Laboratory values before cycle {cycle.number}",
         sentences(
-            f"Cycle {cycle.number} is planned {cycle.planned_on}, {when(cycle.planned_on, cycle.today)}",
+            f"Cycle {cycle.number} is planned {cycle.planned_on}, {when(cycle.planned_on, item.today)}",
             f"Not measured within {interval(protocol.labs_within_days)} before it: {', '.join(lacking)}",
         ),
         Act.EDIT_TREATMENTS,

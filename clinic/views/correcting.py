@@ -80,7 +80,7 @@ def record_correct(
                 record,
                 form.values(),
                 by=request.user,
-                reason=form.cleaned_data["reason"],
+                reason=form.cleaned_data[form.reason_name],
                 expected_version=form.cleaned_data[STALE_FIELD],
             )
 
@@ -129,7 +129,7 @@ def _conflict(
             }
         )
     fresh = form_of(kind, patient, instance=present, correcting=True)
-    fresh.initial["reason"] = sent.data.get("reason", "")
+    fresh.initial[fresh.reason_name] = sent.data.get(sent.reason_name, "")
     return record_page(
         request,
         patient,

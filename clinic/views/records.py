@@ -27,6 +27,7 @@ from treatments.models import (
     Discontinuation,
     DoseDecision,
     Hold,
+    LabResult,
     PriorPrrt,
     SomatostatinAnalogueDose,
 )
@@ -48,6 +49,15 @@ class RecordKind:
     enter: str = ""
     correct: Callable[..., Any] | None = correct_record
     void: Callable[..., Any] | None = void_record
+
+
+def _correct_lab_result(result: LabResult, changes: dict[str, Any], **how: Any) -> LabResult:
+    """Correct a laboratory value; whether an unlikely one was confirmed came along with the form's fields."""
+    changes = dict(changes)
+    confirmed = bool(changes.pop("confirm_unlikely", False))
+    # The form has put the new value into its instance; the service asks what is stored whether it changes.
+    result.refresh_from_db()
+    return treatments.correct_lab_result(result, changes, confirm_unlikely=confirmed, **how)
 
 
 KINDS = {
@@ -91,7 +101,7 @@ KINDS = {
         void=treatments.void_hold,
     ),
     "dose-decision": RecordKind(
-        "decision", DoseDecision, clinic_forms.DecisionCorrectionForm, "cycle__course__patient", correct=None
+        "decision", DoseDecision, clinic_forms.DecisionCorrectionForm, "cycle__course__patient"
     ),
     "adverse-event": RecordKind(
         "adverse event", AdverseEvent, clinic_forms.AdverseEventForm, enter="Record an adverse event"
@@ -114,6 +124,9 @@ KINDS = {
         clinic_forms.DiscontinuationForm,
         "course__patient",
         void=treatments.void_discontinuation,
+    ),
+    "lab-result": RecordKind(
+        "laboratory value", LabResult, clinic_forms.LabResultForm, correct=_correct_lab_result
     ),
 }
 

@@ -14,6 +14,7 @@ from django.db.models import Min
 from accounts.models import Centre
 from analytics import results
 from analytics.models import Cohort, CoursesCounted
+from exchange.published.timelines import completed_years
 from patients.models import Diagnosis, Patient
 from treatments.models import Administration, Protocol
 
@@ -34,11 +35,6 @@ class Figure:
 def compare(cohort: Cohort) -> list[Figure]:
     """Return every published figure with its counterpart, from the cohort's results and its patients' records."""
     return [*_patients(cohort), *_tumours(cohort), *_plan(cohort), *_outcomes(results.payload(cohort, None))]
-
-
-def completed_years(born_on: date, on: date) -> int:
-    """Return the age on a day, in completed years."""
-    return on.year - born_on.year - ((on.month, on.day) < (born_on.month, born_on.day))
 
 
 def _first_given(cohort: Cohort) -> dict[Any, date]:

@@ -10,6 +10,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from exchange.columns import SHEETS
+from exchange.published.details import US_UNITS, Clinic, Thrombocytopenia, add_details
 from exchange.published.timelines import Cohort, Fate, Story, add_patient, spread
 from exchange.writing import OutTable
 
@@ -109,6 +110,47 @@ STARTED_LATER = (
 
 N_ONGOING = 17
 
+# Days after the cycle to platelets, 10⁹/L.
+_HELD = Thrombocytopenia(2, ((0, 150), (9, 104), (14, 64), (40, 64)), advice="hold", decision="hold")
+_OVERRIDDEN = Thrombocytopenia(
+    2,
+    ((0, 190), (14, 142), (28, 71), (42, 118), (60, 150)),
+    advice="reduce",
+    decision="continue",
+    reason="A single value; recovered within two weeks.",
+)
+STATION = Clinic(
+    zone=ZoneInfo("Europe/Berlin"),
+    ends_on=CUTOFF,
+    seed="61 1438",
+    amino_acids="lysine_arginine",
+    antiemetics=("Granisetron 1 mg", "Granisetron 1 mg", "Granisetron 3 mg and dexamethasone 8 mg"),
+    thrombocytopenia={"STA-0001": _OVERRIDDEN, "STA-0056": _HELD},
+    early_analogue={"STA-0004": 2},
+)
+NORTH_RIDGE = Clinic(
+    zone=ZoneInfo("America/New_York"),
+    ends_on=date(2021, 6, 30),
+    seed="12",
+    amino_acids="commercial",
+    antiemetics=("Ondansetron 8 mg", "Ondansetron 8 mg", "Ondansetron 16 mg and aprepitant 125 mg"),
+    units=US_UNITS,
+    thrombocytopenia={
+        "NRD-0004": Thrombocytopenia(
+            2,
+            ((0, 138), (14, 92), (26, 44), (33, 51), (90, 82), (180, 101), (400, 124), (900, 140)),
+            advice="hold",
+            decision="discontinue",
+            reason="Slow to recover after the second cycle; the disease is stable.",
+        ),
+        "NRD-0010": Thrombocytopenia(
+            3, ((0, 160), (14, 117), (28, 66), (42, 98), (50, 121)), advice="reduce", decision="reduce"
+        ),
+        "NRD-0011": _HELD,
+    },
+    prior_prrt=("NRD-0007",),
+)
+
 
 def published_cohort() -> Cohort:
     """Return the 63 patients at the cut-off, numbered in the order of their first administration."""
@@ -130,7 +172,7 @@ def published_cohort() -> Cohort:
         rng.shuffle(column)
 
     cohort = Cohort()
-    zone = ZoneInfo("Europe/Berlin")
+    zone = STATION.zone
     for index, (on, fate) in enumerate(zip(starts, fates, strict=True)):
         number = f"{CENTRE}-{index + 1:04d}"
         tumour_type, site = tumours[index]
@@ -146,6 +188,7 @@ def published_cohort() -> Cohort:
         )
         ongoing = fate or _ongoing(on, held=index == 55)
         Story(rng, cohort, number, zone, CUTOFF, lot_prefix="SYN").tell(on, ongoing)
+    add_details(cohort, STATION)
     return cohort
 
 
@@ -159,8 +202,7 @@ def _ongoing(on: date, *, held: bool) -> Fate:
 def second_cohort() -> Cohort:
     """Return 12 patients of another clinic: more paraganglioma, deaths of disease, a salvage course, one not begun."""
     rng = random.Random(12)  # noqa: S311 - as above
-    zone = ZoneInfo("America/New_York")
-    ends_on = date(2021, 6, 30)
+    zone, ends_on = NORTH_RIDGE.zone, NORTH_RIDGE.ends_on
     fates = (
         Fate(4, "completed", best="CR", last_scan=(500, 560)),
         Fate(4, "completed", best="PR", last_scan=(450, 520)),
@@ -204,6 +246,7 @@ def second_cohort() -> Cohort:
             story.tell(on, fates[index])
         if index == 1:  # stable for long, then treated again
             story.tell(date(2021, 2, 10), Fate(2, "ongoing"), course_number=2, intent="salvage")
+    add_details(cohort, NORTH_RIDGE)
     return cohort
 
 

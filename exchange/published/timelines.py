@@ -381,3 +381,8 @@ def years_before(on: date, years: int) -> date:
         return on.replace(year=on.year - years)
     except ValueError:
         return date(on.year - years, 3, 1)
+
+
+def completed_years(born_on: date, on: date) -> int:
+    """Return the age on a day, in completed years."""
+    return on.year - born_on.year - ((on.month, on.day) < (born_on.month, born_on.day))

@@ -15,6 +15,27 @@ from tests.factories import default_protocol
 PROTOCOL = "177lu-dotatate-4x7400-q8w"
 Tables = dict[str, list[dict[str, str]]]
 
+# By hand: 8 h before the infusion 177Lu is 1.0354 × as much (2 ^ (8 / 24 / 6.647)), 2 h after it 0.9913 ×.
+# 7700.0 / 1.035370 = 7437.0; 45.0 × 1.008725 = 45.4; their difference is 7391.6, within 0.1 of what was recorded.
+MEASURED = {
+    "syringe_activity_mbq": "7700.0",
+    "syringe_measured_at": "2019-04-01T01:30:00+02:00",
+    "residual_activity_mbq": "45.0",
+    "residual_measured_at": "2019-04-01T11:30:00+02:00",
+    "infusion_ended_at": "2019-04-01T10:00:00+02:00",
+    "volume_ml": "25.0",
+    "amino_acid_regimen": "lysine_arginine",
+    "amino_acid_minutes": "240",
+    "antiemetic": "Granisetron 1 mg",
+    "body_weight_kg": "71.5",
+    "venous_access": "peripheral",
+    "is_extravasated": "yes",
+    "extravasated_percent": "2.5",
+    "staff": "MK, TB",
+    "confirmed_warnings": "outside_window|labs_old",
+    "confirmation_reason": "Patient had travelled far",
+}
+
 SMALL: Tables = {
     "patients": [
         {
@@ -81,14 +102,34 @@ SMALL: Tables = {
             "course_number": "1",
             "cycle_number": str(cycle),
             "planned_on": planned_on,
+            "set_on": "2019-05-27" if cycle == 3 else "",
             "status": "given" if at else status,
+            "planned_activity_mbq": "3700.0" if cycle == 3 else "",
+            "cancel_reason": "",
             "administered_at": at,
             "prescribed_activity_mbq": "7400.0" if at else "",
             "administered_activity_mbq": "7391.5" if at else "",
+            "syringe_activity_mbq": "",
+            "syringe_measured_at": "",
+            "residual_activity_mbq": "",
+            "residual_measured_at": "",
+            "infusion_ended_at": "",
+            "volume_ml": "",
+            "amino_acid_regimen": "",
+            "amino_acid_minutes": "",
+            "antiemetic": "",
+            "body_weight_kg": "",
+            "venous_access": "",
+            "is_extravasated": "",
+            "extravasated_percent": "",
+            "staff": "",
             "lot": "#N/A" if at else "",
             "deviation_explanation": "",
+            "confirmed_warnings": "",
+            "confirmation_reason": "",
             "note": "",
         }
+        | (MEASURED if cycle == 2 and at else {})
         for number, status, cycle, planned_on, at in (
             ("STA-0001", "planned", 1, "2019-01-07", "2019-01-07T09:30:00+01:00"),
             ("STA-0001", "planned", 2, "2019-03-04", "2019-04-01T09:30:00+02:00"),
@@ -106,6 +147,118 @@ SMALL: Tables = {
             "main_reason": "comorbidity",
             "further_reasons": "renal|patient_choice",
             "note": "",
+        }
+    ],
+    "holds": [
+        {
+            "registry_number": number,
+            "course_number": "1",
+            "cycle_number": "2",
+            "held_on": held_on,
+            "reason": "haematological",
+            "review_on": review_on,
+            "resumed_on": resumed_on,
+            "note": "Platelets awaited.",
+        }
+        for number, held_on, review_on, resumed_on in (
+            ("STA-0001", "2019-02-28", "2019-03-14", "2019-03-28"),
+            ("STA-0002", "2019-02-18", "2019-03-04", ""),
+        )
+    ],
+    "dose_decisions": [
+        {
+            "registry_number": "STA-0001",
+            "course_number": "1",
+            "cycle_number": "3",
+            "decided_at": decided_at,
+            "advice": "reduce",
+            "advice_facts": "Platelets 62 ×10⁹/L on 2019-05-20: grade 2\nCycle 2 was given on 2019-04-01",
+            "advice_source": "The label",
+            "decision": decision,
+            "prescribed_activity_mbq": activity,
+            "reason": reason,
+        }
+        for decided_at, decision, activity, reason in (
+            ("2019-05-20T12:00:00.123456+02:00", "hold", "", "Recovery first"),
+            ("2019-06-05T10:00:00+02:00", "reduce", "3700.0", ""),
+        )
+    ],
+    "absorbed_doses": [
+        {
+            "registry_number": "STA-0001",
+            "course_number": "1",
+            "cycle_number": "1",
+            "organ": organ,
+            "lesion": lesion,
+            "absorbed_dose_gy": gy,
+            "method": "spect_ct",
+            "note": "",
+        }
+        for organ, lesion, gy in (
+            ("kidneys", "", "4.215"),
+            ("lesion", "liver, segment 4", "31.000"),
+            ("lesion", "liver, segment 7", "0.000"),
+        )
+    ],
+    "lab_results": [
+        {
+            "registry_number": "STA-0001",
+            "analyte": analyte,
+            "taken_at": taken_at,
+            "value": value,
+            "unit": unit,
+            "lower_limit": lower,
+            "upper_limit": upper,
+            "is_unlikely_confirmed": confirmed,
+            "original_value": original,
+            "original_unit": original_unit,
+            "note": "",
+        }
+        for analyte, taken_at, value, unit, lower, upper, confirmed, original, original_unit in (
+            ("creatinine", "2019-01-04T08:15:00+01:00", "106.08", "µmol/L", "", "104", "no", "1.20", "mg/dL"),
+            ("haemoglobin", "2019-01-04T08:15:00+01:00", "119.2436", "g/L", "", "", "no", "7.4", "mmol/L"),
+            ("platelets", "2019-01-04T08:15:00+01:00", "190", "10⁹/L", "150", "400", "no", "", ""),
+            ("platelets", "2019-05-20T00:00:00+02:00", "12.5", "10⁹/L", "", "", "yes", "12500", "/µL"),
+        )
+    ],
+    "adverse_events": [
+        {
+            "registry_number": "STA-0001",
+            "term": term,
+            "onset_on": "2019-05-20",
+            "grade": grade,
+            "resolved_on": resolved_on,
+            "attribution": "probable",
+            "is_serious": serious,
+            "action": action,
+            "note": "",
+        }
+        for term, grade, resolved_on, serious, action in (
+            ("Nausea", "1", "2019-05-21", "no", "none"),
+            ("Platelet count decreased", "4", "", "yes", "cycle_held"),
+        )
+    ],
+    "somatostatin_analogue_doses": [
+        {
+            "registry_number": "STA-0001",
+            "drug": "octreotide_lar",
+            "given_at": given_at,
+            "dose_mg": dose_mg,
+            "note": "",
+        }
+        for given_at, dose_mg in (("2018-12-03T00:00:00+01:00", "30.00"), ("2019-01-08T14:00:00+01:00", ""))
+    ],
+    "prior_prrt": [
+        {
+            "registry_number": "STA-0001",
+            "radiopharmaceutical": "90Y-DOTATOC",
+            "last_given_on": "2016-11-02",
+            "cycles": "2",
+            "administered_activity_mbq": "6200.0",
+            "kidney_dose_gy": "9.80",
+            "marrow_dose_gy": "",
+            "dose_method": "planar",
+            "note": "At another hospital.",
         }
     ],
     "studies": [

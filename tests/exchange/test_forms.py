@@ -47,6 +47,7 @@ def empty_registry() -> None:
 def test_the_export_of_an_import_is_the_file_itself(
     import_tables: Importer, tables: Tables, station, tmp_path
 ) -> None:
+    assert tables.keys() == {sheet.name for sheet in SHEETS}
     import_tables(tables)
 
     services.export_cohort(tmp_path / "out", centre=station, with_identity=True)

@@ -4,6 +4,7 @@ import stat
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from statistics import mean
 
 import pytest
 from django.contrib.auth import authenticate
@@ -15,11 +16,22 @@ from accounts.models import Centre, User
 from accounts.records import correct_record, void_record
 from analytics.models import Cohort
 from exchange import demo
-from exchange.published import figures, generator
+from exchange.published import figures, generator, timelines
 from imaging.models import Reading
 from patients.models import Death, Diagnosis, Patient
 from tests.factories import default_protocol
-from treatments.models import Cycle, CycleStatus, Discontinuation
+from treatments.models import (
+    Administration,
+    Cycle,
+    CycleStatus,
+    Discontinuation,
+    DoseDecision,
+    LabAnalyte,
+    ReferenceRange,
+)
+from treatments.selectors.advice import advice_for, given_cycles
+from treatments.selectors.laboratory import graded_results
+from treatments.services.administrations import net_of
 
 
 @pytest.fixture
@@ -133,6 +145,164 @@ def test_the_synthetic_patients_are_plausible(loaded: demo.Loaded) -> None:
     assert not Death.objects.filter(patient__courses__cycles__status__in=["planned", "held"]).exists()
 
 
+# What surrounds the cycles
+
+LABS_BEFORE_CYCLE = {
+    "haemoglobin", "leucocytes", "platelets", "creatinine", "alt", "ast", "albumin", "bilirubin",
+}  # fmt: skip
+COHORTS = (generator.published_cohort, generator.second_cohort)
+
+
+def rows_of(cohort: timelines.Cohort, sheet: str, number: str) -> list[timelines.Row]:
+    return [row for row in cohort.sheets.get(sheet, []) if row["registry_number"] == number]
+
+
+def numbers_of(cohort: timelines.Cohort) -> list[str]:
+    return [row["registry_number"] for row in cohort.sheets["patients"]]
+
+
+@pytest.mark.parametrize("make", COHORTS)
+def test_details_leave_every_row_of_the_story_as_it_is(
+    make: Callable[[], timelines.Cohort], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_details = make()
+    monkeypatch.setattr(generator, "add_details", lambda *_: None)
+    story = make()
+
+    for sheet, rows in story.sheets.items():
+        assert len(with_details.sheets[sheet]) == len(rows)
+        for row, detailed in zip(rows, with_details.sheets[sheet], strict=True):
+            assert row == {name: detailed[name] for name in row}
+    assert with_details.sheets.keys() > story.sheets.keys()
+
+
+@pytest.mark.parametrize("make", COHORTS)
+def test_the_same_patients_are_made_every_time(make: Callable[[], timelines.Cohort]) -> None:
+    assert make().sheets == make().sheets
+
+
+@pytest.mark.parametrize("make", COHORTS)
+def test_nothing_is_told_after_the_patient_was_last_heard_of(make: Callable[[], timelines.Cohort]) -> None:
+    cohort = make()
+    ends_on = (generator.STATION if make is generator.published_cohort else generator.NORTH_RIDGE).ends_on
+    for number in numbers_of(cohort):
+        cycles = rows_of(cohort, "cycles", number)
+        known = [row["known_alive_on"] for row in rows_of(cohort, "contacts", number)]
+        known += [row["administered_at"].date() for row in cycles if row["status"] == "given"]
+        if any(row["status"] == "held" for row in cycles) or not known:
+            known.append(ends_on)
+        told = [row["taken_at"].date() for row in rows_of(cohort, "lab_results", number)]
+        told += [row["given_at"].date() for row in rows_of(cohort, "somatostatin_analogue_doses", number)]
+        for row in rows_of(cohort, "adverse_events", number):
+            told += [row["onset_on"], row["resolved_on"] or row["onset_on"]]
+        assert max(told, default=max(known)) <= max(known) <= ends_on
+        for death in rows_of(cohort, "deaths", number):
+            assert max(known) < death["died_on"]
+
+
+@pytest.mark.parametrize("make", COHORTS)
+def test_what_a_cycle_needs_was_measured_within_two_weeks_before_it(
+    make: Callable[[], timelines.Cohort],
+) -> None:
+    cohort = make()
+    for number in numbers_of(cohort):
+        labs = rows_of(cohort, "lab_results", number)
+        for cycle in rows_of(cohort, "cycles", number):
+            if cycle["status"] == "given":
+                on = cycle["administered_at"].date()
+                measured = {row["analyte"] for row in labs if 0 < (on - row["taken_at"].date()).days <= 14}
+                assert measured >= LABS_BEFORE_CYCLE
+
+
+def test_counts_are_lowest_four_to_six_weeks_after_a_cycle_and_recover() -> None:
+    cohort = generator.published_cohort()
+    relative: dict[str, dict[str, list[float]]] = {}
+    for number in numbers_of(cohort):
+        given = [
+            row["administered_at"].date()
+            for row in rows_of(cohort, "cycles", number)
+            if row["status"] == "given"
+        ]
+        for analyte in ("platelets", "lymphocytes"):
+            values = [
+                (row["taken_at"].date(), float(row["value"]))
+                for row in rows_of(cohort, "lab_results", number)
+                if row["analyte"] == analyte
+            ]
+            before = values[0][1]
+            for on, value in values:
+                days = (on - given[-1]).days
+                when = "nadir" if 28 <= days <= 42 else "late" if days >= 140 else ""
+                relative.setdefault(analyte, {}).setdefault(when, []).append(value / before)
+    assert mean(relative["platelets"]["nadir"]) < 0.8
+    assert mean(relative["platelets"]["late"]) > 0.93
+    assert mean(relative["lymphocytes"]["nadir"]) < 0.6
+    assert mean(relative["lymphocytes"]["late"]) > 0.85
+
+
+def test_the_demo_stays_quick_to_load() -> None:
+    assert len(generator.published_cohort().sheets["lab_results"]) < 6_000
+
+
+def test_every_net_activity_of_the_demo_follows_from_its_syringe_and_residual(loaded: demo.Loaded) -> None:
+    given = Administration.objects.select_related("cycle__course__protocol")
+
+    assert given.count() == 234
+    for administration in given:
+        net = net_of(
+            vars(administration), half_life_days=administration.cycle.course.protocol.physical_half_life_days
+        )
+        assert net is not None
+        assert net.net_mbq == administration.administered_activity_mbq
+        assert net.remark == ""
+
+
+def test_every_decision_of_the_demo_answers_what_the_rule_advises_on_its_day(loaded: demo.Loaded) -> None:
+    decisions = DoseDecision.objects.select_related("cycle__course__patient__centre")
+
+    found = {}
+    for decision in decisions:
+        course = decision.cycle.course
+        on = decision.decided_at.astimezone(course.patient.centre.zone).date()
+        earlier = [cycle for cycle in given_cycles(course) if cycle.number < decision.cycle.number]
+        advice = advice_for(course, decision.cycle, today=on, given=earlier)
+        assert advice is not None
+        assert decision.advice == advice.code
+        found[course.patient.registry_number] = (decision.advice, decision.decision)
+    assert found == {
+        "STA-0001": ("reduce", "continue"),
+        "STA-0056": ("hold", "hold"),
+        "NRD-0004": ("hold", "discontinue"),
+        "NRD-0010": ("reduce", "reduce"),
+        "NRD-0011": ("hold", "hold"),
+    }
+    reduced = Cycle.objects.get(prescribed_activity_mbq__isnull=False)
+    assert (str(reduced), reduced.prescribed_activity_mbq) == ("NRD-0010 course 1 cycle 4", 3700)
+    held = Cycle.objects.filter(status=CycleStatus.HELD)
+    assert held.count() == 2
+    assert all(cycle.holds.get().is_open for cycle in held)
+
+
+def test_low_platelets_are_those_of_whom_something_was_decided(loaded: demo.Loaded) -> None:
+    low = {
+        patient.registry_number
+        for patient in Patient.objects.all()
+        for graded in graded_results(patient)
+        if graded.result.analyte == "platelets" and graded.grade is not None and graded.grade >= 2
+    }
+
+    assert low == {"STA-0001", "STA-0056", "NRD-0004", "NRD-0010", "NRD-0011"}
+
+
+def test_both_centres_of_the_demo_have_limits_of_normal_of_every_analyte(loaded: demo.Loaded) -> None:
+    for centre in Centre.objects.all():
+        ranges = ReferenceRange.objects.filter(centre=centre, valid_from="2010-01-01")
+        assert set(ranges.values_list("analyte", flat=True)) == {*LabAnalyte.values} - {"body_weight"}
+        for analyte in ("haemoglobin", "creatinine"):
+            sexes = ranges.filter(analyte=analyte).values_list("sex", flat=True)
+            assert sorted(sexes) == ["female", "male"]
+
+
 # The demo
 
 
@@ -158,7 +328,12 @@ def test_the_demo_has_a_user_for_each_role_who_can_sign_in(loaded: demo.Loaded, 
 
 def test_loading_again_changes_nothing(loaded: demo.Loaded) -> None:
     passwords = loaded.users_file.read_text()
-    before = (Patient.objects.count(), Cohort.objects.count(), User.objects.count())
+    before = (
+        Patient.objects.count(),
+        Cohort.objects.count(),
+        User.objects.count(),
+        ReferenceRange.objects.count(),
+    )
     death = Death.objects.first()
     void_record(death, by=None, reason="Somebody tries the demo")
 
@@ -166,7 +341,12 @@ def test_loading_again_changes_nothing(loaded: demo.Loaded) -> None:
 
     assert again.did == []
     assert again.users_file.read_text() == passwords
-    assert (Patient.objects.count(), Cohort.objects.count(), User.objects.count()) == before
+    assert (
+        Patient.objects.count(),
+        Cohort.objects.count(),
+        User.objects.count(),
+        ReferenceRange.objects.count(),
+    ) == before
     death.refresh_from_db()
     assert death.voided_at is not None
 

@@ -554,7 +554,8 @@ def test_the_dose_rules_stand_against_a_cycle_that_they_hold(course, physician):
 
 def test_the_activity_of_the_course_and_the_dose_of_the_kidneys_are_watched(course, physician):
     measure(course.patient)
-    Administration.objects.filter(cycle__course=course).update(administered_activity_mbq=Decimal(11100))
+    # 4 × 7,400 MBq and 2 % are 30,192 MBq.
+    Administration.objects.filter(cycle__course=course).update(administered_activity_mbq=Decimal(11396))
     AbsorbedDoseFactory(cycle=cycle_of(course, 2), absorbed_dose_gy=Decimal(16))
     PriorPrrtFactory(patient=course.patient, kidney_dose_gy=Decimal(7))
 

@@ -35,6 +35,8 @@ DOSE_RULES = {
 }
 LABS = ["haemoglobin", "leucocytes", "platelets", "creatinine", "alt", "ast", "albumin", "bilirubin"]
 LIMITS_SOURCE = "23 Gy to the kidneys and 2 Gy to the red marrow: limits taken over from external beam and radioiodine therapy."
+# All cycles at the prescribed activity and 2 %: readings of activity scatter, and every other course would be warned of.
+COURSE_LIMIT = Decimal("1.02")
 SHARED: dict[str, Any] = {
     "max_delay_days": 112,
     "reduced_activity_mbq": Decimal("3700"),
@@ -83,12 +85,21 @@ FURTHER: dict[str, dict[str, Any]] = {
 def complete(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     protocol = apps.get_model("treatments", "Protocol")
     # Its plan stays as it is, so that courses under it keep their dates; what is new here had no value before.
-    protocol.objects.filter(code=CODE, version=1).update(**SHARED)
+    protocol.objects.filter(code=CODE, version=1).update(
+        **SHARED, cumulative_limit_mbq=4 * Decimal(7400) * COURSE_LIMIT
+    )
     for code, plan in FURTHER.items():
         protocol.objects.get_or_create(
             code=code,
             version=1,
-            defaults=SHARED | {"physical_half_life_days": Decimal("6.647")} | plan,
+            defaults=SHARED
+            | {"physical_half_life_days": Decimal("6.647")}
+            | plan
+            | {
+                "cumulative_limit_mbq": plan["planned_cycles"]
+                * plan["prescribed_activity_mbq"]
+                * COURSE_LIMIT
+            },
         )
     cycle = apps.get_model("treatments", "Cycle")
     # The day planned for a course that has not begun was set by hand.

@@ -149,6 +149,14 @@ class Cycle(ClinicalRecord):
 
     class Meta(ClinicalRecord.Meta):
         ordering = ["course", "number"]
+        indexes = [
+            models.Index(  # the worklist asks every running course for its next cycle
+                fields=["course", "number"],
+                include=["id", "planned_on", "status"],
+                condition=Q(voided_at__isnull=True, status__in=["planned", "held"]),
+                name="treatments_cycle_to_come",
+            )
+        ]
         constraints = [
             *ClinicalRecord.Meta.constraints,
             models.UniqueConstraint(
