@@ -20,6 +20,7 @@ from accounts.records import (
 )
 from patients.models import Patient
 from treatments.models import LabResult, ReferenceRange
+from treatments.rules.checks import Warned
 from treatments.rules.labs import ANALYTES, plausibility, to_canonical
 
 
@@ -52,11 +53,14 @@ class UnlikelyValues(RegistryError):
         sentences: one for each, with its place.
     """
 
+    confirmed_by = "confirm_unlikely"
+
     def __init__(self, sentences: list[str]) -> None:
         super().__init__(
             "unlikely_values", f"Check these, and confirm them if they are right: {' '.join(sentences)}"
         )
         self.sentences = sentences
+        self.warnings = [Warned("unlikely_value", sentence) for sentence in sentences]
 
 
 def result_of(patient: Patient, entry: LabEntry) -> tuple[LabResult, str]:
