@@ -17,6 +17,7 @@ from treatments.rules.toxicity import (
     CycleToxicity,
     Direction,
     Summary,
+    direction_of,
     summarise,
 )
 from treatments.rules.toxicity import Point as ToxicityPoint
@@ -386,9 +387,6 @@ def _used_limits(graded: Sequence[Graded], shown_days: set[date]) -> list[UsedLi
 
 
 # Which way an analyte with a CTCAE term gets worse.
-_WORSE_WHEN_LOW = {"platelets", "haemoglobin", "neutrophils", "lymphocytes", "leucocytes", "albumin"}
-
-
 def _toxicity(facts: Facts) -> list[CourseToxicity]:
     """Return the summary of each course with cycles given, newest first.
 
@@ -410,7 +408,7 @@ def _toxicity(facts: Facts) -> list[CourseToxicity]:
         cycles = [cycle for cycle in facts.cycles if cycle.course == number]
         rows, problem = [], ""
         for code, label, unit in kinds:
-            direction: Direction = "low" if code in _WORSE_WHEN_LOW or code == CLEARANCE else "high"
+            direction = "low" if code == CLEARANCE else direction_of(code)
             try:
                 summary = summarise(
                     points[code],

@@ -11,7 +11,8 @@ from accounts.rest.serializers import RECORD_FIELDS
 from patients.api import OF_PATIENT, OfPatientFilter, OfPatientSerializer, OfPatientViewSet
 from treatments.models import AdverseEvent, Attribution, Course, EventAction, LabAnalyte
 from treatments.rules.labs import ANALYTES
-from treatments.selectors.toxicity import direction_of, toxicity_of
+from treatments.rules.toxicity import direction_of
+from treatments.selectors.toxicity import toxicity_of
 
 
 class AdverseEventSerializer(OfPatientSerializer):

@@ -18,6 +18,17 @@ Direction = Literal["low", "high"]
 RECOVERED_GRADE_WITHOUT_BASELINE = 1
 
 
+# Of these a low value is the worse one, of all others a high one.
+WORSE_WHEN_LOW = frozenset(
+    {"platelets", "haemoglobin", "neutrophils", "lymphocytes", "leucocytes", "albumin"}
+)
+
+
+def direction_of(analyte: str) -> Direction:
+    """Return which way an analyte gets worse."""
+    return "low" if analyte in WORSE_WHEN_LOW else "high"
+
+
 @dataclass(frozen=True)
 class Point:
     """One value of one analyte on its local day; the grade is None when it could not be told."""

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from treatments.models import AdverseEvent, Course
 from treatments.rules import ctcae
 from treatments.rules.advice import EventFact, GivenCycle
-from treatments.rules.toxicity import Direction, EventSummary, Point, Summary, summarise, worst_of_events
+from treatments.rules.toxicity import (
+    EventSummary,
+    Point,
+    Summary,
+    direction_of,
+    summarise,
+    worst_of_events,
+)
 from treatments.selectors.advice import given_cycles
 from treatments.selectors.laboratory import graded_results
-
-WORSE_WHEN_LOW = frozenset(
-    {"platelets", "haemoglobin", "neutrophils", "lymphocytes", "leucocytes", "albumin"}
-)
 
 
 @dataclass
@@ -29,11 +32,6 @@ class CourseToxicity:
     analytes: dict[str, Summary] = field(default_factory=dict)
     events: EventSummary | None = None
     problem: str = ""
-
-
-def direction_of(analyte: str) -> Direction:
-    """Return which way an analyte gets worse."""
-    return "low" if analyte in WORSE_WHEN_LOW else "high"
 
 
 def toxicity_of(course: Course) -> CourseToxicity:
