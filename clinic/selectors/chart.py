@@ -28,7 +28,7 @@ from treatments.models import (
 )
 from treatments.rules.activity import deviation_percent, is_past_permitted
 from treatments.rules.advice import ADVICE_WORDS, Advice, GivenCycle
-from treatments.rules.labs import ANALYTES
+from treatments.rules.labs import ANALYTES, with_unit
 from treatments.rules.schedule import due_state
 from treatments.rules.words import NBSP, interval, sentences, span
 from treatments.selectors.advice import advice_for
@@ -120,8 +120,7 @@ class LatestLab:
     """The newest value of an analyte, as it is read."""
 
     label: str
-    value: str
-    unit: str
+    value: str  # with its unit
     on: date
     grade: int | None
     side: str  # "below" or "above" the limits of normal, or blank
@@ -321,7 +320,7 @@ def _latest_labs(graded: list[Graded]) -> list[LatestLab]:
         if (one := newest.get(code)) is not None:
             value = one.result.value.quantize(Decimal(1).scaleb(-analyte.decimals), ROUND_HALF_UP)
             side = "below" if one.is_below else "above" if one.is_above else ""
-            found.append(LatestLab(analyte.label, f"{value:f}", analyte.unit, one.on, one.grade, side))
+            found.append(LatestLab(analyte.label, with_unit(value, analyte.unit), one.on, one.grade, side))
     return found
 
 
