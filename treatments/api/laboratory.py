@@ -34,6 +34,13 @@ from treatments.selectors.graded import Derived, derived_of
 MOST_ENTRIES = 500
 
 
+class WrittenDecimalField(serializers.DecimalField):
+    """A number with the digits it was written with: what was written is kept."""
+
+    def quantize(self, value: Decimal) -> Decimal:
+        return value
+
+
 class LabEntrySerializer(StrictSerializer):
     """One value as it was written. Limits of normal are in its unit; without any the centre's hold."""
 
@@ -41,7 +48,7 @@ class LabEntrySerializer(StrictSerializer):
     taken_at = AwareDateTimeField(
         validators=[not_after_now], help_text="Local midnight stands for a time that is not known."
     )
-    value = serializers.DecimalField(max_digits=16, decimal_places=6)
+    value = WrittenDecimalField(max_digits=16, decimal_places=6)
     unit = serializers.CharField(
         max_length=20, allow_blank=True, default="", help_text="One of the analyte; blank: the registry's."
     )
@@ -57,13 +64,13 @@ class LabEntrySerializer(StrictSerializer):
         """Refuse here what the service would refuse too, so that the answer points at the member."""
         analyte = ANALYTES[attrs["analyte"]]
         try:
-            attrs["unit"] = find_unit(attrs["unit"], analyte=analyte) if attrs["unit"] else analyte.unit
+            unit = find_unit(attrs["unit"], analyte=analyte) if attrs["unit"] else analyte.unit
         except ValueError as error:
             raise serializers.ValidationError(
                 {"unit": serializers.ErrorDetail(str(error), "unknown_unit")}
             ) from error
         try:
-            plausibility(to_canonical(attrs["value"], analyte=analyte, unit=attrs["unit"]), analyte)
+            plausibility(to_canonical(attrs["value"], analyte=analyte, unit=unit), analyte)
         except ValueError as error:
             raise serializers.ValidationError(
                 {"value": serializers.ErrorDetail(str(error), "implausible_value")}
@@ -140,7 +147,7 @@ class LabResultListSerializer(serializers.ListSerializer):
 class LabResultSerializer(OfPatientSerializer):
     """A value in the unit of its analyte, beside what was written, with what follows from it."""
 
-    value = serializers.DecimalField(max_digits=11, decimal_places=4, min_value=Decimal(0))
+    value = WrittenDecimalField(max_digits=11, decimal_places=4, min_value=Decimal(0))
     unit = serializers.SerializerMethodField(
         help_text="Of value and limits: the analyte's own, in which a correction is given too."
     )
@@ -290,6 +297,7 @@ class LaboratoryViewSet(OfOnePatientViewSet):
     edit_act = Act.EDIT_TREATMENTS
     serializer_class = LaboratorySerializer
     once_actions = ("create",)
+    in_place_actions = ("create",)  # what is shown is the patient's laboratory, which has this address
 
     def shown(self, patient: Patient, *, code: int) -> Response:
         results = LabResult.objects.current().filter(patient=patient).select_related("patient__centre")
