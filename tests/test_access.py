@@ -31,6 +31,7 @@ from tests.factories import (
     PatientIdentityFactory,
     PriorPrrtFactory,
     ReadingFactory,
+    ReferenceRangeFactory,
     SomatostatinAnalogueDoseFactory,
     StudyFactory,
     make_user,
@@ -117,6 +118,10 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
         ids[name.replace("-", "")] = ids[name]
     ids |= {f"{name}_id": ids[name] for name in ("patient", "course", "cycle", "study")}
     ids |= {"patientidentity": ids["identity"], "read": baseline.pk}
+    ids |= {
+        "somatostatinanaloguedose": ids["analogue-dose"],
+        "referencerange": ReferenceRangeFactory(centre=centre).pk,
+    }
     return Clinic(centre, ids)
 
 

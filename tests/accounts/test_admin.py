@@ -42,7 +42,16 @@ from tests.factories import (
     default_protocol,
     make_user,
 )
-from treatments.models import Administration, Course, Cycle, CycleStatus, Discontinuation, Protocol
+from treatments.models import (
+    Administration,
+    Course,
+    Cycle,
+    CycleStatus,
+    Discontinuation,
+    Hold,
+    LabResult,
+    Protocol,
+)
 
 CLINICAL = [model for model in admin.site._registry if issubclass(model, ClinicalRecord)]
 CLINICAL_NAMES = [model.__name__ for model in CLINICAL]
@@ -259,7 +268,14 @@ def test_the_empty_form_of_every_record_opens(desk, model):
 
 @pytest.mark.parametrize(
     ("source", "field"),
-    [(Diagnosis, "patient"), (Cycle, "course"), (Administration, "cycle"), (Reading, "study")],
+    [
+        (Diagnosis, "patient"),
+        (Cycle, "course"),
+        (Administration, "cycle"),
+        (Hold, "cycle"),
+        (LabResult, "patient"),
+        (Reading, "study"),
+    ],
 )
 def test_autocomplete_offers_the_own_centres_records_only(desk, one_of_each, foreign, source, field):
     response = desk.get(

@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.db import models
 from django.db.models import Count, Prefetch, Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSingleDateWidget
@@ -19,7 +19,7 @@ from accounts.records import ClinicalRecord, clinical_write
 from patients.admin import OfPatientAdmin
 from treatments import services
 from treatments.admin.administrations import ADMINISTRATION_FIELDS, ADMINISTRATION_SECTIONS
-from treatments.admin.places import OfCycleAdmin
+from treatments.admin.places import LocalTimesAdmin, OfCycleAdmin
 from treatments.models import (
     OPEN,
     Administration,
@@ -30,6 +30,9 @@ from treatments.models import (
     DoseDecision,
     Hold,
 )
+from treatments.rules.advice import ADVICE_WORDS
+from treatments.selectors.advice import advice_for
+from treatments.services.courses import today_at
 
 STATUS_COLOURS = {"Planned": "info", "On hold": "warning", "Given": "success", "Cancelled": "danger"}
 
@@ -304,9 +307,10 @@ class HoldAdmin(OfCycleAdmin):
 
 
 @admin.register(DoseDecision)
-class DoseDecisionAdmin(OfCycleAdmin):
+class DoseDecisionAdmin(OfCycleAdmin, LocalTimesAdmin):
     """What was decided before a cycle, beside the advice of that moment: only the words of its reason are corrected."""
 
+    chosen_field = "cycle"
     correction_form = OwnReasonCorrectionForm
     entry_fields = ("cycle", "decision", "prescribed_activity_mbq", "reason")
     correction_fields = (
@@ -346,6 +350,23 @@ class DoseDecisionAdmin(OfCycleAdmin):
         if "prescribed_activity_mbq" in form.base_fields:
             form.base_fields["prescribed_activity_mbq"].help_text = "Blank: what the decision stands for."
         return form
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show above a first entry what the rules say of the chosen cycle, as its decision is kept beside it."""
+        context = dict(extra_context or {})
+        cycle = self.chosen(request) if object_id is None else None
+        if cycle is not None:
+            advice = advice_for(cycle.course, cycle, today=today_at(cycle))
+            if advice is not None:
+                said = " ".join([f"{ADVICE_WORDS[advice.code].rstrip('.')}.", *advice.facts])
+                context["desk_note"] = f"Advice for cycle {cycle.number}: {said}"
+        return super().changeform_view(request, object_id, form_url, context)
 
     def store_entry(self, record: Any, *, form: Any, by: User) -> ClinicalRecord:
         return services.decide_dose(
