@@ -15,11 +15,13 @@ class Act(StrEnum):
     VIEW_RECORDS = "view_records"  # clinical records under registry numbers
     VIEW_IDENTITY = "view_identity"  # names and MRNs
     EDIT_PATIENTS = "edit_patients"  # patient, diagnosis, contacts, disease events, death
-    EDIT_TREATMENTS = "edit_treatments"  # courses, cycles, administrations, discontinuations
+    EDIT_TREATMENTS = (
+        "edit_treatments"  # courses and all that belongs to them: cycles, laboratory values, toxicity, doses
+    )
     EDIT_IMAGING = "edit_imaging"  # studies and readings
     CORRECT_IN_ADMIN = "correct_in_admin"  # the correction desk
     MANAGE_USERS = "manage_users"  # users and memberships
-    MANAGE_COHORTS = "manage_cohorts"  # cohorts and protocols
+    MANAGE_COHORTS = "manage_cohorts"  # cohorts, protocols and reference ranges
 
 
 # What a refusal says that the roles do not include.
@@ -28,11 +30,11 @@ ACT_WORDS: dict[Act, str] = {
     Act.VIEW_RECORDS: "see patients' records",
     Act.VIEW_IDENTITY: "see names and MRNs",
     Act.EDIT_PATIENTS: "enter or change patients, diagnoses, contacts, disease events and deaths",
-    Act.EDIT_TREATMENTS: "enter or change courses and cycles",
+    Act.EDIT_TREATMENTS: "enter or change courses, cycles, laboratory values, toxicity and doses",
     Act.EDIT_IMAGING: "enter or change studies and readings",
     Act.CORRECT_IN_ADMIN: "correct records in the admin",
     Act.MANAGE_USERS: "manage users and their roles",
-    Act.MANAGE_COHORTS: "manage cohorts and protocols",
+    Act.MANAGE_COHORTS: "manage cohorts, protocols and reference ranges",
 }
 
 

@@ -1,8 +1,21 @@
 """What services raise, and how a refusal by the database becomes a sentence for the person who caused it."""
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from django.apps import apps
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError
+
+
+class Doubt(Protocol):
+    """One thing that stands against an act: a stable code, and a sentence for people."""
+
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def message(self) -> str: ...
 
 
 class RegistryError(Exception):
@@ -11,7 +24,12 @@ class RegistryError(Exception):
     Attributes:
         code: stable, for tests and API.
         message: for people.
+        warnings: what the act is done in spite of, once it is confirmed; empty where it cannot be done at all.
+        confirmed_by: the argument that confirms them; blank likewise.
     """
+
+    warnings: Sequence[Doubt] = ()
+    confirmed_by: str = ""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -382,6 +382,7 @@ class AdministrationForm(RecordForm):
             label="Why it is recorded all the same",
             max_length=500,
             help_text="Kept with the cycle beside the warnings.",
+            error_messages={"required": "Say why the cycle is recorded in spite of the warnings."},
             widget=forms.Textarea(attrs={"rows": 2}),
         )
 

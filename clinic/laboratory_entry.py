@@ -117,6 +117,10 @@ class LabGrid:
             for code, analyte in ANALYTES.items()
         ]
         if data is not None:
+            for row in self.rows:
+                chosen = sent.get(row.unit_name, "")
+                if chosen and row.unit != chosen:
+                    self.add(f"{row.analyte.label}: there is no unit {chosen[:MOST_WRITTEN]!r} to choose.")
             self._read(patient)
 
     def _read(self, patient: Patient) -> None:

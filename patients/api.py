@@ -104,6 +104,7 @@ class PatientViewSet(EnteredRecordViewSet):
         "id": "id",
     }
     ordering = "registry_number"
+    untagged_actions = ("list", "history", "search")
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer]:
         return RegistrationSerializer if self.action == "create" else PatientSerializer

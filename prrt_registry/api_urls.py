@@ -19,11 +19,21 @@ from patients.api import (
     PatientViewSet,
 )
 from treatments.api import (
+    AbsorbedDoseViewSet,
     AdministrationViewSet,
+    AdverseEventViewSet,
     CourseViewSet,
     CycleViewSet,
     DiscontinuationViewSet,
+    DoseDecisionViewSet,
+    ExposureViewSet,
+    HoldViewSet,
+    LaboratoryViewSet,
+    LabResultViewSet,
+    PriorPrrtViewSet,
     ProtocolViewSet,
+    ReferenceRangeViewSet,
+    SomatostatinAnalogueDoseViewSet,
 )
 
 app_name = "api"
@@ -41,6 +51,14 @@ router.register("courses", CourseViewSet, "course")
 router.register("cycles", CycleViewSet, "cycle")
 router.register("administrations", AdministrationViewSet, "administration")
 router.register("discontinuations", DiscontinuationViewSet, "discontinuation")
+router.register("holds", HoldViewSet, "hold")
+router.register("dose-decisions", DoseDecisionViewSet, "dose-decision")
+router.register("absorbed-doses", AbsorbedDoseViewSet, "absorbed-dose")
+router.register("prior-prrt", PriorPrrtViewSet, "prior-prrt")
+router.register("somatostatin-analogue-doses", SomatostatinAnalogueDoseViewSet, "somatostatin-analogue-dose")
+router.register("lab-results", LabResultViewSet, "lab-result")
+router.register("reference-ranges", ReferenceRangeViewSet, "reference-range")
+router.register("adverse-events", AdverseEventViewSet, "adverse-event")
 router.register("studies", StudyViewSet, "study")
 router.register("readings", ReadingViewSet, "reading")
 router.register("cohorts", CohortViewSet, "cohort")
@@ -61,6 +79,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "patients/<uuid:patient_id>/identity/history/",
         IdentityViewSet.as_view({"get": "history"}, basename="identity"),
         name="patient-identity-history",
+    ),
+    path(
+        "patients/<uuid:patient_id>/laboratory/",
+        LaboratoryViewSet.as_view({"get": "retrieve", "post": "create"}),
+        name="patient-laboratory",
+    ),
+    path(
+        "patients/<uuid:patient_id>/exposure/",
+        ExposureViewSet.as_view({"get": "retrieve"}),
+        name="patient-exposure",
     ),
     *router.urls,
     re_path(r"^.*$", NowhereView.as_view()),

@@ -303,6 +303,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "DiscontinuationReasonEnum": "treatments.models.DiscontinuationReason",
         "CycleStatusEnum": "treatments.models.CycleStatus",
+        "LabAnalyteEnum": "treatments.models.LabAnalyte",
+        "DoseMethodEnum": "treatments.models.DoseMethod",
         "ContactSourceEnum": "patients.models.ContactSource",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

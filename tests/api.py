@@ -30,12 +30,17 @@ def if_match(version: int) -> dict[str, str]:
 
 @dataclass
 class Kind:
-    """An endpoint, a record of it, a correction, and a body that makes another (None: not made by POST)."""
+    """An endpoint, a record of it, a correction, and a body that makes another (None: not made by POST).
+
+    ``follows`` holds the fields that change with the correction by themselves, ``computed`` those that are not stored.
+    """
 
     path: str
     record: ClinicalRecord
     correction: dict[str, Any]
     new: dict[str, Any] | None = None
+    follows: dict[str, Any] = field(default_factory=dict)
+    computed: dict[str, Any] = field(default_factory=dict)
     edit_act: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +72,10 @@ def make_kinds(centre: Centre) -> list[Kind]:
     )
     later = factories.StudyFactory(patient=patient, timepoint="follow_up", performed_on=date(2019, 9, 1))
     of_other = {"patient": str(other.pk)}
+    # Holds, decisions and doses of another course: they would stand in the way of voiding what is above.
+    further = factories.CourseFactory(
+        patient=factories.PatientFactory(centre=centre, registry_number=f"{centre.code}-9006"), given=2
+    )
     return [
         Kind(
             "patients",
@@ -112,7 +121,7 @@ def make_kinds(centre: Centre) -> list[Kind]:
                 "first_planned_on": "2026-01-05",
             },
         ),
-        Kind("cycles", third, {"planned_on": "2019-05-13"}),
+        Kind("cycles", third, {"planned_on": "2019-05-13"}, follows={"set_on": "2019-05-13"}),
         Kind(
             "administrations",
             second.administrations.get(),
@@ -121,7 +130,9 @@ def make_kinds(centre: Centre) -> list[Kind]:
                 "cycle": str(third.pk),
                 "administered_at": "2019-04-29T09:30:00+02:00",
                 "administered_activity_mbq": "7388.1",
+                "confirmation_reason": "Values seen on paper",
             },
+            computed={"deviation_percent": "-5.4"},  # 7,000.5 of 7,400 MBq
         ),
         Kind(
             "discontinuations",
@@ -141,6 +152,65 @@ def make_kinds(centre: Centre) -> list[Kind]:
             {"overall_response": "PR"},
             {"study": str(later.pk), "overall_response": "SD"},
         ),
+        Kind(
+            "holds",
+            factories.HoldFactory(cycle=further.cycles.get(number=3)),
+            {"review_on": "2019-06-03"},
+            {"cycle": str(third.pk), "held_on": "2019-04-20", "reason": "renal"},
+        ),
+        Kind(
+            "dose-decisions",
+            factories.DoseDecisionFactory(cycle=further.cycles.get(number=3)),
+            {"reason": "Discussed with the patient"},
+            {"cycle": str(third.pk), "decision": "reduce", "reason": "Platelets fell twice"},
+        ),
+        Kind(
+            "absorbed-doses",
+            factories.AbsorbedDoseFactory(cycle=further.cycles.get(number=2)),
+            {"absorbed_dose_gy": "4.500"},
+            {
+                "cycle": str(further.cycles.get(number=1).pk),
+                "organ": "red_marrow",
+                "absorbed_dose_gy": "0.250",
+                "method": "blood",
+            },
+        ),
+        Kind(
+            "prior-prrt",
+            factories.PriorPrrtFactory(patient=patient),
+            {"cycles": 3},
+            {
+                **of_other,
+                "radiopharmaceutical": "90Y-DOTATOC",
+                "last_given_on": "2014-02-03",
+                "cycles": 2,
+                "administered_activity_mbq": "7100.0",
+            },
+        ),
+        Kind(
+            "somatostatin-analogue-doses",
+            factories.SomatostatinAnalogueDoseFactory(patient=patient),
+            {"dose_mg": "20.00"},
+            {**of_other, "drug": "lanreotide", "given_at": "2018-12-03T09:00:00+01:00", "dose_mg": "120"},
+        ),
+        Kind(
+            "lab-results",
+            factories.LabResultFactory(patient=patient),
+            {"note": "Clotted, repeated"},
+            {
+                **of_other,
+                "analyte": "haemoglobin",
+                "taken_at": "2019-01-04T08:00:00+01:00",
+                "value": "12.4",
+                "unit": "g/dL",
+            },
+        ),
+        Kind(
+            "adverse-events",
+            factories.AdverseEventFactory(patient=patient),
+            {"grade": 2},
+            {**of_other, "term": "Fatigue", "grade": 1, "onset_on": "2019-01-09"},
+        ),
     ]
 
 
@@ -156,6 +226,13 @@ KINDS = [
     "discontinuations",
     "studies",
     "readings",
+    "holds",
+    "dose-decisions",
+    "absorbed-doses",
+    "prior-prrt",
+    "somatostatin-analogue-doses",
+    "lab-results",
+    "adverse-events",
 ]
 
 

@@ -8,6 +8,7 @@ transaction of the act itself, so that neither can exist without the other; a re
 import hashlib
 import json
 import re
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
@@ -47,14 +48,23 @@ def _try_lock(user_id: object, key: str) -> bool:
         return cursor.fetchone()[0]
 
 
+def _as_uuid(key: uuid.UUID | int) -> uuid.UUID:
+    return uuid.UUID(int=key) if isinstance(key, int) else key
+
+
 def once(
-    request: Request, *, act: Callable[[], RecordT], find: Callable[[str], RecordT]
+    request: Request,
+    *,
+    act: Callable[[], RecordT],
+    find: Callable[[str], RecordT],
+    model: type[models.Model] | None = None,
 ) -> tuple[RecordT, bool]:
     """Do ``act`` unless this user's key says that it has been done; return its record and whether it is a replay.
 
     Args:
         act: the clinical act; called at most once per key.
         find: returns the record of an id as the user may see it now.
+        model: of the record, where its ids are numbers and no UUIDs.
 
     Raises:
         BadHeader: ``idempotency_key_invalid``.
@@ -81,9 +91,10 @@ def once(
         if done is not None:
             if (done.route, done.fingerprint) != (route, fingerprint):
                 raise KeyReused
-            return find(str(done.object_id)), True
+            number = isinstance(model._meta.pk, models.IntegerField) if model is not None else False
+            return find(str(done.object_id.int if number else done.object_id)), True
         record = act()
         IdempotencyKey.objects.create(
-            user=user, key=key, route=route, fingerprint=fingerprint, object_id=record.pk
+            user=user, key=key, route=route, fingerprint=fingerprint, object_id=_as_uuid(record.pk)
         )
     return record, False

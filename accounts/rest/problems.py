@@ -77,7 +77,12 @@ class ProblemHandler(ExceptionHandler):
             case StaleRecord():
                 return PreconditionFailed(exc.message, current_version=exc.current_version)
             case RegistryError():
-                return Conflict(exc.message, exc.code)
+                return Conflict(
+                    exc.message,
+                    exc.code,
+                    doubts=[(warning.code, warning.message) for warning in exc.warnings],
+                    confirmed_by=exc.confirmed_by,
+                )
             case Http404():
                 return exceptions.NotFound()
             case PermissionDenied():
@@ -111,7 +116,7 @@ class ProblemHandler(ExceptionHandler):
         else:
             code = getattr(exc.detail, "code", exc.default_code)
             detail = str(exc.detail)
-            errors = []
+            errors = list(exc.errors) if isinstance(exc, Conflict) else []
             if header := getattr(exc, "header", None):
                 errors.append({"header": header, "code": code, "detail": detail})
         problem: dict[str, Any] = {

@@ -1,5 +1,7 @@
 """What the API refuses for reasons of its own, each with its status and stable code. ``problems`` answers them."""
 
+from collections.abc import Sequence
+
 from rest_framework import exceptions, status
 
 
@@ -9,9 +11,29 @@ def etag(version: int) -> str:
 
 
 class Conflict(exceptions.APIException):
+    """The state of the records does not allow it, or it is doubtful and can be confirmed.
+
+    Args:
+        doubts: code and sentence of each thing that can be confirmed.
+        confirmed_by: the member of the body that confirms them.
+    """
+
     status_code = status.HTTP_409_CONFLICT
     default_detail = "The state of the records does not allow this."
     default_code = "conflict"
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        code: str | None = None,
+        *,
+        doubts: Sequence[tuple[str, str]] = (),
+        confirmed_by: str = "",
+    ) -> None:
+        super().__init__(detail, code)
+        self.errors = [
+            {"pointer": f"#/{confirmed_by}", "code": doubt, "detail": sentence} for doubt, sentence in doubts
+        ]
 
 
 class PreconditionFailed(exceptions.APIException):

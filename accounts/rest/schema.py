@@ -28,6 +28,8 @@ _REPLAYED = OpenApiParameter(
     response=[200, 201],
 )
 
+_CORRECTIONS = {"update", "partial_update"}
+
 _REFUSALS = {
     "400": "Something sent cannot be used: errors says what.",
     "401": "Not signed in.",
@@ -69,7 +71,7 @@ class RegistryAutoSchema(AutoSchema):
                 _header(
                     "If-Match",
                     "ETag of the version that was read.",
-                    required=action != "void",
+                    required=action in _CORRECTIONS,
                     pattern='^"[0-9]+"$',
                 ),
                 _header("Change-Reason", "Why, in UTF-8.", required=True, minLength=1, maxLength=MAX_REASON),
@@ -86,9 +88,9 @@ class RegistryAutoSchema(AutoSchema):
                 ),
                 _REPLAYED,
             ]
-            if action != "void":
+            if action not in getattr(self.view, "in_place_actions", ()):
                 found.append(_LOCATION)
-        if hasattr(self.view, "reason_actions") and action not in {"list", "history", "search"}:
+        if hasattr(self.view, "reason_actions") and action not in getattr(self.view, "untagged_actions", ()):
             found.append(_ETAG)
         return found
 
@@ -106,7 +108,8 @@ class RegistryAutoSchema(AutoSchema):
         if self.method in {"POST", "PUT", "PATCH"}:
             codes += ["409", "413", "415"]
         if any(parameter.name == "If-Match" for parameter in self._headers()):
-            codes += ["412"] if getattr(self.view, "action", None) == "void" else ["412", "428"]
+            is_correction = getattr(self.view, "action", None) in _CORRECTIONS
+            codes += ["412", "428"] if is_correction else ["412"]
         if any(parameter.name == "Idempotency-Key" for parameter in self._headers()):
             codes.append("422")
         problem = self._problem()

@@ -98,6 +98,7 @@ class RecordSerializer(StrictSerializer, ModelSerializer):
         for name, field in self.fields.items():
             if (
                 not field.read_only
+                and not field.write_only  # it confirms something, and is no field of the record
                 and field.source == name
                 and name not in attrs
                 and name not in self.create_only

@@ -136,6 +136,8 @@ class RecordViewSet(ReadViewSet):
     related: ClassVar[tuple[str, ...]] = ()  # select_related, so that a page costs one query
     once_actions: ClassVar[tuple[str, ...]] = ("create", "void")  # those that honour Idempotency-Key
     reason_actions: ClassVar[tuple[str, ...]] = ("update", "partial_update", "void")
+    in_place_actions: ClassVar[tuple[str, ...]] = ("void",)  # POSTs that make nothing new
+    untagged_actions: ClassVar[tuple[str, ...]] = ("list", "history")  # those that show no single record
 
     @property
     def model(self) -> type[ClinicalRecord]:

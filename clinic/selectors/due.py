@@ -21,66 +21,70 @@ from treatments.models import Course, Cycle, LabResult
 UPCOMING_DAYS = 28
 NEVER = date(9999, 12, 31)  # sorts after every day
 
+# Narrow rows, and the time zone once for each centre: every look at the start page goes through all running courses.
 _ITEMS = """
-WITH visible AS MATERIALIZED (
-    SELECT x.id, z.time_zone AS zone, (%(now)s AT TIME ZONE z.time_zone)::date AS today
-    FROM patients_patient x JOIN accounts_centre z ON z.id = x.centre_id
-    WHERE x.voided_at IS NULL AND x.centre_id = ANY(%(centres)s)
-        AND (%(patient)s::uuid IS NULL OR x.id = %(patient)s)
+WITH centre AS MATERIALIZED (
+    SELECT id, time_zone AS zone, (%(now)s AT TIME ZONE time_zone)::date AS today
+    FROM accounts_centre WHERE id = ANY(%(centres)s)
 ), going_on AS MATERIALIZED (
-    SELECT c.id, c.patient_id, c.number, c.protocol_id, v.zone, v.today
-    FROM treatments_course c JOIN visible v ON v.id = c.patient_id
-    WHERE c.voided_at IS NULL
-        AND NOT EXISTS (SELECT FROM patients_death d WHERE d.patient_id = v.id AND d.voided_at IS NULL)
+    SELECT c.id, c.patient_id, c.number, c.protocol_id, x.centre_id
+    FROM patients_patient x JOIN treatments_course c ON c.patient_id = x.id AND c.voided_at IS NULL
+    WHERE x.voided_at IS NULL AND x.centre_id = ANY(%(centres)s) AND (%(patient)s::uuid IS NULL OR x.id = %(patient)s)
+        AND NOT EXISTS (SELECT FROM patients_death d WHERE d.patient_id = x.id AND d.voided_at IS NULL)
         AND NOT EXISTS (SELECT FROM treatments_discontinuation d WHERE d.course_id = c.id AND d.voided_at IS NULL)
 ), next AS MATERIALIZED (
-    SELECT y.id, g.patient_id, g.zone, g.today, y.planned_on, y.status, g.protocol_id
+    SELECT y.id, g.patient_id, y.planned_on, t.today, t.zone, p.labs_within_days, p.labs_before_cycle,
+        CASE WHEN status = 'held' THEN 'held' WHEN planned_on IS NULL THEN 'undated'
+            WHEN today > planned_on + window_days THEN 'overdue' WHEN today >= planned_on - window_days THEN 'in_window'
+            WHEN planned_on <= today + %(upcoming)s THEN 'upcoming' ELSE 'later' END AS kind,
+        status = 'planned' AND planned_on BETWEEN today - window_days AND today + labs_within_days AS is_near
     FROM going_on g CROSS JOIN LATERAL (
         SELECT id, planned_on, status FROM treatments_cycle
         WHERE course_id = g.id AND voided_at IS NULL AND status IN ('planned', 'held') ORDER BY number LIMIT 1) y
+    JOIN treatments_protocol p ON p.id = g.protocol_id JOIN centre t ON t.id = g.centre_id
 ), imaging AS (
-    SELECT DISTINCT ON (g.id) g.*, y.number AS after_cycle, (a.administered_at AT TIME ZONE g.zone)::date AS given_on
-    FROM going_on g JOIN treatments_protocol p ON p.id = g.protocol_id
+    SELECT DISTINCT ON (g.id) g.id, g.patient_id, g.number, t.today, y.number AS after_cycle,
+        (a.administered_at AT TIME ZONE t.zone)::date AS given_on
+    FROM going_on g JOIN treatments_protocol p ON p.id = g.protocol_id JOIN centre t ON t.id = g.centre_id
     JOIN treatments_cycle y ON y.course_id = g.id AND y.voided_at IS NULL AND y.status = 'given'
         AND y.number = ANY(p.imaging_after_cycles)
     JOIN treatments_administration a ON a.cycle_id = y.id AND a.voided_at IS NULL
     ORDER BY g.id, y.number DESC
 ), items AS MATERIALIZED (
-    SELECT CASE WHEN status = 'held' THEN 'held' WHEN planned_on IS NULL THEN 'undated'
-            WHEN today > planned_on + window_days THEN 'overdue' WHEN today >= planned_on - window_days THEN 'in_window'
-            WHEN planned_on <= today + %(upcoming)s THEN 'upcoming' ELSE 'later' END AS kind,
-        next.id, coalesce(planned_on, %(never)s) AS sort_on, today, NULL::int AS after_cycle, '' AS first_status
-    FROM next JOIN treatments_protocol p ON p.id = next.protocol_id
+    SELECT kind, id, coalesce(planned_on, %(never)s) AS sort_on, today, NULL::int AS after_cycle, '' AS first_status
+    FROM next
     UNION ALL
-    SELECT 'labs', next.id, planned_on, today, NULL, '' FROM next JOIN treatments_protocol p ON p.id = next.protocol_id
-    WHERE status = 'planned' AND planned_on BETWEEN today - window_days AND today + labs_within_days
-        AND NOT labs_before_cycle <@ ARRAY(SELECT r.analyte FROM treatments_labresult r
-            WHERE r.patient_id = next.patient_id AND r.voided_at IS NULL
-            AND r.taken_at >= (planned_on - labs_within_days)::timestamp AT TIME ZONE next.zone)
+    SELECT 'labs', id, planned_on, today, NULL, '' FROM next
+    WHERE is_near AND NOT labs_before_cycle <@ ARRAY(SELECT r.analyte FROM treatments_labresult r
+        WHERE r.patient_id = next.patient_id AND r.voided_at IS NULL
+        AND r.taken_at >= (planned_on - labs_within_days)::timestamp AT TIME ZONE next.zone)
     UNION ALL
     SELECT 'imaging', id, given_on, today, after_cycle, '' FROM imaging i
     WHERE NOT EXISTS (SELECT FROM imaging_study s WHERE s.patient_id = i.patient_id AND s.course_number = i.number
         AND s.voided_at IS NULL AND s.timepoint <> 'baseline' AND s.performed_on >= i.given_on)
     UNION ALL
-    SELECT 'baseline', g.id, coalesce(y.planned_on, %(never)s), g.today, NULL, coalesce(y.status, '')
-    FROM going_on g LEFT JOIN treatments_cycle y ON y.course_id = g.id AND y.number = 1 AND y.voided_at IS NULL
+    SELECT 'baseline', g.id, coalesce(y.planned_on, %(never)s), t.today, NULL, coalesce(y.status, '')
+    FROM going_on g JOIN centre t ON t.id = g.centre_id
+    LEFT JOIN treatments_cycle y ON y.course_id = g.id AND y.number = 1 AND y.voided_at IS NULL
     WHERE NOT EXISTS (SELECT FROM imaging_study s WHERE s.patient_id = g.patient_id AND s.course_number = g.number
         AND s.voided_at IS NULL AND s.timepoint = 'baseline')
     UNION ALL
-    SELECT 'reading', s.id, s.performed_on, v.today, NULL, '' FROM imaging_study s JOIN visible v ON v.id = s.patient_id
-    WHERE s.voided_at IS NULL AND s.timepoint <> 'baseline'
+    SELECT 'reading', s.id, s.performed_on, t.today, NULL, '' FROM imaging_study s
+    JOIN patients_patient x ON x.id = s.patient_id AND x.voided_at IS NULL JOIN centre t ON t.id = x.centre_id
+    WHERE s.voided_at IS NULL AND s.timepoint <> 'baseline' AND (%(patient)s::uuid IS NULL OR x.id = %(patient)s)
         AND NOT EXISTS (SELECT FROM imaging_reading r WHERE r.study_id = s.id AND r.voided_at IS NULL)
+), counted AS MATERIALIZED (
+    SELECT kind, max(sort_on) AS newest_on, count(*) AS n FROM items GROUP BY kind
 )
-SELECT kind, NULL::uuid, max(sort_on), NULL::date, NULL::int, '', count(*) FROM items GROUP BY kind
+SELECT kind, NULL::uuid, newest_on, NULL::date, NULL::int, '', n FROM counted
 UNION ALL
-(SELECT kind, id, sort_on, today, after_cycle, first_status, rank FROM (
-    SELECT *, row_number() OVER (PARTITION BY kind
-        ORDER BY (sort_on - DATE '2000-01-01') * CASE WHEN kind = ANY(%(newest_first)s) THEN -1 ELSE 1 END, id) AS rank
-    FROM items
-    WHERE (%(kind)s::text IS NULL OR kind = %(kind)s) AND (%(after_on)s::date IS NULL
-        OR sort_on = %(after_on)s AND id > %(after_id)s
-        OR CASE WHEN kind = ANY(%(newest_first)s) THEN sort_on < %(after_on)s ELSE sort_on > %(after_on)s END)
-) AS ranked WHERE rank <= %(limit)s ORDER BY kind, rank)
+SELECT first.* FROM counted CROSS JOIN LATERAL (
+    SELECT kind, id, sort_on, today, after_cycle, first_status, NULL::bigint FROM (
+        SELECT *, kind = ANY(%(newest_first)s) AS is_turned FROM items
+        WHERE items.kind = counted.kind AND (%(kind)s::text IS NULL OR kind = %(kind)s)) AS of_kind
+    WHERE %(after_on)s::date IS NULL OR sort_on = %(after_on)s AND id > %(after_id)s
+        OR CASE WHEN is_turned THEN sort_on < %(after_on)s ELSE sort_on > %(after_on)s END
+    ORDER BY (sort_on - DATE '2000-01-01') * CASE WHEN is_turned THEN -1 ELSE 1 END, id LIMIT %(limit)s) AS first
 """
 
 
@@ -165,7 +169,11 @@ def find_due(
         )
         rows = cursor.fetchall()
     found = Found({}, {}, {})
-    listed = [row for row in rows if row[1] is not None]
+    # In the order that the statement took them by: a union promises none.
+    listed = sorted(
+        (row for row in rows if row[1] is not None),
+        key=lambda row: (row[2].toordinal() * (-1 if row[0] in newest_first else 1), row[1]),
+    )
     for row_kind, pk, newest_on, _, _, _, n in rows:
         if pk is None:
             found.counts[row_kind], found.newest_on[row_kind] = n, newest_on

@@ -4,28 +4,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.apps import apps
+
 from accounts.access import Act
 from accounts.changes import Change, ChangedField, What, Words, changes_in, changes_of, rows_of
 from accounts.models import User
 from accounts.records import ClinicalRecord
-from imaging.models import Reading, Study
-from patients.models import Contact, Death, Diagnosis, DiseaseEvent, Patient, PatientIdentity
-from treatments.models import Administration, Course, Cycle, Discontinuation
+from imaging.models import Study
+from patients.models import Patient, PatientIdentity
+from treatments.models import AdverseEvent, Course, Cycle, LabResult
 
-# Each table and the way from it to its patient.
+# Each table of clinical records and the way from it to its patient, those of a patient first.
 TABLES: list[tuple[type[ClinicalRecord], str]] = [
-    (Patient, "pgh_obj"),
-    (PatientIdentity, "patient"),
-    (Diagnosis, "patient"),
-    (Contact, "patient"),
-    (DiseaseEvent, "patient"),
-    (Death, "patient"),
-    (Course, "patient"),
-    (Cycle, "course__patient"),
-    (Administration, "cycle__course__patient"),
-    (Discontinuation, "course__patient"),
-    (Study, "patient"),
-    (Reading, "study__patient"),
+    (model, "pgh_obj" if model.PATIENT_PATH == "self" else model.PATIENT_PATH)
+    for model in apps.get_models()
+    if issubclass(model, ClinicalRecord)
 ]
 
 
@@ -115,8 +108,12 @@ class _BirthDate(ChangedField):
 
 def _title(change: Change, cycle_numbers: dict[Any, int]) -> str:
     row = change.row
-    if change.model is Administration and row.cycle_id in cycle_numbers:
+    if getattr(row, "cycle_id", None) in cycle_numbers:
         return f"{change.record} of cycle {cycle_numbers[row.cycle_id]}"
+    if change.model is LabResult:
+        return f"Laboratory value: {row.get_analyte_display()}"
+    if change.model is AdverseEvent:
+        return f"Adverse event: {row.term}"
     if change.model in {Cycle, Course}:
         return f"{change.record} {row.number}"
     if change.model is Study:

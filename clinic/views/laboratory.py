@@ -165,11 +165,11 @@ def _stored(request: SignedInRequest, patient: Patient, form: LabForm) -> HttpRe
             )
     if form.problems:
         return None
-    new = [entry for at, entry in enumerate(form.entries) if at not in repeated]
+    form.entries = [entry for at, entry in enumerate(form.entries) if at not in repeated]
     try:
         made = treatments.record_lab_results(
             patient=patient,
-            entries=new,
+            entries=form.entries,
             confirm_unlikely=request.POST.get("confirm_unlikely", "") == _digest(_doubts(patient, form)),
             by=request.user,
         )

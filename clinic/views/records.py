@@ -55,8 +55,6 @@ def _correct_lab_result(result: LabResult, changes: dict[str, Any], **how: Any) 
     """Correct a laboratory value; whether an unlikely one was confirmed came along with the form's fields."""
     changes = dict(changes)
     confirmed = bool(changes.pop("confirm_unlikely", False))
-    # The form has put the new value into its instance; the service asks what is stored whether it changes.
-    result.refresh_from_db()
     return treatments.correct_lab_result(result, changes, confirm_unlikely=confirmed, **how)
 
 

@@ -337,7 +337,11 @@ def test_keys_hold_nothing_of_the_body_and_end_after_a_day(api: APIClient, centr
 def test_acts_and_voiding_can_be_repeated_too(api: APIClient, centre: Centre) -> None:
     course = factories.CourseFactory(patient__centre=centre, given=1)
     cycle = course.cycles.get(number=2)
-    body = {"administered_at": "2019-03-04T09:30:00+01:00", "administered_activity_mbq": "7390.0"}
+    body = {
+        "administered_at": "2019-03-04T09:30:00+01:00",
+        "administered_activity_mbq": "7390.0",
+        "confirmation_reason": "Values are on paper",
+    }
     url = f"{ROOT}cycles/{cycle.pk}/administer/"
 
     first, again = (api.post(url, body, HTTP_IDEMPOTENCY_KEY="a-1") for _ in range(2))

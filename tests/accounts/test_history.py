@@ -14,7 +14,9 @@ def history_tables() -> list[str]:
     return [
         table
         for table in connection.introspection.table_names()
-        if table.endswith("event") and table != "patients_diseaseevent" and not table.startswith("pghistory")
+        if table.endswith("event")
+        and table not in {"patients_diseaseevent", "treatments_adverseevent"}
+        and not table.startswith("pghistory")
     ]
 
 

@@ -326,6 +326,13 @@ def test_dates_of_the_grid_are_looked_at(patient, physician):
     assert not LabResult.objects.exists()
 
 
+def test_a_unit_that_is_none_of_the_analyte_is_not_replaced_by_another(patient, physician):
+    said = problems(enter(physician, patient, **GRID | {"unit-haemoglobin": "mg/dL"}))
+
+    assert said == ["Haemoglobin: there is no unit 'mg/dL' to choose."]
+    assert not LabResult.objects.exists()
+
+
 def test_an_empty_grid_says_that_nothing_was_typed(patient, physician):
     assert "Nothing was typed" in problems(enter(physician, patient, **{"date-0": "2019-01-04"}))[0]
 
@@ -405,6 +412,16 @@ def test_a_sheet_with_older_values_in_it_adds_only_the_new_ones(patient, physici
 
     assert enter(physician, patient, table=later).status_code == 302
     assert len(stored()) == 5
+
+
+def test_an_unlikely_value_that_is_stored_already_is_not_asked_for_again(patient, physician):
+    sent = GRID | {"value-platelets-1": "9.2"}
+    box = enter(physician, patient, **sent).context["confirm_value"]
+    enter(physician, patient, **sent, confirm_unlikely=box)
+
+    assert enter(physician, patient, **sent | {"value-alt-0": "31"}).status_code == 302
+    doubts = enter(physician, patient, **sent | {"value-ast-0": "2"}).context["doubts"]
+    assert [doubt.split(" is unlikely")[0] for doubt in doubts] == ["2019-01-04: AST: 2 U/L"]
 
 
 def test_a_value_that_is_stored_otherwise_is_named_and_stays(patient, physician):

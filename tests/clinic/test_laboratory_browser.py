@@ -74,10 +74,10 @@ def test_a_block_from_a_spreadsheet_is_pasted_stored_and_graded(page: Any) -> No
     page.keyboard.press("Enter")
     page.get_by_text("5 values recorded.").wait_for()
 
-    cell = page.get_by_role("row", name="Platelets").get_by_role("cell").nth(1)
+    cell = page.get_by_role("row", name="Platelets").get_by_role("cell").nth(2)
     assert "G2" in cell.inner_text()
     assert "62" in cell.inner_text()
-    converted = page.get_by_role("row", name="Haemoglobin").get_by_role("cell").nth(1)
+    converted = page.get_by_role("row", name="Haemoglobin").get_by_role("cell").nth(2)
     assert "119" in converted.inner_text()  # g/L
     assert page.evaluate("violations") == []
 
@@ -119,3 +119,13 @@ def test_a_turned_block_finds_its_places_too(page: Any) -> None:
     assert [value(page, f"Platelets, sample {at}") for at in (1, 2)] == ["210", "62"]
     assert [value(page, f"Haemoglobin, sample {at}") for at in (1, 2)] == ["12.4", "11.9"]
     assert [value(page, f"Date of sample {at}") for at in (1, 2)] == ["2019-01-04", "2019-02-01"]
+
+
+def test_a_block_of_one_value_a_line_goes_into_the_box_below(page: Any) -> None:
+    block = "analyte\tvalue\tunit\ttaken_at\nHb\t12.4\tg/dL\t2019-01-04\n"
+    paste(page, block, "Platelets, sample 1")
+
+    assert value(page, "Paste from a spreadsheet optional") == block
+    assert value(page, "Platelets, sample 1") == ""
+    page.get_by_role("button", name="Store the table").click()
+    page.get_by_text("1 value recorded.").wait_for()

@@ -323,6 +323,28 @@ def test_the_chart_needs_the_same_queries_for_more_of_everything(
         desk.get(url)
 
 
+def test_the_history_of_a_patient_holds_every_kind_of_record_with_who_and_why(desk, patient, physician):
+    hold = HoldFactory(cycle=cycle_of(patient, 3))
+    LabResultFactory(patient=patient)
+    AbsorbedDoseFactory(cycle=cycle_of(patient, 2))
+    PriorPrrtFactory(patient=patient)
+    desk.post(
+        reverse("record-void", args=[patient.pk, "hold", hold.pk]), {"reason": "Wrong one", "version": 1}
+    )
+
+    page = said(desk.get(reverse("patient-history", args=[patient.pk])))
+
+    for words in (
+        "Hold of cycle 3",
+        "Laboratory value: Platelets",
+        "Absorbed dose of cycle 2",
+        "Earlier PRRT",
+        "Wrong one",
+        physician.username,
+    ):
+        assert words in page
+
+
 # Laboratory values on the worklist
 
 

@@ -37,6 +37,8 @@ class Unconfirmed(RegistryError):
         warnings: what stands against it, each with a stable code.
     """
 
+    confirmed_by = "confirmation_reason"
+
     def __init__(self, warnings: list[Warned]) -> None:
         said = " ".join(warned.message for warned in warnings)
         super().__init__(

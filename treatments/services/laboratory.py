@@ -11,9 +11,16 @@ from django.core.exceptions import ValidationError
 from accounts.access import Act
 from accounts.errors import RegistryError
 from accounts.models import User
-from accounts.records import clinical_write, correct_record, create_record, require_current_parents
+from accounts.records import (
+    clinical_write,
+    correct_record,
+    create_record,
+    lock_current,
+    require_current_parents,
+)
 from patients.models import Patient
 from treatments.models import LabResult, ReferenceRange
+from treatments.rules.checks import Warned
 from treatments.rules.labs import ANALYTES, plausibility, to_canonical
 
 
@@ -46,11 +53,14 @@ class UnlikelyValues(RegistryError):
         sentences: one for each, with its place.
     """
 
+    confirmed_by = "confirm_unlikely"
+
     def __init__(self, sentences: list[str]) -> None:
         super().__init__(
             "unlikely_values", f"Check these, and confirm them if they are right: {' '.join(sentences)}"
         )
         self.sentences = sentences
+        self.warnings = [Warned("unlikely_value", sentence) for sentence in sentences]
 
 
 def result_of(patient: Patient, entry: LabEntry) -> tuple[LabResult, str]:
@@ -139,22 +149,29 @@ def correct_lab_result(
         UnlikelyValues: the new value is unlikely, and ``confirm_unlikely`` is False.
         StaleRecord, RegistryError, PermissionDenied, ValidationError: as ``accounts.records.correct_record``.
     """
-    changes = dict(changes)
-    analyte = ANALYTES[changes.get("analyte", result.analyte)]
-    value = changes.get("value", result.value)
-    if value is not None and (value != result.value or analyte.code != result.analyte):
-        try:
-            unlikely = plausibility(value, analyte)
-        except ValueError as error:
-            raise ValidationError({"value": ValidationError(str(error), code="implausible_value")}) from error
-        if unlikely and not confirm_unlikely:
-            raise UnlikelyValues([unlikely])
-        changes |= {
-            "original_value": f"{value:f}",
-            "original_unit": analyte.unit,
-            "is_unlikely_confirmed": bool(unlikely),
-        }
-    return correct_record(result, changes, by=by, reason=reason, expected_version=expected_version)
+    if by is not None:
+        by.require(Act.EDIT_TREATMENTS, result.centre_id_of_record)
+    with clinical_write(by=by, reason=reason.strip()):
+        # As it is stored: a form may have put the new values into the instance it was given.
+        stored = lock_current(result, expected_version=expected_version)
+        changes = dict(changes)
+        analyte = ANALYTES[changes.get("analyte", stored.analyte)]
+        value = changes.get("value", stored.value)
+        if value is not None and (value != stored.value or analyte.code != stored.analyte):
+            try:
+                unlikely = plausibility(value, analyte)
+            except ValueError as error:
+                raise ValidationError(
+                    {"value": ValidationError(str(error), code="implausible_value")}
+                ) from error
+            if unlikely and not confirm_unlikely:
+                raise UnlikelyValues([unlikely])
+            changes |= {
+                "original_value": f"{value:f}",
+                "original_unit": analyte.unit,
+                "is_unlikely_confirmed": bool(unlikely),
+            }
+        return correct_record(stored, changes, by=by, reason=reason, expected_version=expected_version)
 
 
 def set_reference_range(values: dict[str, Any], *, by: User | None) -> ReferenceRange:

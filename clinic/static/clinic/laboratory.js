@@ -214,6 +214,16 @@
     const text = event.clipboardData?.getData("text/plain") ?? "";
     if (!cell || !/[\t\n]/u.test(text.trim())) return; // one value is pasted as anywhere
     event.preventDefault();
-    distribute(blockOf(text), cell);
+    const block = blockOf(text);
+    const heading = block[0].map((name) => name.toLowerCase());
+    const below = document.querySelector("#id_table");
+    if (heading.includes("analyte") && heading.includes("value") && below && !below.value.trim()) {
+      below.value = text;
+      below.focus();
+      said.dataset.level = "info";
+      said.textContent = "One value a line: the block was put into the box below, not stored yet.";
+      return;
+    }
+    distribute(block, cell);
   });
 })();

@@ -1,0 +1,93 @@
+"""A cycle as a technologist enters it: the keyboard, the net activity while one types, the warnings, the plan that moves."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.urls import reverse
+from pytest_django.live_server_helper import LiveServer
+
+from accounts.models import Centre
+from tests.clinic.test_pages import signed_in
+from tests.conftest import CHROMIUM, needs
+from tests.factories import CentreFactory, CourseFactory, PatientFactory, make_user
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def page(live_server_of_committed: LiveServer) -> Iterator[Any]:
+    """A tab at the entry of cycle 3, planned on 2019-04-29, signed in."""
+    needs(CHROMIUM, "chromium")
+    from playwright.sync_api import sync_playwright
+
+    site = live_server_of_committed.url
+    centre: Centre = CentreFactory(code="STA")
+    with transaction.atomic():
+        course = CourseFactory(patient=PatientFactory(centre=centre), given=2)
+    user = make_user(centre=centre, username="physician")
+    session = signed_in(user).cookies["sessionid"].value
+    give = reverse("cycle-administer", args=[course.patient_id, course.cycles.get(number=3).pk])
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+        )
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        context.add_cookies([{"name": "sessionid", "value": session, "url": site}])
+        tab = context.new_page()
+        tab.set_default_timeout(10_000)
+        tab.add_init_script(
+            "window.violations = [];"
+            "document.addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective))"
+        )
+        tab.goto(site + give)
+        yield tab
+        browser.close()
+
+
+def fill(page: Any, **values: str) -> None:
+    for name, value in values.items():
+        page.locator(f"[name={name}]").fill(value)
+
+
+def test_a_cycle_is_entered_with_its_net_activity_in_sight_and_its_warnings_confirmed(page: Any) -> None:
+    from playwright.sync_api import expect
+
+    page.locator("[name=activity_unit]").select_option("GBq")
+    fill(
+        page,
+        prescribed_activity_mbq="7.4",
+        syringe_activity_mbq="7.45",
+        syringe_measured_at="2019-04-29 09:30",
+        administered_at="2019-04-29 09:30",
+        residual_activity_mbq="0.05",
+        residual_measured_at="2019-04-29 09:30",
+    )
+    expect(page.locator(".net")).to_contain_text("Net 7,400.0\N{NO-BREAK SPACE}MBq")
+
+    fill(page, syringe_activity_mbq="5.05")
+    expect(page.locator(".net")).to_contain_text("past ±20\N{NO-BREAK SPACE}%")
+    fill(page, syringe_measured_at="2019-04-29 09:31")
+    expect(page.locator(".net")).to_contain_text("cannot be computed")
+    fill(page, syringe_activity_mbq="7.45", syringe_measured_at="2019-04-29 09:30")
+    expect(page.locator(".net")).to_contain_text("0.0\N{NO-BREAK SPACE}% from the prescribed")
+
+    page.get_by_role("button", name="Record the cycle").click()
+    summary = page.locator(".error-summary")
+    expect(summary).to_contain_text("Say why the cycle is recorded in spite of the warnings")
+    assert page.locator("[name=syringe_activity_mbq]").input_value() == "7.45"
+
+    page.get_by_label("Why it is recorded all the same").fill("Values are on paper")
+    page.get_by_role("button", name="Record the cycle").click()
+
+    expect(page.locator(".message")).to_contain_text("Cycle 3 was recorded as given")
+    expect(page.locator("main")).to_contain_text("8\N{NO-BREAK SPACE}weeks after cycle 3, given 2019-04-29")
+    assert page.evaluate("window.violations") == []
+
+
+def test_the_form_fits_a_telephone_without_scrolling_sideways(page: Any) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
