@@ -127,7 +127,7 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
     ids |= {"patientidentity": ids["identity"], "read": baseline.pk}
     ids |= {
         "somatostatinanaloguedose": ids["analogue-dose"],
-        "referencerange": ReferenceRangeFactory(centre=centre).pk,
+        "referencerange": ids["reference-ranges"],
     }
     return Clinic(centre, ids)
 

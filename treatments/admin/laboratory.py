@@ -110,7 +110,9 @@ class LabResultAdmin(OfPatientAdmin, LocalTimesAdmin):
         form = super().get_form(request, obj, change=change, **kwargs)
         if obj is not None and "value" in form.base_fields:
             unit = ANALYTES[obj.analyte].unit
-            form.base_fields["value"].help_text = f"In {unit}, as the limits; replaces what was written."
+            form.base_fields[
+                "value"
+            ].help_text = f"In the unit of its analyte ({unit}), as the limits; replaces what was written."
         return form
 
     def store_entry(self, record: Any, *, form: Any, by: User) -> ClinicalRecord:
