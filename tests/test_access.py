@@ -125,6 +125,10 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
         ids[name.replace("-", "")] = ids[name]
     ids |= {f"{name}_id": ids[name] for name in ("patient", "course", "cycle", "study")}
     ids |= {"patientidentity": ids["identity"], "read": baseline.pk}
+    ids |= {
+        "somatostatinanaloguedose": ids["analogue-dose"],
+        "referencerange": ids["reference-ranges"],
+    }
     return Clinic(centre, ids)
 
 

@@ -29,15 +29,22 @@ class DeskForm(forms.ModelForm):
         return {name: self.cleaned_data[name] for name in self.changed_data if name in names}
 
 
-class CorrectionForm(DeskForm):
-    """A correction: says why, and which version it was made from."""
-
-    reason = forms.CharField(
+def reason_field() -> forms.CharField:
+    return forms.CharField(
         label="Reason for the correction",
         max_length=500,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
         help_text="Kept in the history beside the old and the new values.",
     )
+
+
+class CorrectionForm(DeskForm):
+    """A correction: says why, and which version it was made from."""
+
+    # What the reason of a correction is called here: some records have a reason of their own.
+    reason_name: ClassVar[str] = "reason"
+
+    reason = reason_field()
     expected_version = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -49,9 +56,19 @@ class CorrectionForm(DeskForm):
         cleaned = super().clean()
         # Of an old version everything that somebody else changed would seem changed here: the service tells.
         current = cleaned.get("expected_version") == self.instance.version
-        if current and not self.errors and not set(self.changed_data) - {"reason", "expected_version"}:
+        of_correction = {self.reason_name, "expected_version"}
+        if current and not self.errors and not set(self.changed_data) - of_correction:
             self.add_error(None, "Nothing was changed: the values are those already stored.")
         return cleaned
+
+
+class OwnReasonCorrectionForm(CorrectionForm):
+    """A correction of a record that has a reason of its own."""
+
+    reason_name = "correction_reason"
+
+    reason: ClassVar[Any] = None  # type: ignore[misc]  # the record's own, made by Django
+    correction_reason = reason_field()
 
 
 class VoidForm(forms.Form):

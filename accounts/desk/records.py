@@ -45,7 +45,8 @@ class ClinicalAdmin(VoidingAdmin):
             return [(None, {"fields": self.entry_fields})]
         fieldsets: list[Any] = [(None, {"fields": self.correction_fields})]
         if self.has_change_permission(request, obj):
-            fieldsets.append(("Correction", {"fields": ("reason", "expected_version")}))
+            asked = (self.correction_form.reason_name, "expected_version")
+            fieldsets.append(("Correction", {"fields": asked}))
         return fieldsets
 
     def get_form(
@@ -151,7 +152,7 @@ class ClinicalAdmin(VoidingAdmin):
             form.model_changes(),
             form=form,
             by=by,
-            reason=form.cleaned_data["reason"],
+            reason=form.cleaned_data[form.reason_name],
             expected_version=form.cleaned_data["expected_version"],
         )
 

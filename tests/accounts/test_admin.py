@@ -21,21 +21,37 @@ from analytics.models import Cohort
 from imaging.models import Reading
 from patients.models import Contact, Death, Diagnosis, Patient, PatientIdentity
 from tests.factories import (
+    AbsorbedDoseFactory,
+    AdverseEventFactory,
     ContactFactory,
     CourseFactory,
     DeathFactory,
     DiagnosisFactory,
     DiscontinuationFactory,
     DiseaseEventFactory,
+    DoseDecisionFactory,
+    HoldFactory,
+    LabResultFactory,
     PatientFactory,
     PatientIdentityFactory,
+    PriorPrrtFactory,
     ReadingFactory,
+    SomatostatinAnalogueDoseFactory,
     StudyFactory,
     UserFactory,
     default_protocol,
     make_user,
 )
-from treatments.models import Administration, Course, Cycle, CycleStatus, Discontinuation, Protocol
+from treatments.models import (
+    Administration,
+    Course,
+    Cycle,
+    CycleStatus,
+    Discontinuation,
+    Hold,
+    LabResult,
+    Protocol,
+)
 
 CLINICAL = [model for model in admin.site._registry if issubclass(model, ClinicalRecord)]
 CLINICAL_NAMES = [model.__name__ for model in CLINICAL]
@@ -81,6 +97,13 @@ def records_at(centre: Centre, number: str) -> dict[str, ClinicalRecord]:
         course,
         course.cycles.get(number=1),
         Administration.objects.get(cycle__course=course, cycle__number=1),
+        AbsorbedDoseFactory(cycle=course.cycles.get(number=1)),
+        HoldFactory(cycle=course.cycles.get(number=3)),
+        DoseDecisionFactory(cycle=course.cycles.get(number=3)),
+        LabResultFactory(patient=patient),
+        AdverseEventFactory(patient=patient),
+        SomatostatinAnalogueDoseFactory(patient=patient),
+        PriorPrrtFactory(patient=patient),
         DiscontinuationFactory(course=course),
         reading.study,
         reading,
@@ -100,7 +123,7 @@ def form_values(client: Client, address: str) -> dict[str, Any]:
             for suffix in widget.widgets_names:  # as the page shows them, in its own zone
                 name = bound.html_name + suffix
                 (tag,) = re.findall(f'<input[^>]*name="{name}"[^>]*>', response.content.decode())
-                values[name] = re.findall('value="([^"]*)"', tag)[0]
+                values[name] = (re.findall('value="([^"]*)"', tag) or [""])[0]
         elif value is not None and value is not False:
             values[bound.html_name] = getattr(value, "pk", value)
     return values
@@ -173,6 +196,7 @@ def test_nothing_else_is_on_the_desk():
 
     assert others == {
         "Centre", "User", "AuthToken", "Authenticator", "AccessAttempt", "AccessLog", "Protocol", "Cohort", "Definition",
+        "ReferenceRange",
     }  # fmt: skip
 
 
@@ -244,7 +268,14 @@ def test_the_empty_form_of_every_record_opens(desk, model):
 
 @pytest.mark.parametrize(
     ("source", "field"),
-    [(Diagnosis, "patient"), (Cycle, "course"), (Administration, "cycle"), (Reading, "study")],
+    [
+        (Diagnosis, "patient"),
+        (Cycle, "course"),
+        (Administration, "cycle"),
+        (Hold, "cycle"),
+        (LabResult, "patient"),
+        (Reading, "study"),
+    ],
 )
 def test_autocomplete_offers_the_own_centres_records_only(desk, one_of_each, foreign, source, field):
     response = desk.get(
@@ -294,7 +325,7 @@ def test_a_record_cannot_be_entered_at_another_centres_patient(desk, foreign):
 
 
 def test_a_cycle_cannot_be_given_at_another_centre(desk, foreign):
-    cycle = foreign["Course"].cycles.get(number=3)
+    cycle = CourseFactory(patient=foreign["Patient"], number=2).cycles.get(number=1)
 
     response = desk.post(
         page(Administration, "add"),
@@ -570,9 +601,10 @@ def test_a_time_that_does_not_exist_at_the_centre_is_refused(desk, centre):
 def test_a_cycle_and_its_administration_are_corrected_as_one_act(desk, centre):
     cycle = CourseFactory(patient=PatientFactory(centre=centre), given=1).cycles.get(number=1)
 
-    refused = correct_cycle(desk, cycle, note="Late", administered_activity_mbq="25000", reason="Calibrator")
+    wrong = {"note": "Late", "deviation_explanation": "Read twice", "reason": "Calibrator"}
+    refused = correct_cycle(desk, cycle, administered_activity_mbq="25000", **wrong)
     assert "20000" in errors_of(refused)
-    refused = correct_cycle(desk, cycle, note="Late", administered_activity_mbq="0", reason="Calibrator")
+    refused = correct_cycle(desk, cycle, administered_activity_mbq="0", **wrong)
 
     assert "above 0 MBq" in errors_of(refused)
     cycle.refresh_from_db()
@@ -624,6 +656,7 @@ def test_giving_a_cycle_goes_through_its_service(desk, centre):
             "administered_at_0": "2019-01-21",
             "administered_at_1": "09:00",
             "administered_activity_mbq": "7388",
+            "confirmation_reason": "Transport; values in the file of the ward",
         },
     )
 

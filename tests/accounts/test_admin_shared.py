@@ -11,10 +11,17 @@ from accounts.changes import NOBODY, rows_of
 from accounts.models import Centre, Membership, Role, User
 from analytics.models import Cohort, Definition
 from tests.accounts.test_admin import errors_of, form_values, inline, page
-from tests.factories import CourseFactory, PatientFactory, UserFactory, default_protocol
+from tests.factories import (
+    CourseFactory,
+    PatientFactory,
+    ReferenceRangeFactory,
+    UserFactory,
+    default_protocol,
+)
 from treatments.models import Protocol
 
 WHY = "Agreed at the board of 3 March"
+KINDS = ["centre", "protocol", "definition", "cohort", "reference range"]
 
 
 @pytest.fixture
@@ -60,26 +67,32 @@ def one_of_each(own: Cohort) -> list[tuple[Any, str, Any]]:
         (Protocol.objects.get(pk=default_protocol().pk), "source", "Label of 2024"),
         (own.definition, "data_cutoff", "2020-01-31"),
         (own, "description", "Those of ours."),
+        (ReferenceRangeFactory(), "valid_to", "2020-01-31"),
     ]
+
+
+def updates_of(thing: Any) -> int:
+    """Return how often a thing was changed; migrations have changed the protocol that they brought."""
+    return rows_of(type(thing)).filter(pgh_obj=thing.pk, pgh_label="update").count()
 
 
 # Why
 
 
-@pytest.mark.parametrize("kind", range(4), ids=["centre", "protocol", "definition", "cohort"])
+@pytest.mark.parametrize("kind", range(5), ids=KINDS)
 def test_a_change_without_a_reason_is_refused(desk, own, kind):
     thing, field, value = one_of_each(own)[kind]
-    before = getattr(thing, field)
+    before, updates = getattr(thing, field), updates_of(thing)
 
     response = change(desk, thing, **{field: value, "reason": "  "})
 
     assert "This field is required." in errors_of(response)
     thing.refresh_from_db()
     assert getattr(thing, field) == before
-    assert rows_of(type(thing)).filter(pgh_obj=thing.pk, pgh_label="update").count() == 0
+    assert updates_of(thing) == updates
 
 
-@pytest.mark.parametrize("kind", range(4), ids=["centre", "protocol", "definition", "cohort"])
+@pytest.mark.parametrize("kind", range(5), ids=KINDS)
 def test_a_change_is_kept_with_who_why_and_by_which_door(desk, data_manager, own, kind):
     thing, field, value = one_of_each(own)[kind]
 
@@ -93,7 +106,7 @@ def test_a_change_is_kept_with_who_why_and_by_which_door(desk, data_manager, own
     assert said == {"username": data_manager.username, "reason": WHY, "source": "admin"}
 
 
-@pytest.mark.parametrize("kind", range(4), ids=["centre", "protocol", "definition", "cohort"])
+@pytest.mark.parametrize("kind", range(5), ids=KINDS)
 def test_the_history_page_tells_old_and_new_values_and_why(desk, data_manager, own, kind):
     thing, field, value = one_of_each(own)[kind]
     old = str(getattr(thing, field) or "(blank)")
@@ -126,9 +139,10 @@ def test_adding_needs_no_reason(desk, own):
 
 
 def test_saving_without_a_change_says_so(desk, own):
-    for thing in (own, own.definition, default_protocol(), Centre.objects.get(code="STA")):
+    for thing, _, _ in one_of_each(own):
+        updates = updates_of(thing)
         assert "Nothing was changed" in errors_of(change(desk, thing, reason=WHY))
-        assert not rows_of(type(thing)).filter(pgh_obj=thing.pk, pgh_label="update").exists()
+        assert updates_of(thing) == updates
 
 
 def test_the_second_of_two_editors_is_told_what_the_first_changed(desk, own):

@@ -1,88 +1,40 @@
-"""The desk's pages of protocols, courses, cycles, administrations and discontinuations."""
+"""The desk's pages of courses: cycles, what holds them up, what was decided before one, and that a course was stopped."""
 
-from datetime import date, tzinfo
+from datetime import date
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.db import models
 from django.db.models import Count, Prefetch, Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
-from accounts.access import Act
-from accounts.desk.forms import CorrectionForm, DeskForm
+from accounts.desk.forms import CorrectionForm, DeskForm, OwnReasonCorrectionForm
 from accounts.desk.records import ClinicalAdmin
-from accounts.desk.shared import SharedAdmin
-from accounts.desk.site import user_of
 from accounts.models import User
-from accounts.records import ClinicalRecord, clinical_write, correct_record
+from accounts.records import ClinicalRecord, clinical_write
 from patients.admin import OfPatientAdmin
 from treatments import services
-from treatments.models import Administration, Course, Cycle, CycleStatus, Discontinuation, Protocol
-
-ADMINISTRATION_FIELDS = (
-    "administered_at",
-    "prescribed_activity_mbq",
-    "administered_activity_mbq",
-    "lot",
-    "deviation_explanation",
+from treatments.admin.administrations import ADMINISTRATION_FIELDS, ADMINISTRATION_SECTIONS
+from treatments.admin.places import LocalTimesAdmin, OfCycleAdmin
+from treatments.models import (
+    OPEN,
+    Administration,
+    Course,
+    Cycle,
+    CycleStatus,
+    Discontinuation,
+    DoseDecision,
+    Hold,
 )
+from treatments.rules.advice import ADVICE_WORDS
+from treatments.selectors.advice import advice_for
+from treatments.services.courses import today_at
+
 STATUS_COLOURS = {"Planned": "info", "On hold": "warning", "Given": "success", "Cancelled": "danger"}
-
-
-@admin.register(Protocol)
-class ProtocolAdmin(SharedAdmin):
-    """Protocols are versioned: one that courses run under stays as it is, and a change is a new version."""
-
-    list_display = (
-        "name",
-        "code",
-        "version",
-        "planned_cycles",
-        "interval_days",
-        "window_days",
-        "prescribed_activity_mbq",
-    )
-    search_fields = ("code", "name")
-    words_only = ("name", "source")
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.admin_site.has_permission(request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return user_of(request).may(Act.MANAGE_COHORTS)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return user_of(request).may(Act.MANAGE_COHORTS)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        plan = self.plan_fields()
-        # A form opened before the first course was started still sends a plan: the database says whether it may.
-        if obj is None or not plan.isdisjoint(request.POST) or not self.is_followed(obj):
-            return ()
-        return tuple(field.name for field in Protocol._meta.fields if field.name in plan)
-
-    def plan_fields(self) -> set[str]:
-        """Return the names of the fields that courses rest on."""
-        return {
-            field.name
-            for field in Protocol._meta.fields
-            if field.editable and not field.primary_key and field.name not in self.words_only
-        }
-
-    def is_followed(self, protocol: Protocol) -> bool:
-        return Course.objects.filter(protocol=protocol).exists()
-
-    def note(self, request: HttpRequest, obj: Any) -> str:
-        if self.has_change_permission(request, obj) and self.is_followed(obj):
-            return (
-                "Courses follow this version: its plan stays as it is. For another plan add a new version; "
-                "name and source can be reworded."
-            )
-        return ""
 
 
 class CourseEntryForm(DeskForm):
@@ -96,7 +48,7 @@ class CourseEntryForm(DeskForm):
 
 @admin.register(Course)
 class CourseAdmin(OfPatientAdmin):
-    """A course is started with all its cycles, by the service."""
+    """A course is started with all its cycles, and moved to another protocol with them, by the services."""
 
     entry_form = CourseEntryForm
     fixed_fields = ("patient", "number")
@@ -141,14 +93,7 @@ class CourseAdmin(OfPatientAdmin):
     def store_correction(
         self, record: Any, changes: dict[str, Any], *, form: Any, by: User, reason: str, expected_version: int
     ) -> None:
-        correct_record(
-            record,
-            changes,
-            by=by,
-            reason=reason,
-            expected_version=expected_version,
-            also=services.replan,  # type: ignore[arg-type]
-        )
+        services.correct_course(record, changes, by=by, reason=reason, expected_version=expected_version)
 
 
 def current_administration(cycle: Cycle) -> Administration | None:
@@ -162,10 +107,16 @@ def current_administration(cycle: Cycle) -> Administration | None:
 class CycleForm(CorrectionForm):
     """A cycle together with its administration: one page, one reason."""
 
+    # The fields that are the administration's; both records have a prescribed activity.
+    of_administration: ClassVar[tuple[str, ...]] = ()
     administration_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
+    def model_changes(self) -> dict[str, Any]:
+        changes = super().model_changes()
+        return {name: value for name, value in changes.items() if name not in self.of_administration}
+
     def administration_changes(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in self.changed_data if name in ADMINISTRATION_FIELDS}
+        return {name: self.cleaned_data[name] for name in self.changed_data if name in self.of_administration}
 
 
 @admin.register(Cycle)
@@ -215,22 +166,29 @@ class CycleAdmin(ClinicalAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None:
             return ()
-        fixed = ["course", "number"]
-        if obj.status in {CycleStatus.GIVEN, CycleStatus.CANCELLED}:
-            fixed.append("status")  # follows from the administration, or the discontinuation
-        if obj.number > 1 and obj.status != CycleStatus.GIVEN:
-            fixed.append("planned_on")  # follows from the cycle given before it
+        fixed = ["course", "number", "set_on", "cancel_reason"]
+        if obj.status not in OPEN:
+            fixed.append("status")  # follows from the administration, or from what cancelled it
+        if obj.status == CycleStatus.CANCELLED:
+            fixed += ["planned_on", "prescribed_activity_mbq"]
         return tuple(fixed)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         if obj is None:
             return super().get_fieldsets(request)
-        fieldsets: list[Any] = [(None, {"fields": ("course", "number", "status", "planned_on", "note")})]
+        names = ["course", "number", "status", "planned_on", "set_on"]
+        if obj.status != CycleStatus.GIVEN:  # of a given one the administration says what was prescribed
+            names.append("prescribed_activity_mbq")
+        if obj.cancel_reason:
+            names.append("cancel_reason")
+        fieldsets: list[Any] = [(None, {"fields": (*names, "note")})]
         if self.has_change_permission(request, obj):
             if current_administration(obj) is not None:
-                given = (*ADMINISTRATION_FIELDS, "administration_version")
-                fieldsets.append(("Administration", {"fields": given}))
-            fieldsets.append(("Correction", {"fields": ("reason", "expected_version")}))
+                for legend, given in ADMINISTRATION_SECTIONS:
+                    fieldsets.append((f"Administration: {legend.lower()}", {"fields": given}))
+            fieldsets.append(
+                ("Correction", {"fields": ("reason", "expected_version", "administration_version")})
+            )
         return fieldsets
 
     def get_form(
@@ -244,10 +202,13 @@ class CycleAdmin(ClinicalAdmin):
             for name in ADMINISTRATION_FIELDS:
                 fields[name] = page.formfield_for_dbfield(Administration._meta.get_field(name), request)
                 fields[name].initial = getattr(administration, name)
-            version = forms.IntegerField(initial=administration.version, widget=forms.HiddenInput)
-            kwargs["form"] = type(
-                "GivenCycleForm", (CycleForm,), {**fields, "administration_version": version}
+            fields["administration_version"] = forms.IntegerField(
+                initial=administration.version, widget=forms.HiddenInput
             )
+            fields["of_administration"] = ADMINISTRATION_FIELDS
+            kwargs["form"] = type("GivenCycleForm", (CycleForm,), fields)
+            # Named here they would be taken for the cycle's own.
+            kwargs["fields"] = ("planned_on", "note")
         return super().get_form(request, obj, change=change, **kwargs)
 
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Any:
@@ -271,12 +232,20 @@ class CycleAdmin(ClinicalAdmin):
             ),
         ]
         administration = current_administration(record)
+        wanted: list[tuple[str, str]] = []
         if administration is not None:
             page = reverse("admin:treatments_administration_change", args=[administration.pk])
             found.append(("Administration, also to void it", page))
-        elif record.status != CycleStatus.CANCELLED and self.has_change_permission(request, record):
-            page = reverse("admin:treatments_administration_add")
-            found.append(("Record that it was given", f"{page}?cycle={record.pk}"))
+            wanted = [("Enter an absorbed dose", "absorbeddose")]
+        elif record.status in OPEN:
+            wanted = [("Record that it was given", "administration"), ("Decide on it", "dosedecision")]
+            if record.status == CycleStatus.PLANNED:
+                wanted.append(("Put it on hold", "hold"))
+        if self.has_change_permission(request, record):
+            found += [
+                (words, f"{reverse(f'admin:treatments_{kind}_add')}?cycle={record.pk}")
+                for words, kind in wanted
+            ]
         return found
 
     def records_shown(self, request: HttpRequest, record: Any) -> list[tuple[ClinicalRecord, str]]:
@@ -292,12 +261,8 @@ class CycleAdmin(ClinicalAdmin):
     ) -> None:
         """Correct the cycle and its administration as one act, and re-plan what follows."""
         of_administration = form.administration_changes()
-        # A date planned for the first cycle moves all the others until one has been given.
-        also = _replan
         with clinical_write(by=by, reason=reason):
-            services.correct_cycle(
-                record, changes, by=by, reason=reason, expected_version=expected_version, also=also
-            )
+            services.correct_cycle(record, changes, by=by, reason=reason, expected_version=expected_version)
             if of_administration:
                 administration = record.administrations.current().get()
                 services.correct_administration(
@@ -312,93 +277,105 @@ class CycleAdmin(ClinicalAdmin):
         services.void_cycle(record, by=by, reason=reason, expected_version=expected_version)
 
 
-def _replan(cycle: ClinicalRecord) -> None:
-    services.replan(cycle.course)  # type: ignore[attr-defined]
+@admin.register(Hold)
+class HoldAdmin(OfCycleAdmin):
+    """That a cycle had to wait. Entering, correcting and voiding one moves the plan."""
 
-
-@admin.register(Administration)
-class AdministrationAdmin(ClinicalAdmin):
-    """That a cycle was given. Entering, correcting and voiding one plans the following cycles again."""
-
-    entry_fields = ("cycle", *ADMINISTRATION_FIELDS)
-    correction_fields = entry_fields
-    fixed_fields = ("cycle",)
-    autocomplete_fields = ("cycle",)
-    list_display = (
-        "registry_number",
-        "cycle_number",
-        "given_at",
-        "prescribed_activity_mbq",
-        "administered_activity_mbq",
-        "lot",
-    )
-
-    @display(description="Cycle", ordering="cycle__number")
-    def cycle_number(self, obj: Administration) -> str:
-        return f"{obj.cycle.course.number}.{obj.cycle.number}"
-
-    @display(description="Given at (local)", ordering="administered_at")
-    def given_at(self, obj: Administration) -> str:
-        zone = obj.cycle.course.patient.centre.zone
-        return f"{obj.administered_at.astimezone(zone):%Y-%m-%d %H:%M} ({zone})"
-
-    def get_form(
-        self, request: HttpRequest, obj: Any | None = None, change: bool = False, **kwargs: Any
-    ) -> Any:
-        form = super().get_form(request, obj, change=change, **kwargs)
-        if obj is None and "prescribed_activity_mbq" in form.base_fields:
-            form.base_fields["prescribed_activity_mbq"].required = False
-            form.base_fields["prescribed_activity_mbq"].help_text = "Blank: the protocol's."
-        return form
-
-    def zone_of_entry(self, request: HttpRequest) -> tzinfo:
-        """Return the zone of the chosen cycle's centre: its clock is the one that was read."""
-        chosen = request.POST.get("cycle") or request.GET.get("cycle")
-        cycle = self.admin_site.get_model_admin(Cycle).get_object(request, chosen) if chosen else None
-        return cycle.course.patient.centre.zone if cycle is not None else super().zone_of_entry(request)
-
-    def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if (
-            db_field.name == "administered_at"
-            and request.method == "GET"
-            and request.resolver_match is not None
-        ):
-            adding = request.resolver_match.url_name == "treatments_administration_add"
-            if adding and not request.GET.get("cycle"):
-                field.help_text = "Start of the infusion. Local time of the centre of the cycle."
-        return field
-
-    def links(self, request: HttpRequest, record: Any) -> list[tuple[str, str]]:
-        cycle = record.cycle
-        return [
-            (
-                f"Patient {cycle.course.patient}",
-                reverse("admin:patients_patient_change", args=[cycle.course.patient_id]),
-            ),
-            (f"Cycle {cycle.number}", reverse("admin:treatments_cycle_change", args=[cycle.pk])),
-        ]
+    correction_form = OwnReasonCorrectionForm
+    entry_fields = ("cycle", "held_on", "reason", "review_on", "note")
+    correction_fields = ("cycle", "held_on", "reason", "review_on", "resumed_on", "note")
+    list_display = ("registry_number", "cycle_number", "held_on", "reason", "review_on", "resumed_on")
+    list_filter: ClassVar[Any] = ("reason",)
 
     def store_entry(self, record: Any, *, form: Any, by: User) -> ClinicalRecord:
-        return services.administer_cycle(
+        return services.hold_cycle(
             cycle=record.cycle,
-            administered_at=record.administered_at,
-            administered_activity_mbq=record.administered_activity_mbq,
-            prescribed_activity_mbq=record.prescribed_activity_mbq,
-            lot=record.lot,
-            deviation_explanation=record.deviation_explanation,
+            held_on=record.held_on,
+            reason=record.reason,
+            review_on=record.review_on,
+            note=record.note,
             by=by,
         )
 
     def store_correction(
         self, record: Any, changes: dict[str, Any], *, form: Any, by: User, reason: str, expected_version: int
     ) -> None:
-        services.correct_administration(
-            record, changes, by=by, reason=reason, expected_version=expected_version
-        )
+        services.correct_hold(record, changes, by=by, reason=reason, expected_version=expected_version)
 
     def store_void(self, record: Any, *, by: User, reason: str, expected_version: int) -> None:
-        services.void_administration(record, by=by, reason=reason, expected_version=expected_version)
+        services.void_hold(record, by=by, reason=reason, expected_version=expected_version)
+
+
+@admin.register(DoseDecision)
+class DoseDecisionAdmin(OfCycleAdmin, LocalTimesAdmin):
+    """What was decided before a cycle, beside the advice of that moment: only the words of its reason are corrected."""
+
+    chosen_field = "cycle"
+    correction_form = OwnReasonCorrectionForm
+    entry_fields = ("cycle", "decision", "prescribed_activity_mbq", "reason")
+    correction_fields = (
+        "cycle",
+        "decided_at",
+        "decided_by",
+        "advice",
+        "facts",
+        "advice_source",
+        "decision",
+        "prescribed_activity_mbq",
+        "reason",
+    )
+    fixed_fields = tuple(name for name in correction_fields if name != "reason")
+    list_display = (
+        "registry_number",
+        "cycle_number",
+        "day",
+        "advice",
+        "decision",
+        "prescribed_activity_mbq",
+    )
+    list_filter: ClassVar[Any] = ("decision", "advice")
+
+    @display(description="Decided on (local)", ordering="decided_at")
+    def day(self, obj: DoseDecision) -> date:
+        return obj.decided_at.astimezone(obj.cycle.course.patient.centre.zone).date()
+
+    @display(description="What led to the advice", empty_value="–")
+    def facts(self, obj: DoseDecision) -> str:
+        return " ".join(obj.advice_facts)
+
+    def get_form(
+        self, request: HttpRequest, obj: Any | None = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm]:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if "prescribed_activity_mbq" in form.base_fields:
+            form.base_fields["prescribed_activity_mbq"].help_text = "Blank: what the decision stands for."
+        return form
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show above a first entry what the rules say of the chosen cycle, as its decision is kept beside it."""
+        context = dict(extra_context or {})
+        cycle = self.chosen(request) if object_id is None else None
+        if cycle is not None:
+            advice = advice_for(cycle.course, cycle, today=today_at(cycle))
+            if advice is not None:
+                said = " ".join([f"{ADVICE_WORDS[advice.code].rstrip('.')}.", *advice.facts])
+                context["desk_note"] = f"Advice for cycle {cycle.number}: {said}"
+        return super().changeform_view(request, object_id, form_url, context)
+
+    def store_entry(self, record: Any, *, form: Any, by: User) -> ClinicalRecord:
+        return services.decide_dose(
+            cycle=record.cycle,
+            decision=record.decision,
+            reason=record.reason,
+            prescribed_activity_mbq=record.prescribed_activity_mbq,
+            by=by,
+        )
 
 
 @admin.register(Discontinuation)
