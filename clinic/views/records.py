@@ -99,7 +99,11 @@ KINDS = {
         void=treatments.void_hold,
     ),
     "dose-decision": RecordKind(
-        "decision", DoseDecision, clinic_forms.DecisionCorrectionForm, "cycle__course__patient"
+        "decision",
+        DoseDecision,
+        clinic_forms.DecisionCorrectionForm,
+        "cycle__course__patient",
+        void=treatments.void_decision,
     ),
     "adverse-event": RecordKind(
         "adverse event", AdverseEvent, clinic_forms.AdverseEventForm, enter="Record an adverse event"

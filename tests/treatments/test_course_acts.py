@@ -670,13 +670,21 @@ def test_nothing_is_decided_of_a_given_cycle_or_without_rules(course, physician,
     assert refused.value.code == "no_dose_rules"
 
 
-def test_a_decision_is_voided_with_a_reason_and_its_cycle_keeps_its_prescription(now, physician):
+def test_a_voided_decision_takes_its_prescription_with_it_back_to_the_one_before(now, physician):
     course = recent_course(now, weeks_ago=7)
     measure(course.patient, at=now - timedelta(days=1), platelets="180")
-    made = services.decide_dose(cycle=cycle_of(course, 2), decision="reduce", reason="Frail", by=physician)
+    cycle = cycle_of(course, 2)
+    first = services.decide_dose(cycle=cycle, decision="reduce", reason="Frail", by=physician)
+    second = services.decide_dose(
+        cycle=cycle, decision="reduce", reason="Kidneys", prescribed_activity_mbq=Decimal(5000), by=physician
+    )
+    assert cycle_of(course, 2).prescribed_activity_mbq == 5000
 
-    assert DoseDecision.objects.current().filter(pk=made.pk).exists()
+    services.void_decision(second, by=physician, reason="Another patient")
     assert cycle_of(course, 2).prescribed_activity_mbq == 3700
+    services.void_decision(first, by=physician, reason="Another patient")
+    assert cycle_of(course, 2).prescribed_activity_mbq is None
+    assert not DoseDecision.objects.current().exists()
 
 
 # Laboratory values

@@ -377,6 +377,9 @@ class DoseDecisionAdmin(OfCycleAdmin, LocalTimesAdmin):
             by=by,
         )
 
+    def store_void(self, record: Any, *, by: User, reason: str, expected_version: int) -> None:
+        services.void_decision(record, by=by, reason=reason, expected_version=expected_version)
+
 
 @admin.register(Discontinuation)
 class DiscontinuationAdmin(ClinicalAdmin):

@@ -201,6 +201,9 @@ class DoseDecisionViewSet(EnteredRecordViewSet):
     def enter(self, values: dict[str, Any]) -> DoseDecision:
         return services.decide_dose(**values, by=self.user)
 
+    def take_out(self, record: Any, *, reason: str, expected: int | None) -> ClinicalRecord:
+        return services.void_decision(record, by=self.user, reason=reason, expected_version=expected)
+
     @extend_schema(responses={201: DoseDecisionSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Decide on a cycle: the same act as ``POST /cycles/{id}/decide/``."""

@@ -23,7 +23,7 @@ from treatments.services.courses import (
     void_discontinuation,
     void_hold,
 )
-from treatments.services.decisions import decide_dose
+from treatments.services.decisions import decide_dose, void_decision
 from treatments.services.laboratory import (
     LabEntry,
     UnlikelyValues,
@@ -58,6 +58,7 @@ __all__ = [
     "start_course",
     "void_administration",
     "void_cycle",
+    "void_decision",
     "void_discontinuation",
     "void_hold",
 ]

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.access import Act
 from accounts.errors import RegistryError
 from accounts.models import User
-from accounts.records import clinical_write, create_record, lock_current
+from accounts.records import clinical_write, create_record, lock_current, void_record
 from treatments.models import OPEN, Cycle, CycleStatus, DoseAdvice, DoseDecision, HoldReason
 from treatments.rules.advice import Advice, Criterion
 from treatments.selectors.advice import advice_for, given_cycles
@@ -89,6 +89,36 @@ def decide_dose(
     return record
 
 
+def void_decision(
+    decision: DoseDecision, *, by: User | None, reason: str, expected_version: int | None = None
+) -> DoseDecision:
+    """Take back a decision; the activity that it prescribed goes with it, to that of the decision before it or none.
+
+    A hold that it began is ended, or voided, by its own act.
+
+    Raises: as ``accounts.records.void_record``.
+    """
+    if by is not None:
+        by.require(Act.EDIT_TREATMENTS, decision.centre_id_of_record)
+    with clinical_write(by=by, reason=reason.strip()):
+        void_record(decision, by=by, reason=reason, expected_version=expected_version)
+        cycle = lock_current(decision.cycle, expected_version=None)
+        if cycle.status in OPEN and cycle.prescribed_activity_mbq == decision.prescribed_activity_mbq:
+            left = cycle.decisions.current().filter(prescribed_activity_mbq__isnull=False)
+            before = left.order_by("-decided_at").first()
+            _prescribe(cycle, before.prescribed_activity_mbq if before is not None else None)
+    return decision
+
+
+def _prescribe(cycle: Cycle, activity_mbq: Decimal | None) -> None:
+    """Store what is prescribed for a locked cycle; the protocol's own activity is not said twice."""
+    own = None if activity_mbq == cycle.course.protocol.prescribed_activity_mbq else activity_mbq
+    if cycle.prescribed_activity_mbq != own:
+        cycle.prescribed_activity_mbq = own
+        cycle.full_clean()
+        cycle.save(update_fields=["prescribed_activity_mbq"])
+
+
 def _activity(cycle: Cycle, decision: str) -> Decimal | None:
     """Return the activity that a decision stands for, MBq; to continue is to go on as the last cycle was prescribed."""
     protocol = cycle.course.protocol
@@ -103,12 +133,7 @@ def _activity(cycle: Cycle, decision: str) -> Decimal | None:
 
 def _follow(cycle: Cycle, record: DoseDecision, advice: Advice, *, by: User | None, today: Any) -> None:
     if record.prescribed_activity_mbq is not None:
-        own = record.prescribed_activity_mbq
-        prescribed = None if own == cycle.course.protocol.prescribed_activity_mbq else own
-        if cycle.prescribed_activity_mbq != prescribed:
-            cycle.prescribed_activity_mbq = prescribed
-            cycle.full_clean()
-            cycle.save(update_fields=["prescribed_activity_mbq"])
+        _prescribe(cycle, record.prescribed_activity_mbq)
     if record.decision == DoseAdvice.HOLD and cycle.status != CycleStatus.HELD:
         reasons = [_HOLD_REASONS[criterion] for criterion in advice.criteria]
         hold_cycle(
