@@ -115,6 +115,12 @@ def not_in_future_moment(value: datetime) -> None:
         raise ValidationError("This moment lies in the future.", code="in_future")
 
 
+def plausible_plan(value: date) -> None:
+    """Raise ValidationError where a planned date lies so far off that what follows it could not be planned."""
+    if not 1990 <= value.year <= 2150:
+        raise ValidationError("A planned date lies between 1990 and 2150.", code="implausible_date")
+
+
 FIRST_DAY, LAST_DAY = date(1890, 1, 1), date(2150, 1, 1)
 
 

@@ -1,5 +1,6 @@
 """The forms of the clinic. They parse and word; every rule is the records' own, every write a service's."""
 
+import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, ClassVar
@@ -11,6 +12,7 @@ from django.db import models
 
 from accounts.access import Act
 from accounts.models import Centre, User
+from accounts.records import plausible_plan
 from imaging.models import Reading, Study
 from patients.models import (
     Contact,
@@ -262,6 +264,15 @@ class ReadingForm(RecordForm):
         labels = {"overall_response": "Overall response (RECIST 1.1)", "new_lesions": "New lesions were seen"}
 
 
+class ActivityField(forms.DecimalField):
+    """A number with a point, or with a comma where that cannot be taken for thousands."""
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and re.fullmatch(r"\s*\d+,(\d{1,2}|\d{4})\s*", value):
+            value = value.replace(",", ".")
+        return super().to_python(value)
+
+
 class AdministrationForm(RecordForm):
     """What was given in a cycle. Times are typed as the centre's clock shows them, activities in the unit chosen."""
 
@@ -355,11 +366,16 @@ class AdministrationForm(RecordForm):
         super().__init__(*args, **kwargs)
         for name in self.ACTIVITIES:
             old = self.fields[name]
-            self.fields[name] = forms.DecimalField(
+            self.fields[name] = ActivityField(
                 label=old.label,
                 help_text=old.help_text,
+                max_digits=12,
+                decimal_places=4,
                 required=name == "prescribed_activity_mbq",
-                error_messages={"invalid": "Type the activity as a number, such as 7400 or 7.4."},
+                error_messages=dict.fromkeys(
+                    ("invalid", "max_digits", "max_decimal_places", "max_whole_digits"),
+                    "Type the activity as a number, such as 7400 or 7.4, with at most 4 digits after the point.",
+                ),
                 validators=[] if name == "residual_activity_mbq" else [_above_zero],
                 widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
             )
@@ -368,16 +384,17 @@ class AdministrationForm(RecordForm):
             required=False,
             widget=forms.Select(choices=[("unknown", "Not noted"), ("true", "Yes"), ("false", "No")]),
         )
-        self.initial.setdefault(
-            "is_extravasated", {True: "true", False: "false"}.get(self.instance.is_extravasated, "unknown")
-        )
+        noted = {True: "true", False: "false", None: "unknown"}
+        self.initial["is_extravasated"] = noted[self.instance.is_extravasated]
         self.warnings: list[Warned] = []
+        self.seen_warnings: dict[str, None] = {}
         if warnings or (self.data and self.data.get("confirmation_reason")):
             self.ask(warnings)
 
     def ask(self, warnings: Sequence[Warned]) -> None:
         """Show what stands against the administration, and ask why it is recorded all the same."""
         self.warnings = list(warnings)
+        self.seen_warnings = dict.fromkeys([*self._confirmed(), *(warned.code for warned in warnings)])
         self.fields["confirmation_reason"] = forms.CharField(
             label="Why it is recorded all the same",
             max_length=500,
@@ -390,6 +407,16 @@ class AdministrationForm(RecordForm):
     def record_fields(self) -> list[str]:
         return [name for name in super().record_fields if name != "activity_unit"]
 
+    def _confirmed(self) -> list[str]:
+        """Return the codes of the warnings that stood on the page on which the reason was typed."""
+        return [code for code in self.data.get("confirmed_warnings", "").split(",") if code]
+
+    def values(self) -> dict[str, Any]:
+        values = super().values()
+        if "confirmation_reason" in values and "confirmed_warnings" in self.data:
+            values["confirmed_warnings"] = self._confirmed()
+        return values
+
     def clean(self) -> dict[str, Any]:
         """Put the activities into MBq, to the tenth that is stored."""
         values = super().clean() or self.cleaned_data
@@ -398,7 +425,9 @@ class AdministrationForm(RecordForm):
             typed = values.get(name)
             if typed is None:
                 continue
-            mbq = to_mbq(typed, unit).quantize(Decimal("0.1"), ROUND_HALF_UP)
+            # The prescription stands there in MBq before a unit is chosen.
+            is_untouched = name == "prescribed_activity_mbq" and name not in self.changed_data
+            mbq = to_mbq(typed, "MBq" if is_untouched else unit).quantize(Decimal("0.1"), ROUND_HALF_UP)
             if mbq > MOST_ACTIVITY_MBQ:
                 self.add_error(
                     name,
@@ -529,10 +558,19 @@ class DecisionForm(forms.Form):
         choices=[choice for choice in DoseAdvice.choices if choice[0] != DoseAdvice.INSUFFICIENT],
         widget=forms.RadioSelect,
     )
+    prescribed_activity_mbq = forms.DecimalField(
+        label="Another activity (MBq)",
+        required=False,
+        max_digits=7,
+        decimal_places=1,
+        min_value=Decimal("0.1"),
+        max_value=MOST_ACTIVITY_MBQ,
+        help_text="Blank: what the decision stands for.",
+    )
     reason = forms.CharField(
         required=False,
         max_length=500,
-        help_text="Needed where the decision differs from the advice. Kept beside it.",
+        help_text="Needed where the decision or the activity differs from the advice. Kept beside it.",
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
@@ -594,12 +632,16 @@ class AbsorbedDoseForm(RecordForm):
 class CourseForm(forms.Form):
     """A course to start: its protocol and the day of its first cycle."""
 
-    protocol = forms.ModelChoiceField(queryset=Protocol.objects.all(), empty_label=None)
+    # Of each protocol the newest version; a course is moved to an older one with a reason.
+    protocol = forms.ModelChoiceField(
+        queryset=Protocol.objects.order_by("code", "-version").distinct("code"), empty_label=None
+    )
     intent = forms.ChoiceField(choices=Intent.choices, initial=Intent.INITIAL)
     first_planned_on = forms.DateField(
         label="Cycle 1 planned on",
         required=False,
         widget=date_input(),
+        validators=[plausible_plan],
         help_text=f"{ISO_DATE}. The following cycles are planned from it by the protocol.",
         error_messages={"invalid": f"Type the date as {ISO_DATE}."},
     )

@@ -25,7 +25,8 @@ from exchange.problems import Problem
 from exchange.rows import Key, Row, SheetRows, blanks
 from exchange.values import tidy
 from patients.models import Patient, PatientIdentity
-from treatments.models import CycleStatus, Protocol
+from treatments.models import OPEN, CycleStatus, Protocol
+from treatments.services import fit_cycles, replan
 from treatments.services.administrations import SYRINGE_FIELDS, net_of
 
 IDENTITY_COLUMNS = frozenset({"mrn", "family_name", "given_names"})
@@ -461,6 +462,32 @@ class Plan:
                 self._create(sheet.extra_model, extras)
         self._save_changes()
         self._void_administrations()
+        self._plan_anew()
+
+    def _plan_anew(self) -> None:
+        """Plan the rest of the registry's own courses of which the file says something that moves it.
+
+        Cycles to come that the file dates keep its dates; a course that is new with the file is left as the file has it.
+        """
+        moved = {key[:2] for key, _ in self.new["holds"]}
+        refitted = set()
+        for sheet, _, row, columns in self.changed:
+            if sheet.name in {"cycles", "holds"}:
+                moved.add((row.values["registry_number"], row.values["course_number"]))
+            elif sheet.name == "courses" and any(column.path.startswith("protocol__") for column in columns):
+                refitted.add((row.values["registry_number"], row.values["course_number"]))
+        cycles = self.found.get("cycles")
+        dated = set(cycles.rows) if cycles is not None and "planned_on" in cycles.present else set()
+        for key in sorted((moved | refitted) & self.stored["courses"].keys()):
+            course = self.stored["courses"][key].record
+            course.refresh_from_db()
+            if key in refitted:
+                fit_cycles(course, by=None, reason=self.reason)
+            elif any(
+                (*key, number) not in dated
+                for number in course.cycles.current().filter(status__in=OPEN).values_list("number", flat=True)
+            ):
+                replan(course)
 
     def _fields(self, sheet: Sheet, row: Row, *, extra: bool) -> dict[str, Any]:
         """Return field name to value of what the row says of its record, references to other records left out."""

@@ -1,6 +1,6 @@
 """The base of all serializers of clinical records, and the fields they share."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
@@ -19,12 +19,6 @@ def not_after_now(value: datetime) -> None:
     """Raise ValidationError where a moment lies more than five minutes ahead: clocks differ, facts do not."""
     if value > timezone.now() + timedelta(minutes=5):
         raise ValidationError("This moment lies in the future.", code="in_future")
-
-
-def plausible_plan(value: date) -> None:
-    """Raise ValidationError where a planned date lies so far off that what follows it could not be planned."""
-    if not 1990 <= value.year <= 2150:
-        raise ValidationError("A planned date lies between 1990 and 2150.", code="implausible_date")
 
 
 class AwareDateTimeField(serializers.DateTimeField):

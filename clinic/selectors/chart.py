@@ -5,7 +5,10 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from django.utils.text import capfirst
+
 from accounts.access import Act
+from accounts.changes import Words
 from accounts.models import User
 from analytics.models import Outcome
 from clinic.selectors import roster, worklist
@@ -35,6 +38,7 @@ from treatments.selectors.advice import advice_for
 from treatments.selectors.exposure import Exposure, exposure_of
 from treatments.selectors.laboratory import Graded, graded_results
 from treatments.selectors.schedule import CoursePlan, plans_of
+from treatments.services.administrations import prescription_of
 
 # What an outcome rests on, in the words of docs/rules/endpoints.md.
 BASIS = {
@@ -78,6 +82,38 @@ class CycleRow:
     why: str
     is_to_come: bool
     may_be_given: bool
+    decisions: list[DoseDecision] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+
+    @property
+    def prescribed_mbq(self) -> Decimal | None:
+        """What was or is prescribed, MBq; None of a cycle that is not to come any more."""
+        if self.administration is not None:
+            return self.administration.prescribed_activity_mbq
+        return prescription_of(self.cycle) if self.is_to_come else None
+
+    @property
+    def details(self) -> list[tuple[str, str]]:
+        """What was recorded of an administration beside the numbers of its row: name and words."""
+        given = self.administration
+        if given is None:
+            return []
+        words = Words(self.cycle.course.patient.centre.zone)
+        names = (
+            "syringe_activity_mbq", "syringe_measured_at", "residual_activity_mbq", "residual_measured_at",
+            "infusion_ended_at", "volume_ml", "venous_access", "is_extravasated", "extravasated_percent",
+            "amino_acid_regimen", "amino_acid_minutes", "antiemetic", "body_weight_kg", "staff",
+        )  # fmt: skip
+        found = []
+        for name in names:
+            value = getattr(given, name)
+            if value not in (None, ""):
+                column: Any = Administration._meta.get_field(name)
+                found.append((capfirst(str(column.verbose_name)), words.of(column, value)))
+        if given.confirmed_warnings:
+            said = ", ".join(code.replace("_", " ") for code in given.confirmed_warnings)
+            found.append(("Recorded in spite of", f"{said}. {given.confirmation_reason}"))
+        return found
 
     @property
     def is_open(self) -> bool:
@@ -151,6 +187,7 @@ class CourseChart:
     today: date = date.min
     next_dose: NextDose | None = None
     doses: list[AbsorbedDose] = field(default_factory=list)
+    decisions: list[DoseDecision] = field(default_factory=list)
 
     @property
     def course(self) -> Course:
@@ -175,10 +212,6 @@ class CourseChart:
             if row.administration is not None
         )
         return sum(given, Decimal(0)) / 1000
-
-    @property
-    def past_holds(self) -> list[Hold]:
-        return [hold for hold in self.plan.holds if not hold.is_open]
 
     @property
     def delay(self) -> str:
@@ -336,8 +369,8 @@ def _next_dose(chart: CourseChart, graded: list[Graded], today: date) -> NextDos
     advice = advice_for(chart.course, cycle, today=today, graded=graded, given=given)
     if advice is None:
         return None
-    decisions = DoseDecision.objects.current().filter(cycle=cycle).select_related("decided_by")
-    return NextDose(cycle, advice, ADVICE_WORDS[advice.code], decisions.order_by("-decided_at").first())
+    decided = [decision for decision in chart.decisions if decision.cycle_id == cycle.pk]
+    return NextDose(cycle, advice, ADVICE_WORDS[advice.code], decided[-1] if decided else None)
 
 
 def _study_rows(patient: Patient) -> list[StudyRow]:
@@ -373,6 +406,12 @@ def _courses(
         .select_related("cycle")
         .order_by("cycle__number", "organ")
     )
+    decisions = list(
+        DoseDecision.objects.current()
+        .filter(cycle__course__in=courses, cycle__voided_at=None)
+        .select_related("cycle", "decided_by")
+        .order_by("decided_at")
+    )
     charts = []
     for course in courses:
         chart = CourseChart(
@@ -384,6 +423,7 @@ def _courses(
             is_over=death is not None or course.pk in discontinuations,
             today=today,
             doses=[dose for dose in doses if dose.cycle.course_id == course.pk],
+            decisions=[decision for decision in decisions if decision.cycle.course_id == course.pk],
         )
         chart.cycles = _cycle_rows(chart, death, today)
         if chart.outcome is not None:
@@ -441,6 +481,8 @@ def _cycle_rows(chart: CourseChart, death: Death | None, today: date) -> list[Cy
                 why=why,
                 is_to_come=is_to_come,
                 may_be_given=may_be_given,
+                decisions=[one for one in chart.decisions if one.cycle_id == cycle.pk],
+                holds=[hold for hold in plan.holds_of(cycle) if not hold.is_open],
             )
         )
     return rows

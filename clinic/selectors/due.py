@@ -19,6 +19,7 @@ from patients.models import Patient
 from treatments.models import Course, Cycle, LabResult
 
 UPCOMING_DAYS = 28
+FOLLOW_UP_DAYS = 28  # a scan may come this much before its day after the last cycle
 NEVER = date(9999, 12, 31)  # sorts after every day
 
 # Narrow rows, and the time zone once for each centre: every look at the start page goes through all running courses.
@@ -33,7 +34,7 @@ WITH centre AS MATERIALIZED (
         AND NOT EXISTS (SELECT FROM patients_death d WHERE d.patient_id = x.id AND d.voided_at IS NULL)
         AND NOT EXISTS (SELECT FROM treatments_discontinuation d WHERE d.course_id = c.id AND d.voided_at IS NULL)
 ), next AS MATERIALIZED (
-    SELECT y.id, g.patient_id, y.planned_on, t.today, t.zone, p.labs_within_days, p.labs_before_cycle,
+    SELECT y.id, g.id AS course_id, g.patient_id, y.planned_on, t.today, t.zone, p.labs_within_days, p.labs_before_cycle,
         CASE WHEN status = 'held' THEN 'held' WHEN planned_on IS NULL THEN 'undated'
             WHEN today > planned_on + window_days THEN 'overdue' WHEN today >= planned_on - window_days THEN 'in_window'
             WHEN planned_on <= today + %(upcoming)s THEN 'upcoming' ELSE 'later' END AS kind,
@@ -57,11 +58,22 @@ WITH centre AS MATERIALIZED (
     SELECT 'labs', id, planned_on, today, NULL, '' FROM next
     WHERE is_near AND NOT labs_before_cycle <@ ARRAY(SELECT r.analyte FROM treatments_labresult r
         WHERE r.patient_id = next.patient_id AND r.voided_at IS NULL
-        AND r.taken_at >= (planned_on - labs_within_days)::timestamp AT TIME ZONE next.zone)
+        AND r.taken_at >= (greatest(planned_on, today) - labs_within_days)::timestamp AT TIME ZONE next.zone)
     UNION ALL
     SELECT 'imaging', id, given_on, today, after_cycle, '' FROM imaging i
     WHERE NOT EXISTS (SELECT FROM imaging_study s WHERE s.patient_id = i.patient_id AND s.course_number = i.number
         AND s.voided_at IS NULL AND s.timepoint <> 'baseline' AND s.performed_on >= i.given_on)
+    UNION ALL
+    SELECT 'imaging', g.id, l.given_on + days, t.today, NULL, '' FROM going_on g
+    JOIN treatments_protocol p ON p.id = g.protocol_id JOIN centre t ON t.id = g.centre_id
+    CROSS JOIN LATERAL (SELECT max((a.administered_at AT TIME ZONE t.zone)::date) AS given_on
+        FROM treatments_cycle y JOIN treatments_administration a ON a.cycle_id = y.id AND a.voided_at IS NULL
+        WHERE y.course_id = g.id AND y.voided_at IS NULL) l
+    CROSS JOIN LATERAL unnest(p.imaging_after_completion_days) AS days
+    WHERE cardinality(p.imaging_after_completion_days) > 0 AND t.today >= l.given_on + days
+        AND NOT EXISTS (SELECT FROM next n WHERE n.course_id = g.id)
+        AND NOT EXISTS (SELECT FROM imaging_study s WHERE s.patient_id = g.patient_id AND s.course_number = g.number
+            AND s.voided_at IS NULL AND s.performed_on >= l.given_on + days - %(follow_up)s)
     UNION ALL
     SELECT 'baseline', g.id, coalesce(y.planned_on, %(never)s), t.today, NULL, coalesce(y.status, '')
     FROM going_on g JOIN centre t ON t.id = g.centre_id
@@ -98,7 +110,7 @@ class Item:
         record: the cycle, the course of an owed study, or the study to be read.
         sort_on: the day that it hangs on: planned, given, or made.
         today: at the centre.
-        after_cycle: of owed PET/CT, the cycle after which it is due.
+        after_cycle: of owed PET/CT, the cycle after which it is due; None of follow-up after the last cycle.
         first_status: of a missing baseline, the status of cycle 1.
         measured: of missing laboratory values, the analytes that were measured in time.
     """
@@ -159,6 +171,7 @@ def find_due(
                 "centres": centres,
                 "patient": patient.pk if patient is not None else None,
                 "upcoming": UPCOMING_DAYS,
+                "follow_up": FOLLOW_UP_DAYS,
                 "never": NEVER,
                 "newest_first": list(newest_first),
                 "kind": kind,
@@ -180,7 +193,7 @@ def find_due(
     records = _records(listed)
     for row_kind, pk, sort_on, today, after_cycle, first_status, _ in listed:
         record = records[pk]
-        measured = _measured(record) if row_kind == "labs" else frozenset()
+        measured = _measured(record, today) if row_kind == "labs" else frozenset()
         item = Item(row_kind, record, sort_on, today, after_cycle, first_status, measured)
         found.items.setdefault(row_kind, []).append(item)
     return found
@@ -212,14 +225,13 @@ def _records(listed: list[tuple[Any, ...]]) -> Mapping[uuid.UUID, Any]:
     return found
 
 
-def _measured(cycle: Any) -> frozenset[str]:
-    """Return the analytes measured within the protocol's days before the planned date, in local dates."""
+def _measured(cycle: Any, today: date) -> frozenset[str]:
+    """Return the analytes that are young enough on the planned date, or today where that has passed; local dates."""
+    on = max(cycle.planned_on, today)
     zone = cycle.course.patient.centre.zone
     within = cycle.course.protocol.labs_within_days
     return frozenset(
-        analyte
-        for analyte, at in cycle.samples
-        if (cycle.planned_on - at.astimezone(zone).date()).days <= within
+        analyte for analyte, at in cycle.samples if (on - at.astimezone(zone).date()).days <= within
     )
 
 

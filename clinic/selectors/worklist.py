@@ -182,6 +182,15 @@ def _words(kind: str, item: Item, plans: Mapping[uuid.UUID, CoursePlan]) -> tupl
             reverse("reading-new", args=[record.patient_id, record.pk]),
         )
     new_study = reverse("record-new", args=[record.patient_id, "study"])
+    if kind == "imaging" and item.after_cycle is None:
+        return (
+            "Follow-up PET/CT due",
+            f"Due {item.sort_on} by the protocol, {when(item.sort_on, item.today)}, counted from the last cycle; no study"
+            " since",
+            Act.EDIT_IMAGING,
+            "Record the study",
+            f"{new_study}?course={record.number}&timepoint=follow_up",
+        )
     if kind == "imaging":
         due_on = item.sort_on + timedelta(days=record.protocol.imaging_due_days)
         return (

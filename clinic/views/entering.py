@@ -20,7 +20,7 @@ from clinic.views.records import KINDS, form_of, kind_of, record_page, require_e
 from imaging.models import Reading, Study, Timepoint
 from patients.models import Diagnosis, Patient, PatientIdentity
 from treatments import services as treatments
-from treatments.models import Course, CycleStatus, Discontinuation
+from treatments.models import Course, CycleStatus, Discontinuation, Intent, Protocol
 
 
 @never_cache
@@ -131,7 +131,11 @@ def course_start(request: SignedInRequest, patient_id: uuid.UUID) -> HttpRespons
     request.user.require(Act.EDIT_TREATMENTS, patient.centre_id)
     context = {"title": "Start a course", "button": "Start the course"}
     if request.method != "POST":
-        return record_page(request, patient, [clinic_forms.CourseForm()], 200, **context)
+        initial = {}
+        if patient.courses.current().exists():
+            salvage = Protocol.objects.filter(code__contains="salvage").order_by("-version").first()
+            initial = {"intent": Intent.SALVAGE, "protocol": salvage}
+        return record_page(request, patient, [clinic_forms.CourseForm(initial=initial)], 200, **context)
     form = clinic_forms.CourseForm(request.POST)
     return submitted(
         request,

@@ -13,9 +13,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import Act
+from accounts.changes import Change
+from accounts.errors import StaleRecord
 from accounts.http import SignedInRequest
 from accounts.records import create_record
 from clinic import forms as clinic_forms
+from clinic.selectors import history
 from clinic.views.patients import visible_patient
 from clinic.views.records import record_page, submitted
 from patients.models import Patient
@@ -58,22 +61,42 @@ def _about(cycle: Cycle) -> str:
 def _act(
     request: SignedInRequest,
     patient: Patient,
+    record: Cycle | Course,
     form_of: Callable[..., forms.BaseForm],
-    save: Callable[[Any], Any],
+    save: Callable[[Any, int | None], Any],
     said: str | Callable[[Any], str],
     **context: Any,
 ) -> HttpResponse:
     """Show the form of an act, or perform it and go to the chart.
 
     Args:
+        record: what the act is about. Who acts on an older state of it is told (409), and what was typed stays.
         form_of: makes the form, given what was sent or nothing.
-        save: performs the act, given the valid form.
+        save: performs the act, given the valid form and the version of ``record`` that its page showed.
     """
+    context["seen_version"] = record.version
     with timezone.override(patient.centre.zone):
         if request.method != "POST":
             return record_page(request, patient, [form_of()], 200, **context)
         form = form_of(request.POST)
-        return submitted(request, patient, [form], lambda: save(form), said, **context)
+        seen = request.POST.get("seen_version", "")
+        version = int(seen) if seen.isdecimal() else None
+        try:
+            return submitted(request, patient, [form], lambda: save(form, version), said, **context)
+        except StaleRecord:
+            change = history.last_change(record)
+            form.add_error(None, _overtaken(change, patient))
+            return record_page(request, patient, [form], 409, **context)
+
+
+def _overtaken(change: Change | None, patient: Patient) -> str:
+    """Return who changed the record meanwhile, when and why."""
+    said = "This was changed while you had the page open: nothing of yours was stored."
+    if change is None:
+        return said
+    at = change.at.astimezone(patient.centre.zone)
+    because = f", because: {change.reason.rstrip('.')}" if change.reason else ""
+    return f"{said} {change.who} did so at {at:%Y-%m-%d %H:%M}{because}. Look at it as it is now, and send it again."
 
 
 @never_cache
@@ -91,19 +114,25 @@ def cycle_administer(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: 
         )
 
     def form_of(data: Any = None) -> clinic_forms.AdministrationForm:
+        now = Administration(
+            cycle=cycle, administered_at=timezone.now(), prescribed_activity_mbq=prescription_of(cycle)
+        )
+        known = warnings_of(now) if cycle.status in OPEN else []
         if data is not None:
-            return clinic_forms.AdministrationForm(data, instance=record)
+            # What is warned of already stands on the page again where something else is wrong with what was sent.
+            return clinic_forms.AdministrationForm(data, instance=record, warnings=known)
         for name in TAKEN_OVER if last is not None else ():
             setattr(record, name, getattr(last, name))
-        today = Administration(cycle=cycle, administered_at=timezone.now(), prescribed_activity_mbq=0)
-        known = warnings_of(today) if cycle.status in OPEN else []
         return clinic_forms.AdministrationForm(instance=record, warnings=known)
 
     return _act(
         request,
         patient,
+        cycle,
         form_of,
-        lambda form: treatments.administer_cycle(cycle=cycle, by=request.user, **form.values()),
+        lambda form, version: treatments.administer_cycle(
+            cycle=cycle, by=request.user, expected_version=version, **form.values()
+        ),
         lambda _: _given_words(cycle),
         title=f"Record cycle {cycle.number}",
         about=_about(cycle),
@@ -140,6 +169,14 @@ def cycle_net(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid.UU
             context["net_mbq"] = net.net_mbq if net is not None else values.get("administered_activity_mbq")
         except forms.ValidationError as refused:
             context["problem"] = " ".join(refused.messages)
+        # A field that cannot be read is told before what is missing because of it.
+        unread = [
+            f"{form.fields[name].label}: {errors[0]}"
+            for name, errors in form.errors.items()
+            if form.data.get(name)
+        ]
+        if unread:
+            context["problem"] = " ".join(unread)
         prescribed = values.get("prescribed_activity_mbq")
         if context.get("net_mbq") and prescribed:
             activities = {"given_mbq": context["net_mbq"], "prescribed_mbq": prescribed}
@@ -158,8 +195,11 @@ def cycle_hold(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid.U
     return _act(
         request,
         patient,
+        cycle,
         lambda data=None: clinic_forms.HoldForm(data, instance=Hold(cycle=cycle, held_on=today)),
-        lambda form: treatments.hold_cycle(cycle=cycle, by=request.user, **form.values()),
+        lambda form, version: treatments.hold_cycle(
+            cycle=cycle, by=request.user, expected_version=version, **form.values()
+        ),
         f"Cycle {cycle.number} is on hold; what follows was planned anew.",
         title=f"Hold cycle {cycle.number}",
         about=_about(cycle),
@@ -178,8 +218,11 @@ def cycle_resume(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid
     return _act(
         request,
         patient,
+        cycle,
         lambda data=None: clinic_forms.ResumeForm(data, initial={"resumed_on": today}),
-        lambda form: treatments.resume_cycle(cycle=cycle, by=request.user, **form.cleaned_data),
+        lambda form, version: treatments.resume_cycle(
+            cycle=cycle, by=request.user, expected_version=version, **form.cleaned_data
+        ),
         f"Cycle {cycle.number} is planned again.",
         title=f"Resume cycle {cycle.number}",
         about=why + _about(cycle),
@@ -195,8 +238,11 @@ def cycle_cancel(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid
     return _act(
         request,
         patient,
+        cycle,
         lambda data=None: clinic_forms.ReasonForm(data),
-        lambda form: treatments.cancel_cycle(cycle=cycle, by=request.user, **form.cleaned_data),
+        lambda form, version: treatments.cancel_cycle(
+            cycle=cycle, by=request.user, expected_version=version, **form.cleaned_data
+        ),
         f"Cycle {cycle.number} was left out; what follows was planned without it.",
         title=f"Leave out cycle {cycle.number}",
         about=_about(cycle),
@@ -214,8 +260,11 @@ def cycle_restore(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uui
     return _act(
         request,
         patient,
+        cycle,
         lambda data=None: clinic_forms.ReasonForm(data),
-        lambda form: treatments.restore_cycle(cycle=cycle, by=request.user, **form.cleaned_data),
+        lambda form, version: treatments.restore_cycle(
+            cycle=cycle, by=request.user, expected_version=version, **form.cleaned_data
+        ),
         f"Cycle {cycle.number} is planned again.",
         title=f"Plan cycle {cycle.number} again",
         about=_about(cycle),
@@ -234,8 +283,11 @@ def cycle_decide(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid
     return _act(
         request,
         patient,
+        cycle,
         lambda data=None: clinic_forms.DecisionForm(data, initial={"decision": offered}),
-        lambda form: treatments.decide_dose(cycle=cycle, by=request.user, **form.cleaned_data),
+        lambda form, version: treatments.decide_dose(
+            cycle=cycle, by=request.user, expected_version=version, **form.cleaned_data
+        ),
         lambda made: f"Decided for cycle {cycle.number}: {made.get_decision_display().lower()}.",
         title=f"Decide on cycle {cycle.number}",
         about=_about(cycle),
@@ -257,8 +309,11 @@ def course_move(request: SignedInRequest, patient_id: uuid.UUID, course_id: uuid
     return _act(
         request,
         patient,
+        course,
         lambda data=None: clinic_forms.MoveForm(data, initial={"protocol": course.protocol_id}),
-        lambda form: treatments.move_course(course, by=request.user, **form.cleaned_data),
+        lambda form, version: treatments.move_course(
+            course, by=request.user, expected_version=version, **form.cleaned_data
+        ),
         lambda moved: f"The course follows {moved.protocol} now; what follows was planned anew.",
         title=f"Move course {course.number} to another protocol",
         about=f"It follows {course.protocol}.",
@@ -278,8 +333,9 @@ def absorbed_dose_new(request: SignedInRequest, patient_id: uuid.UUID, cycle_id:
     return _act(
         request,
         patient,
+        cycle,
         lambda data=None: clinic_forms.AbsorbedDoseForm(data, instance=AbsorbedDose(cycle=cycle)),
-        lambda form: create_record(form.instance, by=request.user),
+        lambda form, _: create_record(form.instance, by=request.user),
         "The absorbed dose was recorded.",
         title=f"Record an absorbed dose of cycle {cycle.number}",
         about=_about(cycle),

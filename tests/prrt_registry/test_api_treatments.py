@@ -146,11 +146,14 @@ def test_the_net_activity_follows_syringe_and_residual(api: APIClient, course: C
     assert given.json()["infusion_ended_at"] == "2019-01-07T09:30:00Z"
 
 
-def test_a_syringe_decides_over_a_typed_net_activity(api: APIClient, course: Course) -> None:
+def test_a_net_activity_beside_a_syringe_must_agree_with_it(api: APIClient, course: Course) -> None:
     body = {**SYRINGE, **CONFIRMED, "administered_activity_mbq": "7000"}
 
-    given = api.post(cycle_url(course, 1, "administer/"), body)
+    refused = api.post(cycle_url(course, 1, "administer/"), body)
+    given = api.post(cycle_url(course, 1, "administer/"), body | {"administered_activity_mbq": "7417.3"})
 
+    assert refused.status_code == 400
+    assert refused.json()["errors"][0]["pointer"] == "#/administered_activity_mbq"
     assert given.json()["administered_activity_mbq"] == "7417.3"
 
 

@@ -235,6 +235,15 @@ def test_a_cycle_is_not_planned_on_or_before_the_day_of_the_last_one_given(cours
     services.correct_cycle(third, {"planned_on": date(2019, 3, 5)}, by=physician, reason="Sooner")
 
 
+def test_a_day_set_by_hand_that_the_plan_cannot_keep_is_refused(course, physician):
+    fourth = cycle_of(course, 4)
+
+    with pytest.raises(ValidationError, match="cycles come in order"):
+        services.correct_cycle(fourth, {"planned_on": date(2019, 4, 29)}, by=physician, reason="Sooner")
+    services.correct_cycle(fourth, {"planned_on": date(2019, 4, 30)}, by=physician, reason="Sooner")
+    assert planned(course)[4] == date(2019, 4, 30)
+
+
 # Leaving out
 
 
@@ -444,17 +453,132 @@ def test_the_net_activity_is_computed_from_syringe_and_residual(course, physicia
     assert given.administered_activity_mbq == Decimal("7636.8")
 
 
-def test_a_net_activity_that_was_typed_beside_a_syringe_gives_way_to_the_computed_one(course, physician):
+def test_a_net_activity_that_was_typed_beside_a_syringe_must_agree_with_it(course, physician):
     measure(course.patient)
-    given = give(
-        course,
-        physician,
-        administered_activity_mbq=Decimal("1"),
-        syringe_activity_mbq=Decimal("7400"),
-        syringe_measured_at=NINE,
-    )
+    syringe = {"syringe_activity_mbq": Decimal("7400"), "syringe_measured_at": NINE}
+
+    with pytest.raises(ValidationError, match="Syringe and residual give"):
+        give(course, physician, administered_activity_mbq=Decimal("7399.8"), **syringe)
+    given = give(course, physician, administered_activity_mbq=Decimal("7399.9"), **syringe)
 
     assert given.administered_activity_mbq == Decimal("7400.0")
+
+
+def test_correcting_anything_else_leaves_the_net_activity_as_it_was_computed(course, physician, data_manager):
+    measure(course.patient)
+    given = give(
+        course, physician, syringe_activity_mbq=Decimal(7500), syringe_measured_at=NINE - timedelta(days=1)
+    )
+    before = given.administered_activity_mbq
+    other = services.add_protocol(protocol_values(physical_half_life_days=Decimal("2.67")), by=data_manager)
+
+    with pytest.raises(RegistryError) as refused:
+        services.move_course(course, other, by=physician, reason="Another nuclide")
+    assert refused.value.code == "other_half_life"
+    services.correct_administration(given, {"lot": "L9"}, by=physician, reason="Typed wrong")
+    given.refresh_from_db()
+    assert given.administered_activity_mbq == before
+
+
+def test_a_correction_keeps_what_it_brings_to_be_warned_of_with_its_reason(course, physician):
+    measure(course.patient)
+    given = give(course, physician, administered_activity_mbq=Decimal(7400))
+    late = datetime(2019, 5, 7, 7, tzinfo=UTC)
+
+    services.correct_administration(given, {"administered_at": late}, by=physician, reason="Another day")
+
+    given.refresh_from_db()
+    assert (given.confirmed_warnings, given.confirmation_reason) == (["outside_window"], "Another day")
+
+
+def test_a_reason_confirms_only_the_warnings_that_were_seen(course, physician):
+    values = {"administered_activity_mbq": Decimal(7400), "confirmation_reason": "On paper"}
+
+    with pytest.raises(services.Unconfirmed):
+        give(course, physician, confirmed_warnings=["outside_window"], **values)
+    assert give(course, physician, confirmed_warnings=["labs_missing"], **values).confirmed_warnings == [
+        "labs_missing"
+    ]
+
+
+def test_another_activity_than_was_decided_is_warned_of(now, physician):
+    course = recent_course(now, weeks_ago=8)
+    measure(course.patient, at=now - timedelta(days=1))
+    services.decide_dose(cycle=cycle_of(course, 2), decision="reduce", reason="Frail", by=physician)
+    values = {"cycle": cycle_of(course, 2), "administered_at": now, "by": physician}
+
+    with pytest.raises(services.Unconfirmed) as refused:
+        services.administer_cycle(
+            **values, administered_activity_mbq=Decimal(7400), prescribed_activity_mbq=Decimal(7400)
+        )
+    assert [warned.code for warned in refused.value.warnings] == ["prescription"]
+    given = services.administer_cycle(**values, administered_activity_mbq=Decimal(3700))
+    assert given.prescribed_activity_mbq == 3700
+
+
+def test_taking_back_an_administration_opens_the_hold_again_that_it_ended(course, physician):
+    measure(course.patient)
+    hold = HoldFactory(cycle=cycle_of(course, 3))
+    given = give(
+        course, physician, administered_activity_mbq=Decimal(7400), confirmation_reason="Tumour board"
+    )
+
+    services.void_administration(given, by=physician, reason="Another patient")
+
+    hold.refresh_from_db()
+    assert (hold.is_open, cycle_of(course, 3).status) == (True, CycleStatus.HELD)
+
+
+# Courses of one patient
+
+
+def test_a_course_does_not_go_on_beside_a_later_one(course, physician):
+    stopped = services.discontinue_course(
+        course=course, discontinued_on=date(2019, 5, 1), main_reason="renal", by=physician
+    )
+    salvage = Protocol.objects.get(code="177lu-dotatate-salvage-2x7400-q8w")
+    services.start_course(
+        patient=course.patient,
+        protocol=salvage,
+        first_planned_on=date(2020, 1, 6),
+        intent="salvage",
+        by=physician,
+    )
+
+    with pytest.raises(RegistryError) as refused:
+        services.void_discontinuation(stopped, by=physician, reason="Goes on")
+    assert refused.value.code == "course_ongoing"
+
+
+def test_a_salvage_course_has_its_own_protocol_and_comes_after_the_first(course, physician):
+    services.discontinue_course(
+        course=course, discontinued_on=date(2019, 5, 1), main_reason="progression", by=physician
+    )
+    salvage = Protocol.objects.get(code="177lu-dotatate-salvage-2x7400-q8w")
+    second = services.start_course(
+        patient=course.patient,
+        protocol=salvage,
+        first_planned_on=date(2019, 1, 14),
+        intent="salvage",
+        by=physician,
+    )
+    values = {"administered_activity_mbq": Decimal(7400), "confirmation_reason": "On paper", "by": physician}
+
+    with pytest.raises(ValidationError, match="Cycles of two courses overlap"):
+        services.administer_cycle(
+            cycle=second.cycles.get(number=1), administered_at=datetime(2019, 3, 4, 9, tzinfo=UTC), **values
+        )
+    services.administer_cycle(
+        cycle=second.cycles.get(number=1), administered_at=datetime(2019, 6, 3, 9, tzinfo=UTC), **values
+    )
+    freshness.refresh_inline()
+
+    assert (second.number, second.cycles.count()) == (2, 2)
+    outcomes = Outcome.objects.filter(course__patient=course.patient).order_by("course__number")
+    assert list(outcomes.values_list("time_zero", "status")) == [
+        (date(2019, 1, 7), "discontinued"),
+        (date(2019, 6, 3), "ongoing"),
+    ]
 
 
 @pytest.mark.parametrize(

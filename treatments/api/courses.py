@@ -12,9 +12,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.records import ClinicalRecord
+from accounts.records import ClinicalRecord, plausible_plan
 from accounts.rest.headers import change_reason, expected_version
-from accounts.rest.serializers import RECORD_FIELDS, RecordKeyField, StrictSerializer, plausible_plan
+from accounts.rest.serializers import RECORD_FIELDS, RecordKeyField, StrictSerializer
 from accounts.rest.views import EnteredRecordViewSet
 from patients.api import OF_PATIENT, OfPatientFilter, OfPatientSerializer
 from patients.models import Patient
@@ -297,10 +297,12 @@ class CourseViewSet(EnteredRecordViewSet):
 
         def act() -> ClinicalRecord:
             course = self.for_writing()
-            expected_version(request, course, required=False)
+            expected = expected_version(request, course, required=False)
             values = DiscontinueSerializer(data=request.data, context=self.get_serializer_context())
             values.is_valid(raise_exception=True)
-            return services.discontinue_course(course=course, **values.validated_data, by=self.user)
+            return services.discontinue_course(
+                course=course, **values.validated_data, by=self.user, expected_version=expected
+            )
 
         door = self.door_to(DiscontinuationViewSet, "discontinuation")
         return self.answer_once(act, code=status.HTTP_201_CREATED, door=door)

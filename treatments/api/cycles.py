@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.access import Act
-from accounts.records import ClinicalRecord
+from accounts.records import ClinicalRecord, plausible_plan
 from accounts.rest.filters import FlagFilter
 from accounts.rest.headers import change_reason, expected_version
 from accounts.rest.refusals import BadQuery
@@ -22,7 +22,6 @@ from accounts.rest.serializers import (
     AwareDateTimeField,
     RecordKeyField,
     StrictSerializer,
-    plausible_plan,
 )
 from accounts.rest.views import EnteredRecordViewSet, RecordViewSet
 from treatments import services

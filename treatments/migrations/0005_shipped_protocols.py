@@ -85,9 +85,14 @@ FURTHER: dict[str, dict[str, Any]] = {
 def complete(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     protocol = apps.get_model("treatments", "Protocol")
     # Its plan stays as it is, so that courses under it keep their dates; what is new here had no value before.
-    protocol.objects.filter(code=CODE, version=1).update(
-        **SHARED, cumulative_limit_mbq=4 * Decimal(7400) * COURSE_LIMIT
-    )
+    for shipped in protocol.objects.filter(code=CODE, version=1):
+        # A site may have changed it before its first course.
+        values = SHARED | {
+            "cumulative_limit_mbq": shipped.planned_cycles * shipped.prescribed_activity_mbq * COURSE_LIMIT
+        }
+        if shipped.prescribed_activity_mbq <= SHARED["reduced_activity_mbq"]:
+            values["reduced_activity_mbq"] = None
+        protocol.objects.filter(pk=shipped.pk).update(**values)
     for code, plan in FURTHER.items():
         protocol.objects.get_or_create(
             code=code,
@@ -102,6 +107,13 @@ def complete(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
             },
         )
     cycle = apps.get_model("treatments", "Cycle")
+    # A discontinued course has no cycle to come, which was not asked of the database before.
+    cycle.objects.filter(
+        status__in=["planned", "held"],
+        voided_at=None,
+        course__discontinuations__isnull=False,
+        course__discontinuations__voided_at=None,
+    ).update(status="cancelled")
     # The day planned for a course that has not begun was set by hand.
     cycle.objects.filter(
         number=1, status__in=["planned", "held"], voided_at=None, planned_on__isnull=False

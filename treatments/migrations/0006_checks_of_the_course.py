@@ -43,6 +43,17 @@ _CHANGES = (
         RAISE EXCEPTION USING ERRCODE = '23514', CONSTRAINT = 'treatments_absorbed_dose_of_given_cycle',
             MESSAGE = format('Cycle %s was not given: it has no absorbed dose.', wrong);
     END IF;
+    SELECT min(o.number) INTO wrong FROM treatments_course c
+    JOIN treatments_course o ON o.patient_id = c.patient_id AND o.number <> c.number AND o.voided_at IS NULL
+    JOIN treatments_cycle y ON y.course_id = o.id AND y.voided_at IS NULL
+    JOIN treatments_administration a ON a.cycle_id = y.id AND a.voided_at IS NULL
+    WHERE c.id = checked_course
+        AND CASE WHEN o.number < c.number THEN (a.administered_at AT TIME ZONE zone)::date >= first_given
+            ELSE (a.administered_at AT TIME ZONE zone)::date <= last_given END;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '23514', CONSTRAINT = 'treatments_courses_in_order',
+            MESSAGE = format('Cycles of two courses overlap in time: course %s was given then too.', wrong);
+    END IF;
 END $$;""",
     ),
 )
@@ -159,7 +170,8 @@ CREATE CONSTRAINT TRIGGER plan_stays AFTER UPDATE OF {", ".join(columns)}
 
 PROTOCOL = """
 ALTER TABLE treatments_protocol ADD CONSTRAINT treatments_protocol_imaging_after_its_cycles
-    CHECK (planned_cycles >= ALL (imaging_after_cycles) AND 0 < ALL (imaging_after_cycles));
+    CHECK (array_position(imaging_after_cycles, NULL) IS NULL AND planned_cycles >= ALL (imaging_after_cycles)
+        AND 0 < ALL (imaging_after_cycles));
 """
 
 UNDO = """

@@ -117,8 +117,12 @@ class Administration(ClinicalRecord):
         validators=[MinValueValidator(0), MaxValueValidator(MOST_ACTIVITY_MBQ)],
         db_comment="MBq at residual_measured_at; null: not measured",
     )
-    residual_measured_at = models.DateTimeField("residual measured at", null=True, blank=True)
-    infusion_ended_at = models.DateTimeField("end of the infusion", null=True, blank=True)
+    residual_measured_at = models.DateTimeField(
+        "residual measured at", null=True, blank=True, validators=[not_in_future_moment]
+    )
+    infusion_ended_at = models.DateTimeField(
+        "end of the infusion", null=True, blank=True, validators=[not_in_future_moment]
+    )
     volume_ml = models.DecimalField(
         "volume (mL)",
         max_digits=6,

@@ -1,5 +1,6 @@
 """How a course is meant to run."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -13,6 +14,11 @@ from treatments.models.laboratory import LabAnalyte
 from treatments.rules.advice import DoseRules
 
 MOST_ACTIVITY_MBQ = 20_000
+DOSE_LIMITS_SOURCE = (
+    "23 Gy to the kidneys and 2 Gy to the red marrow:"
+    " limits taken over from external beam and radioiodine therapy."
+)
+MOST_CYCLES, LONGEST_INTERVAL_DAYS = 20, 730  # wide enough for every protocol, narrow enough to plan dates by
 
 
 @tracked()
@@ -102,6 +108,7 @@ class Protocol(models.Model):
         "absorbed dose of the kidneys (Gy)",
         max_digits=5,
         decimal_places=1,
+        default=Decimal(23),
         null=True,
         blank=True,
         db_comment="Gy, life-long",
@@ -110,11 +117,14 @@ class Protocol(models.Model):
         "absorbed dose of the red marrow (Gy)",
         max_digits=5,
         decimal_places=1,
+        default=Decimal(2),
         null=True,
         blank=True,
         db_comment="Gy, life-long",
     )
-    dose_limits_source = models.CharField("source of these limits", max_length=300, blank=True)
+    dose_limits_source = models.CharField(
+        "source of these limits", max_length=300, blank=True, default=DOSE_LIMITS_SOURCE
+    )
     source = models.CharField(max_length=500, blank=True)
 
     class Meta:
@@ -147,6 +157,11 @@ class Protocol(models.Model):
                 | Q(reduced_activity_mbq__gt=0, reduced_activity_mbq__lt=models.F("prescribed_activity_mbq")),
                 name="treatments_protocol_reduced_below_prescribed",
                 violation_error_message="The reduced activity must lie above 0 and below the prescribed activity.",
+            ),
+            models.CheckConstraint(
+                condition=Q(planned_cycles__lte=MOST_CYCLES, interval_days__lte=LONGEST_INTERVAL_DAYS),
+                name="treatments_protocol_plan_of_few_years",
+                violation_error_message="A protocol has up to 20 cycles, at most 730 days apart.",
             ),
             models.CheckConstraint(
                 condition=Q(max_delay_days__gte=1),

@@ -9,10 +9,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Self, TypeVar
 
+MOST_THRESHOLD = Decimal(1000)
 PAIR_DAYS = 28  # an albumin and a prothrombin ratio further apart than this are not read together
 
 
@@ -163,8 +164,8 @@ class DoseRules:
             elif name == "unconfirmed":
                 if not isinstance(value, tuple) or not all(isinstance(v, str) and v.strip() for v in value):
                     raise ValueError(f"unconfirmed {value!r}: expected a list of words")
-            elif not isinstance(value, Decimal) or not (value.is_finite() and value > 0):
-                raise ValueError(f"{name} {value!r}: expected a Decimal above 0")
+            elif not isinstance(value, Decimal) or not (value.is_finite() and 0 < value <= MOST_THRESHOLD):
+                raise ValueError(f"{name} {value!r}: expected a Decimal above 0 and up to {MOST_THRESHOLD}")
         for what in ("platelets", "haemoglobin", "neutrophils", "other"):
             hold, resume = getattr(self, f"{what}_hold_grade"), getattr(self, f"{what}_resume_grade")
             if resume >= hold:
@@ -850,8 +851,12 @@ def _measured(lab: LabFact) -> str:
 
 
 def _number(value: Decimal) -> str:
-    """Return a number as text, one text for equal numbers: 62.0 and 62 are both "62", 3700 is "3,700"."""
-    return f"{value.normalize():,f}"
+    """Return a number as text, one text for equal numbers: 62.0 and 62 are both "62", 3700 is "3,700".
+
+    Cut off, not rounded, after two decimals: 39.997 is never said to be 40 where it lies below.
+    """
+    shown = value if value == value.to_integral_value() else value.quantize(Decimal("0.01"), ROUND_DOWN)
+    return f"{shown.normalize():,f}"
 
 
 def _sentence_start(text: str) -> str:

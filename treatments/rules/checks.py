@@ -133,7 +133,7 @@ def activity_warnings(
 
     Args:
         before_mbq: given in the course's other cycles.
-        lots: lot to a number of a cycle of the patient that was given from it.
+        lots: lot, case folded, to a number of a cycle of the patient that was given from it.
     """
     found = []
     total_mbq = before_mbq + this_mbq
@@ -144,11 +144,11 @@ def activity_warnings(
                 f"With it {total_mbq:,.1f}{NBSP}MBq are given in this course; the protocol has {limit_mbq:,.1f}{NBSP}MBq.",
             )
         )
-    if lot and lot in lots:
+    if lot and lot.casefold() in lots:
         found.append(
             Warned(
                 "same_lot",
-                f"Lot {lot} was given to this patient before, in cycle {lots[lot]}: is it another vial?",
+                f"Lot {lot} was given to this patient before, in cycle {lots[lot.casefold()]}: is it another vial?",
             )
         )
     return found
@@ -176,9 +176,32 @@ def dose_warnings(
     return found
 
 
-def window_warnings(*, on: date, planned_on: date | None, window_days: int) -> list[Warned]:
-    """Return whether a cycle is given outside its window."""
-    if planned_on is None:
+def window_warnings(
+    *, on: date, planned_on: date | None, window_days: int, protocol_on: date | None = None
+) -> list[Warned]:
+    """Return whether a cycle is given outside its window, or too early by the protocol whatever day was set by hand.
+
+    Args:
+        protocol_on: one interval after the last cycle given; None before the first.
+    """
+    if planned_on is not None:
+        words = window_words(given_on=on, planned_on=planned_on, window_days=window_days)
+        if words:
+            return [Warned("outside_window", f"Given {words}.")]
+    if protocol_on is not None and protocol_on != planned_on:
+        words = window_words(given_on=on, planned_on=protocol_on, window_days=window_days)
+        if " early" in words:
+            return [Warned("outside_window", f"Given {words}, by the interval of the protocol.")]
+    return []
+
+
+def prescription_warnings(*, prescribed_mbq: Decimal | None, expected_mbq: Decimal) -> list[Warned]:
+    """Return whether another activity is prescribed than was decided for the cycle, or than the protocol has."""
+    if prescribed_mbq is None or prescribed_mbq == expected_mbq:
         return []
-    words = window_words(given_on=on, planned_on=planned_on, window_days=window_days)
-    return [Warned("outside_window", f"Given {words}.")] if words else []
+    return [
+        Warned(
+            "prescription",
+            f"{prescribed_mbq:,.1f}{NBSP}MBq is prescribed here; the plan of this cycle has {expected_mbq:,.1f}{NBSP}MBq.",
+        )
+    ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from treatments.models import OPEN, AdverseEvent, Course, Cycle, LabAnalyte
+from treatments.models import AdverseEvent, Attribution, Course, Cycle, LabAnalyte
 from treatments.rules.advice import ANALYTES as ADVISED_ON
 from treatments.rules.advice import (
     Advice,
@@ -21,11 +21,6 @@ from treatments.selectors.laboratory import Graded, graded_results, kidney_funct
 LAB_WORDS: dict[str, str] = {
     code: str(label) if str(label).isupper() else str(label).lower() for code, label in LabAnalyte.choices
 }
-
-
-def next_cycle_of(course: Course) -> Cycle | None:
-    """Return the first cycle of the course that is still to come. One query."""
-    return course.cycles.current().filter(status__in=OPEN).order_by("number").first()
 
 
 def advice_for(
@@ -82,7 +77,10 @@ def advice_for(
         clearances=clearances,
         events=[
             EventFact(event.term, event.grade, event.onset_on, event.resolved_on)
-            for event in AdverseEvent.objects.current().filter(patient=patient)
+            # The label speaks of adverse reactions: what was judged not to come from the treatment is none.
+            for event in AdverseEvent.objects.current()
+            .filter(patient=patient)
+            .exclude(attribution__in=[Attribution.UNRELATED, Attribution.UNLIKELY])
         ],
         missing=lacking,
         today=today,

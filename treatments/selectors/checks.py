@@ -1,5 +1,6 @@
 """What is worth a second look before an administration is recorded, from what is recorded."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from django.db.models import Max
@@ -21,20 +22,33 @@ from treatments.rules.checks import (
     analogue_warnings,
     dose_warnings,
     lab_warnings,
+    prescription_warnings,
     window_warnings,
 )
-from treatments.selectors.advice import LAB_WORDS, advice_for
+from treatments.selectors.advice import LAB_WORDS, advice_for, given_cycles
 from treatments.selectors.exposure import exposure_of
 
 
 def warnings_of(administration: Administration) -> list[Warned]:
-    """Return what stands against an administration that is about to be recorded; its activity may still be missing."""
+    """Return what stands against an administration that is about to be recorded; its activity, while missing, is
+    taken to be the prescribed one."""
     cycle: Cycle = administration.cycle
     course = cycle.course
     patient, protocol = course.patient, course.protocol
     zone = patient.centre.zone
     on = administration.administered_at.astimezone(zone).date()
-    found = window_warnings(on=on, planned_on=cycle.planned_on, window_days=protocol.window_days)
+    given = [one for one in given_cycles(course) if one.number < cycle.number]
+    last_on = max((one.on for one in given), default=None)
+    found = window_warnings(
+        on=on,
+        planned_on=cycle.planned_on,
+        window_days=protocol.window_days,
+        protocol_on=last_on + timedelta(days=protocol.interval_days) if last_on is not None else None,
+    )
+    expected_mbq = cycle.prescribed_activity_mbq or protocol.prescribed_activity_mbq
+    found += prescription_warnings(
+        prescribed_mbq=administration.prescribed_activity_mbq, expected_mbq=expected_mbq
+    )
     if cycle.status == CycleStatus.HELD:
         hold = cycle.holds.current().filter(resumed_on__isnull=True).first()
         why = f" since {hold.held_on}: {hold.get_reason_display().lower()}" if hold else ""
@@ -75,14 +89,16 @@ def warnings_of(administration: Administration) -> list[Warned]:
     for course_id, number, lot, mbq in others.values_list(
         "cycle__course_id", "cycle__number", "lot", Coalesce("administered_activity_mbq", Decimal(0))
     ):
-        lots[lot] = number
+        lots[lot.strip().casefold()] = number
         if course_id == course.pk:
             before_mbq += mbq
     found += activity_warnings(
         before_mbq=before_mbq,
-        this_mbq=administration.administered_activity_mbq or Decimal(0),
+        this_mbq=administration.administered_activity_mbq
+        or administration.prescribed_activity_mbq
+        or Decimal(0),
         limit_mbq=protocol.course_limit_mbq,
-        lot=administration.lot,
+        lot=administration.lot.strip(),
         lots=lots,
     )
     exposure = exposure_of(
@@ -93,8 +109,12 @@ def warnings_of(administration: Administration) -> list[Warned]:
         limits_gy={dose.label: dose.limit_gy for dose in exposure.doses},
         source=protocol.dose_limits_source,
     )
-    advice = advice_for(course, cycle, today=on)
-    if advice is not None and advice.code in {AdviceCode.HOLD, AdviceCode.DISCONTINUE}:
+    advice = advice_for(course, cycle, today=on, given=given)
+    prescribed_mbq = administration.prescribed_activity_mbq or expected_mbq
+    if advice is not None and (
+        advice.code in {AdviceCode.HOLD, AdviceCode.DISCONTINUE}
+        or (advice.code == AdviceCode.REDUCE and prescribed_mbq > (advice.activity_mbq or 0))
+    ):
         facts = " ".join(advice.facts)
         found.append(
             Warned("dose_advice", f"The dose rules say: {ADVICE_WORDS[advice.code].lower()}. {facts}")

@@ -39,11 +39,15 @@ class Ranges:
         return cls(ReferenceRange.objects.filter(centre=centre_id))
 
     def at(self, *, centre_id: uuid.UUID, analyte: str, sex: str, on: date) -> Limits:
-        """Return the limits in force on a day; those of the patient's sex go before those of everybody."""
+        """Return the limits in force on a day: the last begun, those of the patient's sex before those of everybody."""
         for key in (sex, ""):
-            begun = [one for one in self._of[centre_id, analyte, key] if one.valid_from <= on]
-            if begun and (begun[-1].valid_to is None or on <= begun[-1].valid_to):
-                return Limits(begun[-1].lower_limit, begun[-1].upper_limit, "centre")
+            in_force = [
+                one
+                for one in self._of[centre_id, analyte, key]
+                if one.valid_from <= on and (one.valid_to is None or on <= one.valid_to)
+            ]
+            if in_force:
+                return Limits(in_force[-1].lower_limit, in_force[-1].upper_limit, "centre")
         return Limits()
 
 

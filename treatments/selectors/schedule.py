@@ -113,6 +113,7 @@ def plans_of(courses: Collection[Course]) -> dict[uuid.UUID, CoursePlan]:
     """Return the plans of courses, whose patient, centre and protocol are best read along. Four queries for any number."""
     plans = {course.pk: CoursePlan(course) for course in courses}
     for cycle in Cycle.objects.current().filter(course__in=plans).order_by("number"):
+        cycle.course = plans[cycle.course_id].course  # read along: its protocol and patient too
         plans[cycle.course_id].cycles.append(cycle)
     of_course = {"cycle__course__in": list(plans), "cycle__voided_at": None}
     for hold in Hold.objects.current().filter(**of_course).select_related("cycle").order_by("held_on"):

@@ -1,6 +1,6 @@
 """The acts of an administration: record it, correct it, take it back."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ from treatments.rules.checks import Warned
 from treatments.rules.words import NBSP
 from treatments.selectors.checks import warnings_of
 from treatments.selectors.schedule import given_dates
-from treatments.services.courses import end_holds, replan
+from treatments.services.courses import end_holds, reopen_hold, replan, require_only_running
 
 SYRINGE_FIELDS = frozenset(
     {
@@ -28,6 +28,9 @@ SYRINGE_FIELDS = frozenset(
         "residual_measured_at",
     }
 )
+
+
+TYPED_TOLERANCE_MBQ = Decimal("0.1")  # what is stored is rounded to it
 
 
 class Unconfirmed(RegistryError):
@@ -124,6 +127,7 @@ def administer_cycle(
     administered_activity_mbq: Decimal | None = None,
     prescribed_activity_mbq: Decimal | None = None,
     confirmation_reason: str = "",
+    confirmed_warnings: Collection[str] | None = None,
     expected_version: int | None = None,
     by: User | None,
     **details: Any,
@@ -135,6 +139,7 @@ def administer_cycle(
         administered_activity_mbq: net of the residual; computed where ``details`` hold a syringe.
         prescribed_activity_mbq: what is prescribed for the cycle where None.
         confirmation_reason: why it is recorded in spite of what the checks warn of.
+        confirmed_warnings: the codes that whoever gives the reason has seen; a further one is told first. None: all.
         details: further fields of the administration.
 
     Raises:
@@ -169,6 +174,8 @@ def administer_cycle(
         )
         net = net_of(vars(administration), half_life_days=locked.course.protocol.physical_half_life_days)
         net_mbq = net.net_mbq if net is not None else administered_activity_mbq
+        if net is not None and administered_activity_mbq is not None:
+            _require_agreement(administered_activity_mbq, net)
         if net_mbq is None:
             raise ValidationError(
                 {
@@ -185,7 +192,8 @@ def administer_cycle(
             explanation=administration.deviation_explanation,
         )
         warnings = warnings_of(administration)
-        if warnings and not confirmation_reason.strip():
+        unseen = confirmed_warnings is not None and any(w.code not in confirmed_warnings for w in warnings)
+        if warnings and (unseen or not confirmation_reason.strip()):
             raise Unconfirmed(warnings)
         if warnings:
             administration.confirmed_warnings = list(dict.fromkeys(warned.code for warned in warnings))
@@ -197,6 +205,20 @@ def administer_cycle(
         create_record(administration, by=by)
         replan(locked.course)
     return administration
+
+
+def _require_agreement(typed_mbq: Decimal, net: NetActivity) -> None:
+    """Refuse a net activity that was typed beside a syringe and is another than the one that follows."""
+    if abs(typed_mbq - net.net_mbq) > TYPED_TOLERANCE_MBQ:
+        raise ValidationError(
+            {
+                "administered_activity_mbq": ValidationError(
+                    f"Syringe and residual give {net.net_mbq:,}{NBSP}MBq, not {typed_mbq:,}{NBSP}MBq:"
+                    " leave it out, or correct them.",
+                    code="contradictory_activity",
+                )
+            }
+        )
 
 
 def _require_turn(cycle: Cycle) -> None:
@@ -234,10 +256,15 @@ def correct_administration(
         locked = lock_current(administration, expected_version=expected_version)
         changes = dict(changes)
         as_corrected = vars(locked) | changes
-        net = net_of(as_corrected, half_life_days=locked.cycle.course.protocol.physical_half_life_days)
-        if net is not None:
-            changes["administered_activity_mbq"] = net.net_mbq
-            as_corrected |= changes
+        is_remeasured = any(as_corrected[name] != getattr(locked, name) for name in SYRINGE_FIELDS)
+        if is_remeasured or "administered_activity_mbq" in changes:
+            net = net_of(as_corrected, half_life_days=locked.cycle.course.protocol.physical_half_life_days)
+            if net is not None:
+                typed_mbq = changes.get("administered_activity_mbq")
+                if typed_mbq is not None and typed_mbq != locked.administered_activity_mbq:
+                    _require_agreement(typed_mbq, net)
+                changes["administered_activity_mbq"] = net.net_mbq
+                as_corrected |= changes
         activities = {
             name: as_corrected[name] for name in ("administered_activity_mbq", "prescribed_activity_mbq")
         }
@@ -247,14 +274,27 @@ def correct_administration(
                 prescribed_mbq=activities["prescribed_activity_mbq"],
                 explanation=as_corrected["deviation_explanation"],
             )
-        return correct_record(
-            locked,
-            changes,
-            by=by,
-            reason=reason,
-            expected_version=expected_version,
-            also=lambda record: replan(record.cycle.course),
+        stood = {warned.code for warned in warnings_of(locked)}
+        corrected = correct_record(
+            locked, changes, by=by, reason=reason, also=lambda record: replan(record.cycle.course)
         )
+        _confirm_new_warnings(corrected, stood=stood, reason=reason.strip())
+    return corrected
+
+
+def _confirm_new_warnings(administration: Administration, *, stood: set[str], reason: str) -> None:
+    """Keep what a correction has brought to be warned of; it is confirmed with the reason of the correction.
+
+    Args:
+        stood: the codes that stood against the administration before it was corrected.
+    """
+    codes = [warned.code for warned in warnings_of(administration)]
+    new = [code for code in dict.fromkeys(codes) if code not in {*stood, *administration.confirmed_warnings}]
+    if new:
+        administration.confirmed_warnings = [*administration.confirmed_warnings, *new]
+        administration.confirmation_reason = administration.confirmation_reason or reason
+        administration.save(update_fields=["confirmed_warnings", "confirmation_reason"])
+        administration.refresh_from_db(fields=["version"])
 
 
 def void_administration(
@@ -286,6 +326,9 @@ def void_administration(
             )
         void_record(administration, by=by, reason=reason, expected_version=expected_version)
         cycle.status = CycleStatus.PLANNED
+        if "open_hold" in administration.confirmed_warnings:
+            reopen_hold(cycle, ended_on=administration.administered_on)
         cycle.save(update_fields=["status"])
+        require_only_running(cycle.course)
         replan(cycle.course)
     return administration

@@ -16,6 +16,7 @@ from accounts.records import (
     correct_record,
     create_record,
     lock_current,
+    plausible_plan,
     require_reason,
     void_record,
 )
@@ -48,7 +49,10 @@ def start_course(
     Raises:
         PermissionDenied: ``by`` may not edit treatments at the patient's centre.
         RegistryError: ``course_ongoing``, the patient's last course still has cycles to come.
+        ValidationError: the day lies so far off that what follows it could not be planned.
     """
+    if first_planned_on is not None:
+        plausible_plan(first_planned_on)
     with clinical_write(by=by):
         Patient.objects.select_for_update().get(pk=patient.pk)
         courses = patient.courses.current()
@@ -76,10 +80,13 @@ def replan(course: Course) -> None:
 
     Part of the act that moved them: its reason stands beside these changes in the history too.
     """
-    cycles = {cycle.number: cycle for cycle in course.cycles.current()}
-    for number, planned in plan_of(course).planned.items():
+    plan = plan_of(course)
+    cycles = {cycle.number: cycle for cycle in plan.cycles}
+    for number, planned in plan.planned.items():
         cycle = cycles[number]
-        if planned.planned_on is not None and cycle.planned_on != planned.planned_on:
+        # A cycle that was passed over keeps the date it had; one of a course without a start has none.
+        is_dated = planned.planned_on is not None or not plan.given_on
+        if is_dated and cycle.planned_on != planned.planned_on:
             cycle.planned_on = planned.planned_on
             cycle.save(update_fields=["planned_on"])
 
@@ -144,11 +151,28 @@ def correct_cycle(
             if corrected.status in OPEN:
                 replan(corrected.course)
                 corrected.refresh_from_db()
+                _require_kept(corrected, changes.get("set_on"))
             if also is not None:
                 also(corrected)
 
-        return correct_record(
-            locked, changes, by=by, reason=reason, expected_version=expected_version, also=and_replan
+        # The version was compared above; what a hold has stored since has raised it.
+        return correct_record(locked, changes, by=by, reason=reason, also=and_replan)
+
+
+def _require_kept(cycle: Cycle, set_on: date | None) -> None:
+    """Refuse a day set by hand that the plan cannot keep, since the cycle before it is planned on that day or later."""
+    if set_on is None or cycle.planned_on == set_on:
+        return
+    planned = plan_of(cycle.course).planned[cycle.number]
+    if planned.moved_days == 0:
+        raise ValidationError(
+            {
+                "planned_on": ValidationError(
+                    f"Cycle {cycle.number} cannot be planned {set_on}: cycles come in order, and the one before it is"
+                    " planned on that day or later.",
+                    code="out_of_order",
+                )
+            }
         )
 
 
@@ -189,6 +213,11 @@ def hold_cycle(
     _by(by, cycle)
     with clinical_write(by=by):
         locked = lock_current(cycle, expected_version=expected_version)
+        born = locked.course.patient.birth_date
+        if held_on < born:
+            raise ValidationError(
+                {"held_on": ValidationError(f"The patient was born on {born}.", code="before_birth")}
+            )
         hold = _begin_hold(
             locked, Hold(held_on=held_on, reason=reason, review_on=review_on, note=note), by=by
         )
@@ -228,6 +257,15 @@ def end_holds(cycle: Cycle, *, resumed_on: date) -> list[Hold]:
         hold.save(update_fields=["resumed_on"])
     cycle.status = CycleStatus.PLANNED
     return ended
+
+
+def reopen_hold(cycle: Cycle, *, ended_on: date) -> None:
+    """Open the hold of a locked cycle that ended on a day again; the cycle's new status is left to be saved."""
+    ended = cycle.holds.current().filter(resumed_on=ended_on).order_by("held_on").last()
+    if ended is not None:
+        ended.resumed_on = None
+        ended.save(update_fields=["resumed_on"])
+        cycle.status = CycleStatus.HELD
 
 
 def resume_cycle(
@@ -353,6 +391,7 @@ def restore_cycle(
             )
         locked.status, locked.cancel_reason = CycleStatus.PLANNED, ""
         locked.save(update_fields=["status", "cancel_reason"])
+        require_only_running(locked.course)
         replan(locked.course)
         locked.refresh_from_db()
     return locked
@@ -391,26 +430,60 @@ def correct_course(
     with clinical_write(by=by, reason=reason):
         locked = lock_current(course, expected_version=expected_version)
         protocol = changes.get("protocol", locked.protocol)
-        if protocol != locked.protocol:
-            if locked.discontinuations.current().exists():
-                raise RegistryError(
-                    "course_discontinued", f"{locked} was discontinued: it stays with its protocol."
-                )
-            last = max(given_dates(locked), default=0)
-            if last > protocol.planned_cycles:
-                raise RegistryError(
-                    "too_many_given",
-                    f"Cycle {last} of {locked} was given, and {protocol} has {protocol.planned_cycles} cycles.",
-                )
-        corrected = correct_record(locked, changes, by=by, reason=reason, expected_version=expected_version)
-        cycles = list(corrected.cycles.current().order_by("number"))
-        for cycle in reversed(cycles[protocol.planned_cycles :]):
-            void_record(cycle, by=by, reason=reason)
-        if cycles:
-            for number in range(len(cycles) + 1, protocol.planned_cycles + 1):
-                create_record(Cycle(course=corrected, number=number), by=by, reason=reason)
-        replan(corrected)
+        is_moved = protocol != locked.protocol
+        if is_moved:
+            _require_movable(locked, protocol)
+        corrected = correct_record(locked, changes, by=by, reason=reason)
+        if is_moved:
+            fit_cycles(corrected, by=by, reason=reason)
+            require_only_running(corrected)
     return corrected
+
+
+def _require_movable(course: Course, protocol: Protocol) -> None:
+    """Refuse a protocol that what was recorded of a course does not fit."""
+    if course.discontinuations.current().exists():
+        raise RegistryError("course_discontinued", f"{course} was discontinued: it stays with its protocol.")
+    last = max(given_dates(course), default=0)
+    if last > protocol.planned_cycles:
+        raise RegistryError(
+            "too_many_given",
+            f"Cycle {last} of {course} was given, and {protocol} has {protocol.planned_cycles} cycles.",
+        )
+    if last and protocol.physical_half_life_days != course.protocol.physical_half_life_days:
+        raise RegistryError(
+            "other_half_life",
+            f"Cycles of {course} were given with a half-life of {course.protocol.physical_half_life_days} d, and {protocol}"
+            f" has one of {protocol.physical_half_life_days} d: start another course.",
+        )
+
+
+def fit_cycles(course: Course, *, by: User | None, reason: str) -> None:
+    """Add the cycles that the course's protocol has and the course has not, take away those beyond it, and plan anew."""
+    protocol = course.protocol
+    cycles = list(course.cycles.current().order_by("number"))
+    for cycle in reversed(cycles[protocol.planned_cycles :]):
+        void_record(cycle, by=by, reason=reason)
+    if cycles:
+        for number in range(len(cycles) + 1, protocol.planned_cycles + 1):
+            create_record(Cycle(course=course, number=number), by=by, reason=reason)
+    replan(course)
+
+
+def require_only_running(course: Course) -> None:
+    """Refuse where a course would go on while a later one of the patient is running or was begun.
+
+    Raises:
+        RegistryError: ``course_ongoing``.
+    """
+    if not course.cycles.current().filter(status__in=OPEN).exists():
+        return
+    later = course.patient.courses.current().filter(number__gt=course.number, cycles__voided_at=None)
+    begun = later.filter(cycles__status__in=[*OPEN, CycleStatus.GIVEN]).order_by("number").first()
+    if begun is not None:
+        raise RegistryError(
+            "course_ongoing", f"{begun} has been started since: {course} cannot go on beside it."
+        )
 
 
 def void_cycle(cycle: Cycle, *, by: User | None, reason: str, expected_version: int | None = None) -> Cycle:
@@ -432,6 +505,10 @@ def void_cycle(cycle: Cycle, *, by: User | None, reason: str, expected_version: 
                 f"Only the last cycle of a course can be voided, which is cycle {last.number}: cycles are numbered without a"
                 " gap.",
             )
+        if not locked.course.cycles.current().filter(status__in=OPEN).exclude(pk=locked.pk).exists():
+            raise RegistryError(
+                "last_cycle", f"Nothing would be to come without {locked}: discontinue the course instead."
+            )
         return void_record(locked, by=by, reason=reason, expected_version=expected_version)
 
 
@@ -443,17 +520,19 @@ def discontinue_course(
     further_reasons: list[str] | None = None,
     note: str = "",
     by: User | None,
+    expected_version: int | None = None,
 ) -> Discontinuation:
     """Record that a course was stopped; the cycles still to come are cancelled.
 
     Raises:
         PermissionDenied: ``by`` may not edit treatments at this centre.
         RegistryError: ``course_completed``, all planned cycles have been given.
+        StaleRecord: the course was changed since ``expected_version``.
         ValidationError: a value breaks a rule.
     """
     _by(by, course)
     with clinical_write(by=by):
-        locked = lock_current(course, expected_version=None)
+        locked = lock_current(course, expected_version=expected_version)
         cycles = list(locked.cycles.current().select_for_update())
         given = sum(cycle.status == CycleStatus.GIVEN for cycle in cycles)
         left_out = sum(cycle.status == CycleStatus.CANCELLED for cycle in cycles)
@@ -476,7 +555,7 @@ def discontinue_course(
             discontinued_on=discontinued_on,
             after_cycle=given,
             main_reason=main_reason,
-            further_reasons=further_reasons or [],
+            further_reasons=[code for code in dict.fromkeys(further_reasons or []) if code != main_reason],
             note=note,
         )
         create_record(discontinuation, by=by)
@@ -488,7 +567,9 @@ def void_discontinuation(
 ) -> Discontinuation:
     """Take back that a course was stopped: its cancelled cycles are planned again.
 
-    Raises: as ``accounts.records.void_record``.
+    Raises:
+        RegistryError: ``course_ongoing``, a later course was started since; and as ``accounts.records.void_record``.
+        StaleRecord, PermissionDenied, ValidationError: likewise.
     """
     _by(by, discontinuation)
     with clinical_write(by=by, reason=reason.strip()):
@@ -501,5 +582,6 @@ def void_discontinuation(
             is_held = cycle.holds.current().filter(resumed_on__isnull=True).exists()
             cycle.status = CycleStatus.HELD if is_held else CycleStatus.PLANNED
             cycle.save(update_fields=["status"])
+        require_only_running(discontinuation.course)
         replan(discontinuation.course)
     return discontinuation

@@ -13,7 +13,7 @@ from accounts.records import clinical_write, create_record, lock_current, void_r
 from treatments.models import OPEN, Cycle, CycleStatus, DoseAdvice, DoseDecision, HoldReason
 from treatments.rules.advice import Advice, Criterion
 from treatments.selectors.advice import advice_for, given_cycles
-from treatments.services.courses import hold_cycle, today_at
+from treatments.services.courses import hold_cycle, replan, today_at, void_hold
 
 _HOLD_REASONS = {
     Criterion.PLATELETS: HoldReason.HAEMATOLOGICAL,
@@ -56,13 +56,18 @@ def decide_dose(
         locked = lock_current(cycle, expected_version=expected_version)
         if locked.status not in OPEN:
             raise RegistryError("not_planned", f"{locked} is {locked.get_status_display().lower()}.")
+        earlier = locked.course.cycles.current().filter(status__in=OPEN, number__lt=locked.number).first()
+        if earlier is not None:
+            raise RegistryError(
+                "earlier_cycle_open", f"Cycle {earlier.number} is to come first: decide on that one."
+            )
         today = today_at(locked)
         advice = advice_for(locked.course, locked, today=today)
         if advice is None:
             raise RegistryError(
                 "no_dose_rules", f"{locked.course.protocol} has no rules of dose: nothing is advised."
             )
-        activity_mbq = prescribed_activity_mbq or _activity(locked, decision)
+        activity_mbq = prescribed_activity_mbq or _activity(locked, decision, advice)
         if decision in {DoseAdvice.HOLD, DoseAdvice.DISCONTINUE}:
             activity_mbq = None
         elif activity_mbq is None:
@@ -70,6 +75,19 @@ def decide_dose(
                 {
                     "prescribed_activity_mbq": ValidationError(
                         "The protocol has no reduced activity: name the activity.", code="required"
+                    )
+                }
+            )
+        if (
+            advice.activity_mbq not in (None, activity_mbq)
+            and activity_mbq is not None
+            and not reason.strip()
+        ):
+            raise ValidationError(
+                {
+                    "reason": ValidationError(
+                        f"The advice is {advice.activity_mbq:f} MBq, and {activity_mbq:f} MBq is to be prescribed: say why.",
+                        code="required",
                     )
                 }
             )
@@ -92,9 +110,7 @@ def decide_dose(
 def void_decision(
     decision: DoseDecision, *, by: User | None, reason: str, expected_version: int | None = None
 ) -> DoseDecision:
-    """Take back a decision; the activity that it prescribed goes with it, to that of the decision before it or none.
-
-    A hold that it began is ended, or voided, by its own act.
+    """Take back a decision and what it did: its activity, to that of the decision before it or none, and its open hold.
 
     Raises: as ``accounts.records.void_record``.
     """
@@ -107,6 +123,11 @@ def void_decision(
             left = cycle.decisions.current().filter(prescribed_activity_mbq__isnull=False)
             before = left.order_by("-decided_at").first()
             _prescribe(cycle, before.prescribed_activity_mbq if before is not None else None)
+        if decision.decision == DoseAdvice.HOLD:
+            zone = cycle.course.patient.centre.zone
+            decided_on = decision.decided_at.astimezone(zone).date()
+            for hold in cycle.holds.current().filter(held_on=decided_on, resumed_on__isnull=True):
+                void_hold(hold, by=by, reason=reason)
     return decision
 
 
@@ -119,9 +140,14 @@ def _prescribe(cycle: Cycle, activity_mbq: Decimal | None) -> None:
         cycle.save(update_fields=["prescribed_activity_mbq"])
 
 
-def _activity(cycle: Cycle, decision: str) -> Decimal | None:
-    """Return the activity that a decision stands for, MBq; to continue is to go on as the last cycle was prescribed."""
+def _activity(cycle: Cycle, decision: str, advice: Advice) -> Decimal | None:
+    """Return the activity that a decision stands for, MBq: of an accepted advice what was advised.
+
+    To continue against the advice is to go on as the cycle, or the last one, was prescribed.
+    """
     protocol = cycle.course.protocol
+    if decision == advice.code and advice.activity_mbq is not None:
+        return advice.activity_mbq
     if decision == DoseAdvice.REDUCE:
         return protocol.reduced_activity_mbq
     if decision == DoseAdvice.CONTINUE and cycle.prescribed_activity_mbq is not None:
@@ -135,6 +161,14 @@ def _follow(cycle: Cycle, record: DoseDecision, advice: Advice, *, by: User | No
     if record.prescribed_activity_mbq is not None:
         _prescribe(cycle, record.prescribed_activity_mbq)
     if record.decision == DoseAdvice.HOLD and cycle.status != CycleStatus.HELD:
+        ended = cycle.holds.current().filter(held_on=today).first()
+        if ended is not None:  # held and resumed today already: the same hold goes on
+            ended.resumed_on = None
+            ended.save(update_fields=["resumed_on"])
+            cycle.status = CycleStatus.HELD
+            cycle.save(update_fields=["status"])
+            replan(cycle.course)
+            return
         reasons = [_HOLD_REASONS[criterion] for criterion in advice.criteria]
         hold_cycle(
             cycle=cycle,
