@@ -14,6 +14,7 @@ from analytics.charts import FIGURES, render
 from analytics.charts.bundle import build_vega_bundle
 from tests.analytics.test_charts import result
 from tests.conftest import CHROMIUM, needs
+from tests.processes import wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -216,7 +217,10 @@ def test_a_figure_wider_than_its_place_says_that_it_scrolls_and_can_be_scrolled_
     hint.wait_for()
     drawing.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.activeElement.scrollLeft > 0")
+    # Asked again from here: playwright's own waiting evaluates text in the page, which the policy forbids.
+    wait_for(
+        lambda: page.evaluate("document.activeElement.scrollLeft > 0"), seconds=10, what="it has scrolled"
+    )
 
     page.set_viewport_size({"width": 900, "height": 700})
     hint.wait_for(state="hidden")

@@ -1,10 +1,11 @@
 """Cycles in the REST API: they are given, held, resumed, left out and decided on; holds and decisions beside them."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import django_filters
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -291,7 +292,12 @@ class ChecksSerializer(serializers.Serializer):
 
 class ChecksQuerySerializer(serializers.Serializer):
     administered_at = AwareDateTimeField(
-        required=False, help_text="Start of the infusion; now where it is left out."
+        required=False,
+        validators=[
+            MinValueValidator(datetime(1990, 1, 1, tzinfo=UTC)),
+            MaxValueValidator(datetime(2150, 1, 1, tzinfo=UTC)),
+        ],
+        help_text="Start of the infusion; now where it is left out.",
     )
     administered_activity_mbq = MegabecquerelField(required=False, help_text="Net, MBq.")
     lot = serializers.CharField(max_length=40, required=False)
@@ -482,6 +488,7 @@ class CycleViewSet(RecordViewSet):
             cycle=cycle,
             administered_at=at,
             administered_activity_mbq=asked.validated_data.get("administered_activity_mbq"),
+            prescribed_activity_mbq=services.administrations.prescription_of(cycle),
             lot=asked.validated_data.get("lot", ""),
         )
         warnings = warnings_of(administration) if cycle.status in OPEN else []
