@@ -369,7 +369,7 @@ class AdministrationForm(RecordForm):
             self.fields[name] = ActivityField(
                 label=old.label,
                 help_text=old.help_text,
-                max_digits=12,
+                max_digits=16,
                 decimal_places=4,
                 required=name == "prescribed_activity_mbq",
                 error_messages=dict.fromkeys(

@@ -1,11 +1,12 @@
 """From a write, by any door, to results that equal a rebuild from scratch."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.db.models import F
 from django.db.models.functions import Now
 
 from accounts.models import Role
@@ -354,7 +355,10 @@ def test_a_first_course_that_never_began_hides_nobody(everyone, physician):
 def test_patients_are_counted_once_where_every_course_counts(everyone, physician):
     patient = PatientFactory()
     CourseFactory(patient=patient, given=4)
-    CourseFactory(patient=patient, number=2, given=4)
+    second = CourseFactory(patient=patient, number=2, given=4)
+    Administration.objects.filter(cycle__course=second).update(
+        administered_at=F("administered_at") + timedelta(days=364)
+    )
     every = Cohort.objects.create(
         slug="every", name="Every", definition=everyone.definition, courses_counted=CoursesCounted.ALL
     )

@@ -24,6 +24,7 @@ from tests.factories import (
     default_protocol,
     make_user,
 )
+from treatments import services
 from treatments.models import (
     AbsorbedDose,
     Administration,
@@ -94,7 +95,7 @@ def test_the_warnings_are_shown_before_and_their_reason_is_kept(desk, patient):
     assert "Not measured before this cycle: haemoglobin, leucocytes" in said(desk.get(url))
 
     refused = desk.post(url, ENTRY)
-    assert refused.status_code == 409
+    assert refused.status_code == 422
     assert "Say why the cycle is recorded in spite of the warnings" in said(refused)
     assert 'value="7450"' in refused.content.decode()  # nothing typed is lost
     assert not Administration.objects.filter(cycle__number=3).exists()
@@ -136,6 +137,48 @@ def test_the_net_activity_and_its_deviation_are_computed_while_one_types(desk, p
     assert "cannot be computed" in late
     assert "is shown here once" in said(desk.post(url, {}))
     assert not Administration.objects.filter(cycle__number=3).exists()
+
+
+def test_a_warning_that_comes_up_with_what_was_typed_is_shown_before_it_is_confirmed(desk, patient):
+    Administration.objects.filter(cycle__number=1).update(lot="L1")
+    url = address("cycle-administer", patient, 3)
+    shown = re.search(r'name="confirmed_warnings" value="([^"]*)"', desk.get(url).content.decode())[1]
+    assert "same_lot" not in shown
+    values = ENTRY | {"lot": "L1", "confirmation_reason": REASON, "confirmed_warnings": shown}
+
+    refused = desk.post(url, values)
+    assert refused.status_code == 409
+    assert "Lot L1 was given to this patient before, in cycle 1" in said(refused)
+    now_shown = re.search(r'name="confirmed_warnings" value="([^"]*)"', refused.content.decode())[1]
+    assert desk.post(url, values | {"confirmed_warnings": now_shown}).status_code == 302
+
+
+def test_who_acts_on_an_older_state_of_a_cycle_is_told(desk, patient, physician):
+    url = address("cycle-administer", patient, 3)
+    seen = re.search(r'name="seen_version" value="(\d+)"', desk.get(url).content.decode())[1]
+    services.correct_cycle(
+        cycle_of(patient, 3), {"prescribed_activity_mbq": Decimal(3700)}, by=physician, reason="Kidneys"
+    )
+
+    refused = desk.post(url, ENTRY | {"confirmation_reason": REASON, "seen_version": seen})
+
+    assert refused.status_code == 409
+    assert "because: Kidneys. Look at it as it is now" in said(refused)
+    assert not Administration.objects.filter(cycle__number=3).exists()
+
+
+def test_a_prescription_that_was_not_touched_is_read_in_mbq_whatever_the_unit(desk, patient):
+    values = ENTRY | {
+        "activity_unit": "GBq",
+        "prescribed_activity_mbq": "7400.0",
+        "syringe_activity_mbq": "7,45",
+        "residual_activity_mbq": "0.05",
+        "confirmation_reason": REASON,
+    }
+
+    assert desk.post(address("cycle-administer", patient, 3), values).status_code == 302
+    given = Administration.objects.get(cycle__number=3)
+    assert (given.prescribed_activity_mbq, given.administered_activity_mbq) == (7400, 7400)
 
 
 def test_what_was_given_with_the_last_cycle_is_offered_again(desk, patient):
