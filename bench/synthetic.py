@@ -16,14 +16,16 @@ from treatments.models import Protocol
 FIRST_DAY = date(2012, 1, 2)
 LAST_DAY = date(2026, 6, 30)
 
+NOT_NOTED = ("", "", "", "", "{}", "")  # from amino_acid_regimen to confirmation_reason
 COLUMNS = {
     "patients_patient": "id, centre_id, registry_number, sex, birth_date, version, void_reason",
     "patients_diagnosis": "id, patient_id, tumour_type, primary_site, who_grade, functional_syndrome, stage,"
     " metastatic_sites, version, void_reason",
     "treatments_course": "id, patient_id, number, protocol_id, intent, version, void_reason",
-    "treatments_cycle": "id, course_id, number, planned_on, status, note, version, void_reason",
+    "treatments_cycle": "id, course_id, number, planned_on, status, note, cancel_reason, version, void_reason",
     "treatments_administration": "id, cycle_id, administered_at, prescribed_activity_mbq,"
-    " administered_activity_mbq, lot, deviation_explanation, version, void_reason",
+    " administered_activity_mbq, lot, deviation_explanation, amino_acid_regimen, antiemetic, venous_access, staff,"
+    " confirmed_warnings, confirmation_reason, version, void_reason",
     "imaging_study": "id, patient_id, course_number, timepoint, modality, performed_on, tracer, version, void_reason",
     "imaging_reading": "id, study_id, overall_response, new_lesions, note, version, void_reason",
     "patients_contact": "id, patient_id, known_alive_on, source, note, version, void_reason",
@@ -87,10 +89,11 @@ def _patients(
             on = start + timedelta(days=56 * (number - 1))
             cycle, given = new_id(), on <= last
             status = "given" if given else "planned"
-            facts.append(("treatments_cycle", (cycle, course, number, on, status, "", 1, "")))
+            facts.append(("treatments_cycle", (cycle, course, number, on, status, "", "", 1, "")))
             if given:
                 at = datetime(on.year, on.month, on.day, 9, tzinfo=UTC)
-                facts.append(("treatments_administration", (new_id(), cycle, at, 7400, 7390, "", "", 1, "")))
+                given_row = (new_id(), cycle, at, 7400, 7390, "", "", *NOT_NOTED, 1, "")
+                facts.append(("treatments_administration", given_row))
         on = start + timedelta(days=112)
         while on <= last:
             study = new_id()

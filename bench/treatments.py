@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Centre, User
 from bench.__main__ import milliseconds
+from bench.synthetic import NOT_NOTED
 from clinic.selectors import worklist
 from treatments.models import Protocol
 from treatments.rules.advice import ClearanceFact, DoseRules, EventFact, GivenCycle, LabFact, advise
@@ -168,7 +169,7 @@ def load(courses: int, *, seed: int = 11) -> None:
             if status == "given":
                 at = datetime(on.year, on.month, on.day, 9, tzinfo=UTC)
                 rows["treatments_administration"].append(
-                    (uuid.uuid4(), cycle, at, 7400, 7390, "", "", *_BLANK, 1, "")
+                    (uuid.uuid4(), cycle, at, 7400, 7390, "", "", *NOT_NOTED, 1, "")
                 )
             if is_held:
                 rows["treatments_hold"].append(
@@ -192,7 +193,6 @@ def load(courses: int, *, seed: int = 11) -> None:
         cursor.execute("VACUUM ANALYZE")
 
 
-_BLANK = ("", "", "", "", "{}", "")
 _COLUMNS = {
     "patients_patient": "id, centre_id, registry_number, sex, birth_date, version, void_reason",
     "treatments_course": "id, patient_id, number, protocol_id, intent, version, void_reason",
