@@ -3520,7 +3520,8 @@ class Migration(migrations.Migration):
             model_name="labresult",
             index=models.Index(
                 condition=models.Q(("voided_at__isnull", True)),
-                fields=["patient", "analyte", "taken_at"],
+                fields=["patient", "taken_at"],
+                include=("analyte",),
                 name="treatments_lab_of_patient",
             ),
         ),

@@ -103,8 +103,9 @@ class LabResult(ClinicalRecord):
     class Meta(ClinicalRecord.Meta):
         ordering = ["patient", "taken_at", "analyte"]
         indexes = [
-            models.Index(
-                fields=["patient", "analyte", "taken_at"],
+            models.Index(  # the worklist asks near cycles for what was measured lately
+                fields=["patient", "taken_at"],
+                include=["analyte"],
                 condition=Q(voided_at__isnull=True),
                 name="treatments_lab_of_patient",
             )
