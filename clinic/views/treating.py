@@ -23,7 +23,17 @@ from clinic.views.patients import visible_patient
 from clinic.views.records import record_page, submitted
 from patients.models import Patient
 from treatments import services as treatments
-from treatments.models import OPEN, AbsorbedDose, Administration, Course, Cycle, CycleStatus, DoseAdvice, Hold
+from treatments.models import (
+    OPEN,
+    AbsorbedDose,
+    Administration,
+    Course,
+    Cycle,
+    CycleStatus,
+    DoseAdvice,
+    DoseDecision,
+    Hold,
+)
 from treatments.rules.activity import deviation_percent, is_past_permitted
 from treatments.rules.advice import ADVICE_WORDS
 from treatments.selectors.advice import advice_for
@@ -288,7 +298,7 @@ def cycle_decide(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid
         lambda form, version: treatments.decide_dose(
             cycle=cycle, by=request.user, expected_version=version, **form.cleaned_data
         ),
-        lambda made: f"Decided for cycle {cycle.number}: {made.get_decision_display().lower()}.",
+        lambda made: _decided_words(made, cycle),
         title=f"Decide on cycle {cycle.number}",
         about=_about(cycle),
         button="Keep the decision",
@@ -296,6 +306,17 @@ def cycle_decide(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid
         advice_words=ADVICE_WORDS[advice.code] if advice is not None else "",
         protocol=cycle.course.protocol,
     )
+
+
+def _decided_words(made: DoseDecision, cycle: Cycle) -> str:
+    """Return what is said once a decision was kept: what it leaves to be done."""
+    said = f"Decided for cycle {cycle.number}: {made.get_decision_display().lower()}."
+    if made.decision == DoseAdvice.DISCONTINUE:
+        return f"{said} The course goes on until it is discontinued: the button is under its cycles."
+    cycle.refresh_from_db(fields=["status"])
+    if cycle.status == CycleStatus.HELD and made.decision != DoseAdvice.HOLD:
+        return f"{said} The cycle is still on hold: resume it."
+    return said
 
 
 @never_cache
