@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from accounts.access import Act
 from accounts.models import Centre, User
 from clinic.forms import date_input
-from treatments.models import LabAnalyte, Protocol, ReferenceRange
+from treatments.models import PROTOCOL_FIELDS, PROTOCOL_SECTIONS, LabAnalyte, Protocol, ReferenceRange
 from treatments.rules.advice import DoseRules
 
 
@@ -69,43 +69,14 @@ class ProtocolForm(forms.ModelForm):
     gives_advice = forms.BooleanField(label="Give dose advice by the thresholds below", required=False)
 
     sections: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = (
-        ("Plan", ("code", "name", "radiopharmaceutical", "physical_half_life_days", "planned_cycles", "interval_days",
-                  "window_days", "max_delay_days", "source")),
-        ("Activity and absorbed dose", ("prescribed_activity_mbq", "reduced_activity_mbq", "cumulative_limit_mbq",
-                                        "kidney_limit_gy", "marrow_limit_gy", "dose_limits_source")),
-        ("Laboratory and imaging", ("labs_before_cycle", "labs_within_days", "baseline_imaging_within_days",
-                                    "imaging_after_cycles", "imaging_due_days", "imaging_after_completion_days",
-                                    "ctcae_version")),
+        *PROTOCOL_SECTIONS,
         ("Dose advice", ("gives_advice", *(_PREFIX + name for name in DOSE_RULE_FIELDS), _PREFIX + "source",
                          _PREFIX + "unconfirmed")),
     )  # fmt: skip
 
     class Meta:
         model = Protocol
-        fields = [
-            "code",
-            "name",
-            "radiopharmaceutical",
-            "physical_half_life_days",
-            "planned_cycles",
-            "interval_days",
-            "window_days",
-            "max_delay_days",
-            "source",
-            "prescribed_activity_mbq",
-            "reduced_activity_mbq",
-            "cumulative_limit_mbq",
-            "kidney_limit_gy",
-            "marrow_limit_gy",
-            "dose_limits_source",
-            "labs_before_cycle",
-            "labs_within_days",
-            "baseline_imaging_within_days",
-            "imaging_after_cycles",
-            "imaging_due_days",
-            "imaging_after_completion_days",
-            "ctcae_version",
-        ]
+        fields = PROTOCOL_FIELDS
         labels = {
             "physical_half_life_days": "Half-life (d)",
             "planned_cycles": "Number of cycles",

@@ -16,37 +16,7 @@ from accounts.desk.forms import DeskForm
 from accounts.desk.shared import ReasonForm, SharedAdmin
 from accounts.desk.site import user_of
 from treatments import services
-from treatments.models import Course, Protocol
-
-PLAN_FIELDS = (
-    "code",
-    "version",
-    "name",
-    "radiopharmaceutical",
-    "physical_half_life_days",
-    "planned_cycles",
-    "interval_days",
-    "window_days",
-    "max_delay_days",
-    "source",
-)
-ACTIVITY_FIELDS = (
-    "prescribed_activity_mbq",
-    "reduced_activity_mbq",
-    "cumulative_limit_mbq",
-    "kidney_limit_gy",
-    "marrow_limit_gy",
-    "dose_limits_source",
-)
-LAB_AND_IMAGING_FIELDS = (
-    "labs_before_cycle",
-    "labs_within_days",
-    "baseline_imaging_within_days",
-    "imaging_after_cycles",
-    "imaging_due_days",
-    "imaging_after_completion_days",
-    "ctcae_version",
-)
+from treatments.models import PROTOCOL_SECTIONS, Course, Protocol
 
 
 class ProtocolRules(DeskForm):
@@ -98,13 +68,10 @@ class ProtocolAdmin(SharedAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         # The version of a new one is the next of its code: the service counts.
-        plan = tuple(name for name in PLAN_FIELDS if obj is not None or name != "version")
-        fieldsets: list[Any] = [
-            ("Plan", {"fields": plan}),
-            ("Activity and absorbed dose", {"fields": ACTIVITY_FIELDS}),
-            ("Laboratory and imaging", {"fields": LAB_AND_IMAGING_FIELDS}),
-            ("Dose advice", {"fields": ("dose_rules",)}),
-        ]
+        version = () if obj is None else ("version",)
+        (plan, names), *others = PROTOCOL_SECTIONS
+        sections = [(plan, (*version, *names)), *others, ("Dose advice", ("dose_rules",))]
+        fieldsets: list[Any] = [(title, {"fields": fields}) for title, fields in sections]
         return [*fieldsets, *super().get_fieldsets(request, obj)[1:]]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

@@ -13,34 +13,10 @@ from accounts.access import Act
 from accounts.rest.serializers import StrictSerializer
 from accounts.rest.shared import SharedViewSet
 from treatments import services
-from treatments.models import LabAnalyte, Protocol
+from treatments.models import PROTOCOL_FIELDS, LabAnalyte, Protocol
 from treatments.rules.advice import DoseRules
 
-PLAN = [
-    "code",
-    "name",
-    "radiopharmaceutical",
-    "physical_half_life_days",
-    "planned_cycles",
-    "interval_days",
-    "window_days",
-    "max_delay_days",
-    "prescribed_activity_mbq",
-    "reduced_activity_mbq",
-    "cumulative_limit_mbq",
-    "labs_before_cycle",
-    "labs_within_days",
-    "baseline_imaging_within_days",
-    "imaging_after_cycles",
-    "imaging_due_days",
-    "imaging_after_completion_days",
-    "ctcae_version",
-    "dose_rules",
-    "kidney_limit_gy",
-    "marrow_limit_gy",
-    "dose_limits_source",
-    "source",
-]
+PLAN = [*PROTOCOL_FIELDS, "dose_rules"]
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True})

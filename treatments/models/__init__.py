@@ -25,12 +25,14 @@ from treatments.models.courses import (
     Intent,
 )
 from treatments.models.laboratory import LabAnalyte, LabResult, ReferenceRange
-from treatments.models.protocols import MOST_ACTIVITY_MBQ, Protocol
+from treatments.models.protocols import MOST_ACTIVITY_MBQ, PROTOCOL_FIELDS, PROTOCOL_SECTIONS, Protocol
 from treatments.models.toxicity import AdverseEvent, Attribution, EventAction
 
 __all__ = [
     "MOST_ACTIVITY_MBQ",
     "OPEN",
+    "PROTOCOL_FIELDS",
+    "PROTOCOL_SECTIONS",
     "AbsorbedDose",
     "Administration",
     "AdverseEvent",

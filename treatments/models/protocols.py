@@ -18,6 +18,47 @@ DOSE_LIMITS_SOURCE = (
     "23 Gy to the kidneys and 2 Gy to the red marrow:"
     " limits taken over from external beam and radioiodine therapy."
 )
+# What is entered of a protocol beside its dose rules, as the forms of desk and clinic lay it out.
+PROTOCOL_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "Plan",
+        (
+            "code",
+            "name",
+            "radiopharmaceutical",
+            "physical_half_life_days",
+            "planned_cycles",
+            "interval_days",
+            "window_days",
+            "max_delay_days",
+            "source",
+        ),
+    ),
+    (
+        "Activity and absorbed dose",
+        (
+            "prescribed_activity_mbq",
+            "reduced_activity_mbq",
+            "cumulative_limit_mbq",
+            "kidney_limit_gy",
+            "marrow_limit_gy",
+            "dose_limits_source",
+        ),
+    ),
+    (
+        "Laboratory and imaging",
+        (
+            "labs_before_cycle",
+            "labs_within_days",
+            "baseline_imaging_within_days",
+            "imaging_after_cycles",
+            "imaging_due_days",
+            "imaging_after_completion_days",
+            "ctcae_version",
+        ),
+    ),
+)
+PROTOCOL_FIELDS = tuple(name for _, names in PROTOCOL_SECTIONS for name in names)
 MOST_CYCLES, LONGEST_INTERVAL_DAYS = 20, 730  # wide enough for every protocol, narrow enough to plan dates by
 
 
