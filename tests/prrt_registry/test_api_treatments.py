@@ -972,6 +972,23 @@ def test_the_state_of_a_course_follows_from_its_facts(
         assert api.get(f"{ROOT}courses/{pk}/schedule/").json()["state"] == state
 
 
+def test_nothing_is_due_of_a_patient_who_died(api: APIClient, running: Course) -> None:
+    before = api.get(f"{ROOT}courses/{running.pk}/schedule/").json()
+    factories.DeathFactory(patient=running.patient, died_on=date(2019, 4, 1))
+
+    schedule = api.get(f"{ROOT}courses/{running.pk}/schedule/").json()
+
+    assert (before["died_on"], before["is_past_max_delay"], before["cycles"][2]["due"]) == (
+        None,
+        True,
+        "overdue",
+    )
+    assert schedule["died_on"] == "2019-04-01"
+    assert (schedule["delay_days"], schedule["is_past_max_delay"], schedule["imaging"]) == (0, False, [])
+    assert [cycle["due"] for cycle in schedule["cycles"]] == [None] * 4
+    assert [cycle["window_to"] for cycle in schedule["cycles"]] == [None] * 4
+
+
 def test_the_schedule_says_why_each_date_is_that_date(api: APIClient, running: Course) -> None:
     api.post(
         cycle_url(running, 3, "hold/"),

@@ -189,7 +189,10 @@ class ScheduleSerializer(serializers.Serializer):
     course = serializers.UUIDField()
     protocol = serializers.IntegerField()
     today = serializers.DateField(help_text="The local date of the centre.")
-    state = serializers.ChoiceField(choices=STATES)
+    state = serializers.ChoiceField(choices=STATES, help_text="Of its cycles; a death is in died_on.")
+    died_on = serializers.DateField(
+        allow_null=True, help_text="Where the patient died, no cycle is due or late and no PET/CT asked for."
+    )
     delay_days = serializers.IntegerField(help_text="Of the next cycle, past the protocol's interval.")
     is_past_max_delay = serializers.BooleanField()
     administered_activity_mbq = serializers.DecimalField(max_digits=9, decimal_places=1)
@@ -198,8 +201,9 @@ class ScheduleSerializer(serializers.Serializer):
     imaging = ScheduledImagingSerializer(many=True)
 
 
-def schedule_of(plan: CoursePlan, today: date) -> dict[str, Any]:
+def schedule_of(plan: CoursePlan, today: date, died_on: date | None) -> dict[str, Any]:
     """Return the members of ``ScheduleSerializer``. No query."""
+    goes_on = died_on is None
     course, protocol = plan.course, plan.course.protocol
     given_mbq = {number: one.administered_activity_mbq for number, one in plan.administrations.items()}
     return {
@@ -207,16 +211,17 @@ def schedule_of(plan: CoursePlan, today: date) -> dict[str, Any]:
         "protocol": protocol.pk,
         "today": today,
         "state": plan.state,
-        "delay_days": plan.delay(today),
-        "is_past_max_delay": plan.is_past_max_delay(today),
+        "died_on": died_on,
+        "delay_days": plan.delay(today) if goes_on else 0,
+        "is_past_max_delay": goes_on and plan.is_past_max_delay(today),
         "administered_activity_mbq": sum(given_mbq.values(), Decimal(0)),
         "course_limit_mbq": protocol.course_limit_mbq,
-        "cycles": [_scheduled(plan, cycle, today) for cycle in plan.cycles],
-        "imaging": plan.imaging,
+        "cycles": [_scheduled(plan, cycle, today, goes_on=goes_on) for cycle in plan.cycles],
+        "imaging": plan.imaging if goes_on else [],
     }
 
 
-def _scheduled(plan: CoursePlan, cycle: Cycle, today: date) -> dict[str, Any]:
+def _scheduled(plan: CoursePlan, cycle: Cycle, today: date, *, goes_on: bool) -> dict[str, Any]:
     protocol = plan.course.protocol
     planned = plan.planned.get(cycle.number)
     planned_on = planned.planned_on if planned is not None else cycle.planned_on
@@ -238,7 +243,7 @@ def _scheduled(plan: CoursePlan, cycle: Cycle, today: date) -> dict[str, Any]:
     if given is not None:
         row["prescribed_activity_mbq"] = given.prescribed_activity_mbq
         row["administered_activity_mbq"] = given.administered_activity_mbq
-    if cycle.status in OPEN and planned_on is not None:
+    if cycle.status in OPEN and planned_on is not None and goes_on:
         window = timedelta(days=protocol.window_days)
         row["window_from"], row["window_to"] = planned_on - window, planned_on + window
         row["due"] = due_state(planned_on=planned_on, window_days=protocol.window_days, today=today)
@@ -333,7 +338,8 @@ class CourseViewSet(EnteredRecordViewSet):
     def schedule(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """When the cycles and the PET/CTs of the course are planned, and why then."""
         course = self.get_object()
-        return Response(ScheduleSerializer(schedule_of(plan_of(course), today_at(course))).data)
+        died_on = course.patient.deaths.current().values_list("died_on", flat=True).first()
+        return Response(ScheduleSerializer(schedule_of(plan_of(course), today_at(course), died_on)).data)
 
     @extend_schema(responses=ToxicitySerializer, filters=False)
     @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])

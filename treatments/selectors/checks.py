@@ -1,6 +1,6 @@
 """What is worth a second look before an administration is recorded, from what is recorded."""
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 
 from django.db.models import Max
@@ -122,8 +122,7 @@ def warnings_of(administration: Administration) -> list[Warned]:
     return found
 
 
-def _end_of(administration: Administration) -> object:
+def _end_of(administration: Administration) -> datetime:
     """Return the last moment of the local day: a sample of that day counts whatever its hour."""
     zone = administration.cycle.course.patient.centre.zone
-    local = administration.administered_at.astimezone(zone)
-    return local.replace(hour=23, minute=59, second=59)
+    return datetime.combine(administration.administered_at.astimezone(zone).date(), time.max, zone)
