@@ -2,11 +2,10 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from patients.models import Patient, Sex
 from treatments.models import Administration, LabAnalyte, LabResult, ReferenceRange
@@ -84,26 +83,40 @@ class Graded:
         return self.limits.upper is not None and self.result.value > self.limits.upper
 
 
-def course_starts(patient: Patient, zone: ZoneInfo) -> list[date]:
-    """Return the local date of the first administration of each of the patient's courses, ascending. One query."""
-    first: dict[uuid.UUID, date] = {}
+def from_administrations(
+    patients: Mapping[uuid.UUID, Patient],
+) -> tuple[dict[uuid.UUID, list[date]], dict[uuid.UUID, list[tuple[date, Decimal]]]]:
+    """Return, by patient, the local first day of each course and the body weights with their local day. One query.
+
+    Args:
+        patients: by their id, with their centre best read along.
+
+    Returns:
+        Days ascending; weights in kg, in no order. A patient without any is in neither.
+    """
+    first: dict[uuid.UUID, dict[uuid.UUID, date]] = defaultdict(dict)
+    weighed: dict[uuid.UUID, list[tuple[date, Decimal]]] = defaultdict(list)
     given = Administration.objects.current().filter(
-        cycle__voided_at=None, cycle__course__voided_at=None, cycle__course__patient=patient
+        cycle__voided_at=None, cycle__course__voided_at=None, cycle__course__patient__in=patients
     )
-    for course_id, at in given.values_list("cycle__course_id", "administered_at"):
-        on = at.astimezone(zone).date()
-        first[course_id] = min(on, first.get(course_id, on))
-    return sorted(first.values())
+    for patient_id, course_id, at, kg in given.values_list(
+        "cycle__course__patient_id", "cycle__course_id", "administered_at", "body_weight_kg"
+    ):
+        on = at.astimezone(patients[patient_id].centre.zone).date()
+        first[patient_id][course_id] = min(on, first[patient_id].get(course_id, on))
+        if kg is not None:
+            weighed[patient_id].append((on, kg))
+    return {pk: sorted(days.values()) for pk, days in first.items()}, dict(weighed)
 
 
 def graded_results(patient: Patient, *, version: str = "5.0") -> list[Graded]:
     """Return all results in force of a patient, oldest first, each with its limits and grade. Three queries."""
-    zone = patient.centre.zone
     results = list(LabResult.objects.current().filter(patient=patient).order_by("taken_at", "analyte"))
     if not results:
         return []
     ranges = Ranges.of_centre(patient.centre_id)
-    return grade_results(results, patient, ranges, course_starts(patient, zone), version=version)
+    starts, _ = from_administrations({patient.pk: patient})
+    return grade_results(results, patient, ranges, starts.get(patient.pk, []), version=version)
 
 
 def grade_results(
@@ -118,7 +131,7 @@ def grade_results(
 
     Args:
         results: of one patient, by time.
-        starts: see ``course_starts``.
+        starts: local first day of each of the patient's courses, ascending.
     """
     zone = patient.centre.zone
     dated = [(result, result.taken_at.astimezone(zone).date()) for result in results]
@@ -175,22 +188,22 @@ class KidneyFunction:
 
 
 def weights(patient: Patient, results: Iterable[LabResult]) -> list[tuple[date, Decimal]]:
-    """Return every known body weight with its local date, ascending. One query."""
+    """Return every known body weight in kg with its local date, ascending. One query."""
+    _, weighed = from_administrations({patient.pk: patient})
+    return all_weights(patient, results, weighed.get(patient.pk, []))
+
+
+def all_weights(
+    patient: Patient, results: Iterable[LabResult], weighed: Iterable[tuple[date, Decimal]]
+) -> list[tuple[date, Decimal]]:
+    """Return the same from rows that were read: results of the patient, and what ``from_administrations`` gave."""
     zone = patient.centre.zone
-    found = [
+    measured = (
         (result.taken_at.astimezone(zone).date(), result.value)
         for result in results
         if result.analyte == LabAnalyte.BODY_WEIGHT
-    ]
-    weighed = Administration.objects.current().filter(
-        cycle__voided_at=None, cycle__course__patient=patient, body_weight_kg__isnull=False
     )
-    found += [
-        (at.astimezone(zone).date(), kg)
-        for at, kg in weighed.values_list("administered_at", "body_weight_kg")
-        if kg is not None
-    ]
-    return sorted(found)
+    return sorted([*measured, *weighed])
 
 
 def kidney_functions(
