@@ -1,0 +1,497 @@
+"""Response by RECIST 1.1: target, non-target, new lesions and overall, for every study of a course, with the reason.
+
+Source: Eisenhauer et al., Eur J Cancer 2009;45:228-247, sections 3 and 4, tables 1 to 3 and appendix II; where it is silent,
+Schwartz et al., Eur J Cancer 2016;62:132-137. Our choices between readings of it: docs/rules/recist.md.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+
+PR_DECREASE = Decimal("0.30")  # of the baseline sum, at least
+PD_INCREASE = Decimal("0.20")  # over the nadir, at least
+PD_INCREASE_MM = Decimal(5)  # and at least so much
+NORMAL_NODE_BELOW_MM = Decimal(10)  # short axis
+TOO_SMALL_MM = Decimal(5)  # of a lesion that is seen and cannot be measured
+
+_ZERO, _ONE, _HUNDRED = Decimal(0), Decimal(1), Decimal(100)
+_PR_AT_MOST = _ONE - PR_DECREASE
+
+
+class LesionRole(StrEnum):
+    TARGET = "target"
+    NON_TARGET = "non_target"
+    NEW = "new"
+
+
+class State(StrEnum):
+    """How a lesion was found in a study."""
+
+    MEASURED = "measured"
+    PRESENT = "present"  # seen, not measured: non-target and new lesions
+    TOO_SMALL = "too_small"
+    ABSENT = "absent"
+    NOT_EVALUABLE = "not_evaluable"
+    SPLIT = "split"  # into parts, whose diameters are added
+    MERGED = "merged"  # into another lesion, which is measured as one
+    PROGRESSED = "progressed"  # unequivocal progression of a non-target lesion
+    EQUIVOCAL = "equivocal"  # a new lesion that may be none
+
+
+# What a cell of each role can say.
+STATES_OF_ROLE: dict[LesionRole, frozenset[State]] = {
+    LesionRole.TARGET: frozenset(
+        {State.MEASURED, State.TOO_SMALL, State.ABSENT, State.NOT_EVALUABLE, State.SPLIT, State.MERGED}
+    ),
+    LesionRole.NON_TARGET: frozenset(set(State) - {State.EQUIVOCAL}),
+    LesionRole.NEW: frozenset(set(State) - {State.PROGRESSED}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One lesion in one study.
+
+    Args:
+        size_mm: longest diameter, of a node the short axis, of a split lesion the sum of its parts.
+        merged_into: label of the lesion that it is a part of now.
+    """
+
+    state: State
+    size_mm: Decimal | None = None
+    merged_into: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesion:
+    """One lesion and what was found of it, by key of the study. No finding: nothing was entered."""
+
+    label: str
+    role: LesionRole
+    is_node: bool
+    organ: str
+    findings: Mapping[str, Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyDay:
+    key: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Timepoint:
+    """The response of one study.
+
+    Attributes:
+        sum_mm: of the target lesions that could be measured; None where none could.
+        is_complete: whether every target lesion is in the sum.
+        baseline_mm: the sum at baseline; None where it is incomplete, or there are no target lesions.
+        nadir_mm, nadir_on: the smallest complete sum before this study, the baseline included, and when it was reached.
+        change_percent, nadir_change_percent: of a complete sum, from baseline and nadir; not rounded.
+        target: CR, PR, SD, PD or NE; None without target lesions, and at baseline.
+        non_target: CR, NON_CR_NON_PD, PD or NE; None likewise.
+        new_lesions: labels of those seen for certain.
+        overall: CR, PR, SD, NON_CR_NON_PD, PD or NE; None at baseline.
+        reason: why, in words; begins with the overall response.
+    """
+
+    key: str
+    on: date
+    sum_mm: Decimal | None
+    is_complete: bool
+    baseline_mm: Decimal | None
+    nadir_mm: Decimal | None
+    nadir_on: date | None
+    change_percent: Decimal | None
+    nadir_change_percent: Decimal | None
+    target: str | None
+    non_target: str | None
+    new_lesions: tuple[str, ...]
+    overall: str | None
+    reason: str
+
+
+def assess(lesions: Iterable[Lesion], studies: Iterable[StudyDay]) -> list[Timepoint]:
+    """Return the response of every study, oldest first; the first study is the baseline.
+
+    Neither the order of the lesions nor that of the studies matters.
+
+    Raises:
+        ValueError: a state that the role of a lesion cannot have, a size that is missing or negative, or a lesion that is
+            merged into none.
+    """
+    ordered = sorted(lesions, key=lambda lesion: (len(lesion.label), lesion.label))
+    days = sorted(studies, key=lambda study: (study.on, study.key))
+    if not days:
+        return []
+    targets = [lesion for lesion in ordered if lesion.role is LesionRole.TARGET]
+    others = [lesion for lesion in ordered if lesion.role is LesionRole.NON_TARGET]
+    new = [lesion for lesion in ordered if lesion.role is LesionRole.NEW]
+    for lesion in ordered:
+        _check(lesion, targets)
+
+    baseline = days[0]
+    first = _sum(targets, baseline.key)
+    baseline_mm = first.mm if first.is_complete and first.mm else None
+    nadir_mm, nadir_on = (baseline_mm, baseline.on) if baseline_mm is not None else (None, None)
+    found = [_at_baseline(baseline, first, baseline_mm, targets, others)]
+    was_complete_response = False
+    for study in days[1:]:
+        timepoint = _assess_one(
+            study,
+            targets,
+            others,
+            new,
+            baseline,
+            baseline_mm,
+            nadir_mm,
+            nadir_on,
+            first,
+            was_complete_response,
+        )
+        found.append(timepoint)
+        if (
+            timepoint.is_complete
+            and timepoint.sum_mm is not None
+            and (nadir_mm is not None and timepoint.sum_mm < nadir_mm)
+        ):
+            nadir_mm, nadir_on = timepoint.sum_mm, study.on
+        if timepoint.overall == "CR":
+            was_complete_response = True
+    return _date_back(found, new)
+
+
+def _check(lesion: Lesion, targets: Sequence[Lesion]) -> None:
+    allowed = STATES_OF_ROLE[lesion.role]
+    for finding in lesion.findings.values():
+        state = finding.state
+        if state not in allowed:
+            raise ValueError(
+                f"{lesion.label}: a {lesion.role.replace('_', '-')} lesion cannot be {state.replace('_', ' ')}"
+            )
+        if state is State.MEASURED or state is State.SPLIT:
+            if finding.size_mm is None or finding.size_mm < 0:
+                raise ValueError(f"{lesion.label}: {finding.size_mm} mm: expected a diameter from 0 mm")
+        elif state is State.MERGED and (
+            finding.merged_into == lesion.label
+            or (
+                lesion.role is LesionRole.TARGET
+                and all(finding.merged_into != other.label for other in targets)
+            )
+        ):
+            raise ValueError(
+                f"{lesion.label}: merged into {finding.merged_into!r}: expected another target lesion"
+            )
+
+
+@dataclass(slots=True)
+class _Sum:
+    """The target lesions of one study: the sum of those measured, and what stands against it."""
+
+    mm: Decimal | None
+    missing: list[str]
+    seen: list[str]  # those that are disease: not gone, of nodes not normal
+
+    @property
+    def is_complete(self) -> bool:
+        return self.mm is not None and not self.missing
+
+
+def _sum(targets: Sequence[Lesion], key: str) -> _Sum:
+    total = _ZERO
+    n_measured = 0
+    missing: list[str] = []
+    seen: list[str] = []
+    for lesion in targets:
+        finding = lesion.findings.get(key)
+        state = finding.state if finding is not None else State.NOT_EVALUABLE
+        if finding is None or state is State.NOT_EVALUABLE:
+            missing.append(lesion.label)
+            continue
+        if state is State.ABSENT:
+            n_measured += 1
+            continue
+        if state is State.MERGED:
+            # Its part is in the diameter of the other; whether it can be told hangs on that one.
+            if not _is_sized(next(t for t in targets if t.label == finding.merged_into), key):
+                missing.append(lesion.label)
+            continue
+        size = finding.size_mm if finding.size_mm is not None else TOO_SMALL_MM
+        total += size
+        n_measured += 1
+        if size >= NORMAL_NODE_BELOW_MM if lesion.is_node else size > 0:
+            seen.append(lesion.label)
+    return _Sum(total if n_measured else None, missing, seen)
+
+
+def _is_sized(lesion: Lesion, key: str) -> bool:
+    finding = lesion.findings.get(key)
+    return finding is not None and finding.state not in (State.NOT_EVALUABLE, State.MERGED)
+
+
+def _at_baseline(
+    study: StudyDay,
+    first: _Sum,
+    baseline_mm: Decimal | None,
+    targets: Sequence[Lesion],
+    others: Sequence[Lesion],
+) -> Timepoint:
+    if not targets and not others:
+        reason = "Baseline: no lesion has been entered."
+    elif not targets:
+        reason = "Baseline: non-target lesions only."
+    elif baseline_mm is not None:
+        reason = f"Baseline: sum of diameters {mm(baseline_mm)}."
+    elif first.is_complete:
+        reason = "Baseline: the sum of diameters is 0 mm, so nothing can be compared with it."
+    else:
+        reason = f"Baseline: no sum, {_not_measured(first.missing)}."
+    return Timepoint(
+        study.key, study.on, first.mm, first.is_complete, baseline_mm, None, None, None, None, None, None, (), None, reason
+    )  # fmt: skip
+
+
+def _assess_one(
+    study: StudyDay,
+    targets: Sequence[Lesion],
+    others: Sequence[Lesion],
+    new: Sequence[Lesion],
+    baseline: StudyDay,
+    baseline_mm: Decimal | None,
+    nadir_mm: Decimal | None,
+    nadir_on: date | None,
+    first: _Sum,
+    was_complete_response: bool,
+) -> Timepoint:
+    total = _sum(targets, study.key)
+    change = nadir_change = None
+    target = non_target = None
+    target_words = non_target_words = ""
+    if targets:
+        if total.is_complete and total.mm is not None and baseline_mm is not None:
+            change = (total.mm - baseline_mm) / baseline_mm * _HUNDRED
+            nadir_change = (total.mm - nadir_mm) / nadir_mm * _HUNDRED if nadir_mm else None
+        target, target_words = _target_response(
+            total, baseline_mm, baseline.on, nadir_mm, nadir_on, first, was_complete_response, targets
+        )
+    if others:
+        non_target, non_target_words = _non_target_response(others, study.key, was_complete_response)
+    seen = tuple(lesion.label for lesion in new if _is_new_here(lesion, study.key))
+    overall, reason = _overall(target, target_words, non_target, non_target_words, seen)
+    return Timepoint(
+        study.key, study.on, total.mm, total.is_complete, baseline_mm, nadir_mm, nadir_on, change, nadir_change,
+        target, non_target, seen, overall, reason,
+    )  # fmt: skip
+
+
+def _target_response(
+    total: _Sum,
+    baseline_mm: Decimal | None,
+    baseline_on: date,
+    nadir_mm: Decimal | None,
+    nadir_on: date | None,
+    first: _Sum,
+    was_complete_response: bool,
+    targets: Sequence[Lesion],
+) -> tuple[str, str]:
+    """Return the response of the target lesions (table 1 and section 4.3.1) and why."""
+    if total.mm is None:
+        return "NE", "no target lesion was measured"
+    if baseline_mm is None or nadir_mm is None or nadir_on is None:
+        what = _not_measured(first.missing) if first.missing else "its sum is 0 mm"
+        return "NE", f"there is no baseline sum to compare with ({what})"
+    if was_complete_response and total.seen:
+        # Table 3, footnote a: after a complete response any disease that is seen again is progression.
+        return "PD", f"{_listed(total.seen)} seen again after complete response"
+    growth_mm = total.mm - nadir_mm
+    # A lesion without a size can only add to the sum: progression may be certain already.
+    if growth_mm >= PD_INCREASE_MM and growth_mm >= PD_INCREASE * nadir_mm:
+        words = (
+            f"sum {mm(total.mm)} is {_above(growth_mm, nadir_mm)} the nadir of {mm(nadir_mm)} on {nadir_on}"
+        )
+        if total.missing:
+            words += f", even without {_listed(total.missing)}"
+        return "PD", words
+    if total.missing:
+        return "NE", f"the sum is incomplete, {_not_measured(total.missing)}"
+    if not total.seen:
+        nodes = total.mm > 0
+        return (
+            "CR",
+            f"all target lesions have disappeared{f', nodes are below 10 mm (sum {mm(total.mm)})' if nodes else ''}",
+        )
+    if total.mm <= _PR_AT_MOST * baseline_mm:
+        fall = percent(baseline_mm - total.mm, baseline_mm)
+        return "PR", f"sum {mm(total.mm)} is {fall} below the baseline of {mm(baseline_mm)} on {baseline_on}"
+    return "SD", _stable_words(total.mm, baseline_mm, baseline_on, nadir_mm, nadir_on)
+
+
+def _stable_words(
+    sum_mm: Decimal, baseline_mm: Decimal, baseline_on: date, nadir_mm: Decimal, nadir_on: date
+) -> str:
+    if sum_mm == baseline_mm:
+        words = f"sum {mm(sum_mm)} is that of the baseline on {baseline_on}"
+    elif sum_mm < baseline_mm:
+        fall = percent(baseline_mm - sum_mm, baseline_mm)
+        words = f"sum {mm(sum_mm)} is {fall} below the baseline of {mm(baseline_mm)} on {baseline_on}"
+    else:
+        rise = percent(sum_mm - baseline_mm, baseline_mm)
+        words = f"sum {mm(sum_mm)} is {rise} above the baseline of {mm(baseline_mm)} on {baseline_on}"
+    if nadir_mm < baseline_mm and sum_mm > nadir_mm:
+        words += f", and {_above(sum_mm - nadir_mm, nadir_mm)} the nadir of {mm(nadir_mm)} on {nadir_on}"
+    return f"{words}: neither PR nor PD"
+
+
+def _non_target_response(others: Sequence[Lesion], key: str, was_complete_response: bool) -> tuple[str, str]:
+    """Return the response of the non-target lesions (section 4.3.2) and why."""
+    progressed, seen, missing = [], [], []
+    for lesion in others:
+        finding = lesion.findings.get(key)
+        if finding is None or finding.state is State.NOT_EVALUABLE:
+            missing.append(lesion.label)
+        elif finding.state is State.PROGRESSED:
+            progressed.append(lesion.label)
+        elif finding.state is State.ABSENT:
+            continue
+        elif finding.size_mm is None or not (
+            finding.size_mm < NORMAL_NODE_BELOW_MM if lesion.is_node else finding.size_mm == 0
+        ):
+            seen.append(lesion.label)
+    if progressed:
+        return "PD", f"unequivocal progression of {_non_target(progressed)}"
+    if was_complete_response and seen:
+        return "PD", f"{_non_target(seen)} seen again after complete response"
+    if missing:
+        return "NE", f"{_non_target(missing)} not evaluated"
+    if seen:
+        return "NON_CR_NON_PD", f"{_non_target(seen)} still present"
+    return "CR", "all non-target lesions have disappeared"
+
+
+def _is_new_here(lesion: Lesion, key: str) -> bool:
+    finding = lesion.findings.get(key)
+    return finding is not None and finding.state not in (
+        State.ABSENT, State.NOT_EVALUABLE, State.EQUIVOCAL
+    )  # fmt: skip
+
+
+def _overall(
+    target: str | None, target_words: str, non_target: str | None, non_target_words: str, new: tuple[str, ...]
+) -> tuple[str, str]:
+    """Return the overall response (tables 1 and 2) and why."""
+    if target == "PD" or non_target == "PD" or new:
+        why = [target_words] if target == "PD" else []
+        if non_target == "PD":
+            why.append(non_target_words)
+        if new:
+            why.append(f"new {_plural('lesion', new)} {_listed(new)}")
+        return "PD", f"PD: {'; '.join(why)}"
+    if target is None:
+        if non_target is None:
+            return "NE", "NE: no lesion was entered at baseline"
+        return (
+            non_target,
+            f"{'Non-CR/non-PD' if non_target == 'NON_CR_NON_PD' else non_target}: {non_target_words}",
+        )
+    if target == "CR":
+        if non_target in (None, "CR"):
+            return "CR", f"CR: {target_words}{'; ' + non_target_words if non_target else ''}"
+        return "PR", f"PR: {target_words}, but {non_target_words}"
+    if non_target == "NE":
+        return target, f"{target}: {target_words}; {non_target_words}"
+    return target, f"{target}: {target_words}"
+
+
+def _date_back(found: list[Timepoint], new: Sequence[Lesion]) -> list[Timepoint]:
+    """Date the first progression back to the study that first showed its new lesion, then equivocal (section 4.3.5).
+
+    Only the study of the first progression can confirm: nothing that follows it changes an earlier response.
+    """
+    at = next((index for index, timepoint in enumerate(found) if timepoint.overall == "PD"), None)
+    if at is None:
+        return found
+    confirmed = found[at]
+    earliest, labels = at, []
+    for lesion in new:
+        if lesion.label not in confirmed.new_lesions:
+            continue
+        since = next(
+            (
+                index
+                for index in range(1, at)
+                if (finding := lesion.findings.get(found[index].key)) is not None
+                and finding.state is State.EQUIVOCAL
+            ),
+            at,
+        )
+        if since < earliest:
+            earliest, labels = since, [lesion.label]
+        elif since == earliest < at:
+            labels.append(lesion.label)
+    if earliest == at:
+        return found
+    found[earliest] = replace(
+        found[earliest],
+        overall="PD",
+        new_lesions=tuple(labels),
+        reason=(
+            f"PD: new {_plural('lesion', labels)} {_listed(labels)}, equivocal here, confirmed on {confirmed.on}:"
+            " progression dates from the first study that showed it"
+        ),
+    )
+    return found
+
+
+# Words
+
+
+def mm(size: Decimal) -> str:
+    """Return a length in words, such as ``51 mm``."""
+    return f"{number(size)} mm"
+
+
+def number(value: Decimal) -> str:
+    """Return a number without zeros at its end."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+# Bounds that a rounded number must not seem to reach.
+_BOUNDS = (PD_INCREASE * _HUNDRED, PR_DECREASE * _HUNDRED)
+_TENTH = Decimal("0.1")
+
+
+def percent(part: Decimal, whole: Decimal) -> str:
+    """Return a share to a tenth of a percent, such as ``24.4 %``; finer where a rounded one would seem to reach a bound."""
+    exact = part / whole * _HUNDRED
+    step = _TENTH
+    rounded = exact.quantize(step, ROUND_HALF_UP)
+    while rounded in _BOUNDS and exact != rounded and step > Decimal("1e-9"):
+        step /= 10
+        rounded = exact.quantize(step, ROUND_HALF_UP)
+    return f"{number(rounded) if rounded == rounded.to_integral_value() else f'{rounded:f}'} %"
+
+
+def _above(growth_mm: Decimal, nadir_mm: Decimal) -> str:
+    if not nadir_mm:
+        return f"{mm(growth_mm)} above"
+    return f"{percent(growth_mm, nadir_mm)} and {mm(growth_mm)} above"
+
+
+def _listed(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:-1]) + f" and {labels[-1]}" if len(labels) > 1 else labels[0]
+
+
+def _plural(noun: str, labels: Sequence[str]) -> str:
+    return noun if len(labels) == 1 else f"{noun}s"
+
+
+def _non_target(labels: Sequence[str]) -> str:
+    return f"non-target {_plural('lesion', labels)} {_listed(labels)}"
+
+
+def _not_measured(labels: Sequence[str]) -> str:
+    return f"{_listed(labels)} {'was' if len(labels) == 1 else 'were'} not measured"

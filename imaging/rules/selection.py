@@ -1,0 +1,158 @@
+"""What RECIST 1.1 asks of the lesions chosen at baseline.
+
+Source: Eisenhauer et al., Eur J Cancer 2009;45:228-247, sections 3.1 and 4.1, and appendix II on slice thickness.
+In words: docs/rules/recist.md.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from imaging.rules.recist import NORMAL_NODE_BELOW_MM, Lesion, LesionRole, State, mm
+
+MOST_TARGETS = 5
+MOST_TARGETS_PER_ORGAN = 2
+LEAST_TARGET_MM = Decimal(10)
+LEAST_TARGET_NODE_MM = Decimal(15)  # short axis
+# Thicker slices than this ask for a lesion of twice their thickness.
+USUAL_SLICE_MM = Decimal(5)
+
+
+@dataclass(frozen=True)
+class SelectionProblem:
+    """What stands against a choice of lesions.
+
+    Attributes:
+        code: stable: too_many_targets, too_many_in_organ, target_too_small, node_too_small, node_is_normal, not_measured.
+        labels: the lesions it is about.
+        sentence: why, and what to do.
+        may_be_overridden: whether a reader may keep the lesion with a reason.
+    """
+
+    code: str
+    labels: tuple[str, ...]
+    sentence: str
+    may_be_overridden: bool
+
+
+def selection_problems(
+    lesions: Iterable[Lesion],
+    *,
+    baseline_key: str,
+    slice_thickness_mm: Decimal | None,
+    overridden: frozenset[str] = frozenset(),
+) -> list[SelectionProblem]:
+    """Return what is wrong with the lesions of a baseline; those that a reader kept with a reason are left out.
+
+    Args:
+        slice_thickness_mm: of the baseline CT; None where it is not known, and 5 mm or less is assumed.
+        overridden: labels of lesions that a reader has kept with a reason.
+    """
+    ordered = sorted(lesions, key=lambda lesion: (len(lesion.label), lesion.label))
+    targets = [lesion for lesion in ordered if lesion.role is LesionRole.TARGET]
+    found = _counts(targets)
+    least_mm = LEAST_TARGET_MM
+    if slice_thickness_mm is not None and slice_thickness_mm > USUAL_SLICE_MM:
+        least_mm = max(LEAST_TARGET_MM, 2 * slice_thickness_mm)
+    for lesion in targets:
+        finding = lesion.findings.get(baseline_key)
+        if finding is None:
+            continue  # not entered yet; the sum says so
+        if finding.size_mm is None or finding.state in (State.NOT_EVALUABLE, State.MERGED):
+            found.append(
+                SelectionProblem(
+                    "not_measured",
+                    (lesion.label,),
+                    f"{lesion.label} is a target lesion without a size at baseline: measure it, or make it non-target.",
+                    False,
+                )
+            )
+        elif lesion.is_node and finding.size_mm < LEAST_TARGET_NODE_MM:
+            found.append(_small_node(lesion, finding.size_mm))
+        elif not lesion.is_node and finding.size_mm < least_mm:
+            why = (
+                f" (twice the slice thickness of {mm(slice_thickness_mm)})"
+                if slice_thickness_mm is not None and least_mm > LEAST_TARGET_MM
+                else ""
+            )
+            found.append(
+                SelectionProblem(
+                    "target_too_small",
+                    (lesion.label,),
+                    f"{lesion.label} measures {mm(finding.size_mm)}: a target lesion needs a longest diameter of"
+                    f" {mm(least_mm)} or more{why}. Make it a non-target lesion, or keep it with a reason.",
+                    True,
+                )
+            )
+    for lesion in ordered:
+        finding = lesion.findings.get(baseline_key)
+        if (
+            lesion.role is LesionRole.NON_TARGET
+            and lesion.is_node
+            and finding is not None
+            and finding.size_mm is not None
+            and finding.size_mm < NORMAL_NODE_BELOW_MM
+        ):
+            found.append(
+                SelectionProblem(
+                    "node_is_normal",
+                    (lesion.label,),
+                    f"{lesion.label} is a node of {mm(finding.size_mm)} short axis: below"
+                    f" {mm(NORMAL_NODE_BELOW_MM)} a node is normal and no lesion. Leave it out, or keep it with a reason.",
+                    True,
+                )
+            )
+    return [
+        problem
+        for problem in found
+        if not (problem.may_be_overridden and overridden.issuperset(problem.labels))
+    ]
+
+
+def _counts(targets: list[Lesion]) -> list[SelectionProblem]:
+    found = []
+    if len(targets) > MOST_TARGETS:
+        found.append(
+            SelectionProblem(
+                "too_many_targets",
+                tuple(lesion.label for lesion in targets),
+                f"There are {len(targets)} target lesions: RECIST 1.1 takes at most {MOST_TARGETS}."
+                " Make the others non-target lesions.",
+                False,
+            )
+        )
+    by_organ: dict[str, list[str]] = defaultdict(list)
+    for lesion in targets:
+        by_organ[lesion.organ].append(lesion.label)
+    for organ, labels in by_organ.items():
+        if len(labels) > MOST_TARGETS_PER_ORGAN:
+            found.append(
+                SelectionProblem(
+                    "too_many_in_organ",
+                    tuple(labels),
+                    f"There are {len(labels)} target lesions in one organ ({organ.replace('_', ' ')}:"
+                    f" {', '.join(labels)}): RECIST 1.1 takes at most {MOST_TARGETS_PER_ORGAN}; lymph nodes count as one"
+                    " organ. Make the others non-target lesions.",
+                    False,
+                )
+            )
+    return found
+
+
+def _small_node(lesion: Lesion, size_mm: Decimal) -> SelectionProblem:
+    if size_mm < NORMAL_NODE_BELOW_MM:
+        return SelectionProblem(
+            "node_is_normal",
+            (lesion.label,),
+            f"{lesion.label} is a node of {mm(size_mm)} short axis: below {mm(NORMAL_NODE_BELOW_MM)} a node is normal and no"
+            " lesion. Leave it out, or keep it with a reason.",
+            True,
+        )
+    return SelectionProblem(
+        "node_too_small",
+        (lesion.label,),
+        f"{lesion.label} is a node of {mm(size_mm)} short axis: a target node needs {mm(LEAST_TARGET_NODE_MM)} or more; from"
+        f" {mm(NORMAL_NODE_BELOW_MM)} on it is a non-target lesion. Make it one, or keep it with a reason.",
+        True,
+    )
