@@ -30,11 +30,11 @@ SELECT c.id, x.centre_id, coalesce(d.tumour_type, ''), coalesce(d.primary_site, 
     (SELECT min(s.performed_on) FROM imaging_study s WHERE s.patient_id = c.patient_id
         AND s.course_number = c.number AND s.timepoint = 'baseline' AND s.voided_at IS NULL) AS baseline_on,
     ARRAY(SELECT s.performed_on FROM imaging_study s
-        JOIN imaging_reading r ON r.study_id = s.id AND r.voided_at IS NULL
+        JOIN imaging_reading_in_force r ON r.study_id = s.id
         WHERE s.patient_id = c.patient_id AND s.course_number = c.number AND s.voided_at IS NULL
         ORDER BY s.performed_on, r.id) AS assessed_on,
     ARRAY(SELECT r.overall_response::text FROM imaging_study s
-        JOIN imaging_reading r ON r.study_id = s.id AND r.voided_at IS NULL
+        JOIN imaging_reading_in_force r ON r.study_id = s.id
         WHERE s.patient_id = c.patient_id AND s.course_number = c.number AND s.voided_at IS NULL
         ORDER BY s.performed_on, r.id) AS responses,
     ARRAY(SELECT e.occurred_on FROM patients_diseaseevent e WHERE e.patient_id = c.patient_id
@@ -60,11 +60,11 @@ SELECT c.id, x.centre_id, coalesce(d.tumour_type, ''), coalesce(d.primary_site, 
         WHERE o.patient_id = c.patient_id AND o.voided_at IS NULL) AS known_alive,
     q.died_on, q.cause,
     ARRAY(SELECT s.performed_on FROM imaging_study s
-        JOIN imaging_reading r ON r.study_id = s.id AND r.voided_at IS NULL
+        JOIN imaging_reading_in_force r ON r.study_id = s.id
         WHERE s.patient_id = c.patient_id AND s.course_number > c.number AND s.voided_at IS NULL
         ORDER BY s.performed_on, r.id) AS assessed_later_on,
     ARRAY(SELECT r.overall_response::text FROM imaging_study s
-        JOIN imaging_reading r ON r.study_id = s.id AND r.voided_at IS NULL
+        JOIN imaging_reading_in_force r ON r.study_id = s.id
         WHERE s.patient_id = c.patient_id AND s.course_number > c.number AND s.voided_at IS NULL
         ORDER BY s.performed_on, r.id) AS later_responses
 FROM treatments_course c

@@ -57,6 +57,15 @@ PROTOCOL_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "ctcae_version",
         ),
     ),
+    (
+        "Response",
+        (
+            "response_confirmation_days",
+            "sd_minimum_days",
+            "sstr_decrease_percent",
+            "sstr_increase_percent",
+        ),
+    ),
 )
 PROTOCOL_FIELDS = tuple(name for _, names in PROTOCOL_SECTIONS for name in names)
 MOST_CYCLES, LONGEST_INTERVAL_DAYS = 20, 730  # wide enough for every protocol, narrow enough to plan dates by
@@ -139,6 +148,36 @@ class Protocol(models.Model):
         db_comment="d after the last cycle",
     )
     ctcae_version = models.CharField("CTCAE version", max_length=4, choices=[("5.0", "5.0")], default="5.0")
+    response_confirmation_days = models.PositiveSmallIntegerField(
+        "confirmation of a response after (d)",
+        default=28,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_INTERVAL_DAYS)],
+        help_text="From a CR or PR to the PET/CT that confirms it, at least (RECIST 1.1: 4 weeks).",
+        db_comment="d, from a CR or PR to the study that confirms it",
+    )
+    sd_minimum_days = models.PositiveSmallIntegerField(
+        "stable disease from (d)",
+        default=42,
+        validators=[MaxValueValidator(LONGEST_INTERVAL_DAYS)],
+        help_text="From the first administration to a PET/CT that can count as SD, at least (RECIST 1.1: 6 to 8 weeks).",
+        db_comment="d, from the first administration",
+    )
+    sstr_decrease_percent = models.DecimalField(
+        "SUVmax decreased from (%)",
+        max_digits=5,
+        decimal_places=1,
+        default=Decimal(30),
+        help_text="Fall of SUVmax from baseline that counts as decreased uptake.",
+        db_comment="percent below the baseline SUVmax",
+    )
+    sstr_increase_percent = models.DecimalField(
+        "SUVmax increased from (%)",
+        max_digits=5,
+        decimal_places=1,
+        default=Decimal(30),
+        help_text="Rise of SUVmax from baseline that counts as increased uptake.",
+        db_comment="percent above the baseline SUVmax",
+    )
     dose_rules = models.JSONField(
         "dose advice",
         default=dict,
@@ -220,6 +259,22 @@ class Protocol(models.Model):
                 ),
                 name="treatments_protocol_limits_positive",
                 violation_error_message="A limit of activity or absorbed dose must lie above 0.",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    response_confirmation_days__gte=1,
+                    response_confirmation_days__lte=LONGEST_INTERVAL_DAYS,
+                    sd_minimum_days__lte=LONGEST_INTERVAL_DAYS,
+                    sstr_decrease_percent__gt=0,
+                    sstr_decrease_percent__lte=100,
+                    sstr_increase_percent__gt=0,
+                    sstr_increase_percent__lte=1000,
+                ),
+                name="treatments_protocol_response_rules_plausible",
+                violation_error_message=(
+                    "A response is confirmed after 1 to 730 days, stable disease counts from at most 730 days on, and SUVmax"
+                    " changes by more than 0 % (down to 100 %, up to 1,000 %)."
+                ),
             ),
         ]
 

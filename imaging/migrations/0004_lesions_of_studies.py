@@ -1,0 +1,90 @@
+"""A measurement joins a lesion and a study of one course; and which reading of a study counts, as a view."""
+
+from django.db import migrations
+
+CHECK = """
+CREATE FUNCTION imaging_check_lesions(patient uuid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    wrong text;
+BEGIN
+    PERFORM FROM patients_patient WHERE id = patient FOR NO KEY UPDATE;
+    SELECT l.label INTO wrong FROM imaging_measurement m
+    JOIN imaging_lesion l ON l.id = m.lesion_id
+    JOIN imaging_study s ON s.id = m.study_id
+    WHERE (l.patient_id = patient OR s.patient_id = patient) AND m.voided_at IS NULL
+        AND (l.voided_at IS NOT NULL OR s.voided_at IS NOT NULL
+            OR s.patient_id <> l.patient_id OR s.course_number <> l.course_number)
+    LIMIT 1;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '23514', CONSTRAINT = 'imaging_measurement_of_one_course',
+            MESSAGE = format('Lesion %s is measured in a study of another course or patient, or one that was voided.', wrong);
+    END IF;
+    SELECT l.label INTO wrong FROM imaging_measurement m
+    JOIN imaging_lesion l ON l.id = m.lesion_id
+    JOIN imaging_lesion o ON o.id = m.merged_into_id
+    WHERE (l.patient_id = patient OR o.patient_id = patient) AND m.voided_at IS NULL
+        AND (o.voided_at IS NOT NULL OR o.patient_id <> l.patient_id OR o.course_number <> l.course_number
+            OR o.reader_role <> l.reader_role);
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '23514', CONSTRAINT = 'imaging_lesion_merged_into_own',
+            MESSAGE = format('Lesion %s can only merge into another lesion of the same course and reader.', wrong);
+    END IF;
+    SELECT l.label INTO wrong FROM imaging_measurement m
+    JOIN imaging_lesion l ON l.id = m.lesion_id
+    LEFT JOIN imaging_lesion o ON o.id = m.merged_into_id
+    WHERE l.patient_id = patient AND m.voided_at IS NULL AND (
+        (l.role = 'target' AND (m.state IN ('present', 'progressed', 'equivocal')
+            OR (m.state = 'merged' AND o.role <> 'target')))
+        OR (l.role = 'non_target' AND m.state = 'equivocal')
+        OR (l.role = 'new' AND m.state = 'progressed'))
+    LIMIT 1;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '23514', CONSTRAINT = 'imaging_measurement_state_of_role',
+            MESSAGE = format('What was found of %s cannot be said of a lesion of its kind: correct the measurement first.', wrong);
+    END IF;
+END $$;
+
+CREATE FUNCTION imaging_check_lesions_of_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM imaging_check_lesions(NEW.patient_id); RETURN NULL; END $$;
+CREATE FUNCTION imaging_check_lesions_of_measurement() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM imaging_check_lesions(patient_id) FROM imaging_lesion WHERE id = NEW.lesion_id;
+    RETURN NULL;
+END $$;
+
+CREATE CONSTRAINT TRIGGER lesions_in_order AFTER INSERT OR UPDATE ON imaging_measurement
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION imaging_check_lesions_of_measurement();
+CREATE CONSTRAINT TRIGGER lesions_in_order AFTER UPDATE ON imaging_lesion
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION imaging_check_lesions_of_row();
+CREATE CONSTRAINT TRIGGER lesions_in_order AFTER UPDATE ON imaging_study
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION imaging_check_lesions_of_row();
+
+-- The adjudicator's; else the first reader's, unless a second one differs; else the second's alone.
+CREATE VIEW imaging_reading_in_force AS
+SELECT r.id, r.study_id, r.reader_role, r.overall_response
+FROM imaging_reading r
+WHERE r.voided_at IS NULL AND r.status <> 'draft' AND (
+    r.reader_role = 'adjudicator'
+    OR (r.reader_role = 'first' AND NOT EXISTS (
+        SELECT FROM imaging_reading o WHERE o.study_id = r.study_id AND o.voided_at IS NULL AND o.status <> 'draft'
+            AND (o.reader_role = 'adjudicator'
+                OR (o.reader_role = 'second' AND o.overall_response <> r.overall_response))))
+    OR (r.reader_role = 'second' AND NOT EXISTS (
+        SELECT FROM imaging_reading o WHERE o.study_id = r.study_id AND o.voided_at IS NULL AND o.status <> 'draft'
+            AND o.reader_role IN ('adjudicator', 'first'))));
+"""
+
+UNDO = """
+DROP VIEW imaging_reading_in_force;
+DROP TRIGGER lesions_in_order ON imaging_measurement;
+DROP TRIGGER lesions_in_order ON imaging_lesion;
+DROP TRIGGER lesions_in_order ON imaging_study;
+DROP FUNCTION imaging_check_lesions_of_measurement();
+DROP FUNCTION imaging_check_lesions_of_row();
+DROP FUNCTION imaging_check_lesions(uuid);
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("imaging", "0003_lesions")]
+    operations = [migrations.RunSQL(CHECK, UNDO)]
