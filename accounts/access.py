@@ -18,7 +18,8 @@ class Act(StrEnum):
     EDIT_TREATMENTS = (
         "edit_treatments"  # courses and all that belongs to them: cycles, laboratory values, toxicity, doses
     )
-    EDIT_IMAGING = "edit_imaging"  # studies and readings
+    EDIT_IMAGING = "edit_imaging"  # studies, lesions, measurements and readings
+    SIGN_READINGS = "sign_readings"  # the response that counts
     CORRECT_IN_ADMIN = "correct_in_admin"  # the correction desk
     MANAGE_USERS = "manage_users"  # users and memberships
     MANAGE_COHORTS = "manage_cohorts"  # cohorts, protocols and reference ranges
@@ -31,7 +32,8 @@ ACT_WORDS: dict[Act, str] = {
     Act.VIEW_IDENTITY: "see names and MRNs",
     Act.EDIT_PATIENTS: "enter or change patients, diagnoses, contacts, disease events and deaths",
     Act.EDIT_TREATMENTS: "enter or change courses, cycles, laboratory values, toxicity and doses",
-    Act.EDIT_IMAGING: "enter or change studies and readings",
+    Act.EDIT_IMAGING: "enter or change studies, lesions and readings",
+    Act.SIGN_READINGS: "sign readings",
     Act.CORRECT_IN_ADMIN: "correct records in the admin",
     Act.MANAGE_USERS: "manage users and their roles",
     Act.MANAGE_COHORTS: "manage cohorts, protocols and reference ranges",
@@ -54,9 +56,9 @@ _EDITS = {Act.EDIT_PATIENTS, Act.EDIT_TREATMENTS, Act.EDIT_IMAGING}
 
 ROLE_ACTS: dict[str, frozenset[Act]] = {
     Role.COORDINATOR: frozenset(_CLINICAL | {Act.EDIT_PATIENTS, Act.EDIT_TREATMENTS}),
-    Role.PHYSICIAN: frozenset(_CLINICAL | _EDITS),
+    Role.PHYSICIAN: frozenset(_CLINICAL | _EDITS | {Act.SIGN_READINGS}),
     Role.PHYSICIST: frozenset(_CLINICAL | {Act.EDIT_TREATMENTS}),
-    Role.READER: frozenset(_CLINICAL | {Act.EDIT_IMAGING}),
+    Role.READER: frozenset(_CLINICAL | {Act.EDIT_IMAGING, Act.SIGN_READINGS}),
     Role.DATA_MANAGER: frozenset(_CLINICAL | _EDITS | {Act.CORRECT_IN_ADMIN, Act.MANAGE_COHORTS}),
     Role.RESEARCHER: frozenset({Act.VIEW_RESULTS}),
     Role.INTEGRATION: frozenset({Act.VIEW_RESULTS, Act.VIEW_RECORDS} | _EDITS),

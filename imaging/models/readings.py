@@ -79,7 +79,7 @@ class Reading(ClinicalRecord):
     )
     sstr_response = models.CharField(max_length=16, choices=SstrResponse, blank=True, editable=False)
 
-    objects = ReadingQuerySet.as_manager()
+    objects = ReadingQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta(ClinicalRecord.Meta):
         constraints = [

@@ -5,7 +5,7 @@ In words: docs/rules/recist.md.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -42,16 +42,18 @@ def selection_problems(
     baseline_key: str,
     slice_thickness_mm: Decimal | None,
     overridden: frozenset[str] = frozenset(),
+    organ_names: Mapping[str, str] | None = None,
 ) -> list[SelectionProblem]:
     """Return what is wrong with the lesions of a baseline; those that a reader kept with a reason are left out.
 
     Args:
         slice_thickness_mm: of the baseline CT; None where it is not known, and 5 mm or less is assumed.
         overridden: labels of lesions that a reader has kept with a reason.
+        organ_names: of the codes, for the sentences.
     """
     ordered = sorted(lesions, key=lambda lesion: (len(lesion.label), lesion.label))
     targets = [lesion for lesion in ordered if lesion.role is LesionRole.TARGET]
-    found = _counts(targets)
+    found = count_problems([(lesion.label, lesion.organ) for lesion in targets], organ_names or {})
     least_mm = LEAST_TARGET_MM
     if slice_thickness_mm is not None and slice_thickness_mm > USUAL_SLICE_MM:
         least_mm = max(LEAST_TARGET_MM, 2 * slice_thickness_mm)
@@ -110,28 +112,31 @@ def selection_problems(
     ]
 
 
-def _counts(targets: list[Lesion]) -> list[SelectionProblem]:
+def count_problems(
+    targets: Sequence[tuple[str, str]], organ_names: Mapping[str, str]
+) -> list[SelectionProblem]:
+    """Return what stands against the number of target lesions, given as label and organ."""
     found = []
     if len(targets) > MOST_TARGETS:
         found.append(
             SelectionProblem(
                 "too_many_targets",
-                tuple(lesion.label for lesion in targets),
+                tuple(label for label, _ in targets),
                 f"There are {len(targets)} target lesions: RECIST 1.1 takes at most {MOST_TARGETS}."
                 " Make the others non-target lesions.",
                 False,
             )
         )
     by_organ: dict[str, list[str]] = defaultdict(list)
-    for lesion in targets:
-        by_organ[lesion.organ].append(lesion.label)
+    for label, organ in targets:
+        by_organ[organ].append(label)
     for organ, labels in by_organ.items():
         if len(labels) > MOST_TARGETS_PER_ORGAN:
             found.append(
                 SelectionProblem(
                     "too_many_in_organ",
                     tuple(labels),
-                    f"There are {len(labels)} target lesions in one organ ({organ.replace('_', ' ')}:"
+                    f"There are {len(labels)} target lesions in one organ ({organ_names.get(organ, organ).lower()}:"
                     f" {', '.join(labels)}): RECIST 1.1 takes at most {MOST_TARGETS_PER_ORGAN}; lymph nodes count as one"
                     " organ. Make the others non-target lesions.",
                     False,

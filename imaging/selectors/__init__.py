@@ -1,0 +1,1 @@
+"""Reads of imaging that are not rows of one model."""

@@ -1,0 +1,190 @@
+"""The response of every study of a course as the rules derive it from the measurements, for one reader's lesions.
+
+Measured in a few statements for any number of patients. Drafts (from a measurement report, not accepted yet) do not count.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from uuid import UUID
+
+from imaging.models import Lesion, LesionOrgan, Measurement, ReaderRole, Reading, Study, Timepoint
+from imaging.rules import recist
+from imaging.rules.best_response import Assessment
+from imaging.rules.selection import SelectionProblem, selection_problems
+
+Key = tuple[UUID, int, str]  # patient, course number, reader role
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What the rules say of one study.
+
+    Attributes:
+        response: a code of ``OverallResponse``; blank where none can be told.
+        reason: why, in words.
+        timepoint: with its sums; None without a baseline study or any lesion.
+    """
+
+    response: str
+    reason: str
+    timepoint: recist.Timepoint | None = None
+
+
+@dataclass
+class CourseResponse:
+    """The lesions of one reader through the studies of a course.
+
+    Attributes:
+        studies: by day, the baseline first where there is one.
+        measurements: by lesion and study, drafts among them.
+        problems: what RECIST 1.1 has against the lesions chosen at baseline; while there are any nothing is derived.
+    """
+
+    patient_id: UUID
+    course_number: int
+    reader_role: str
+    studies: list[Study] = field(default_factory=list)
+    lesions: list[Lesion] = field(default_factory=list)
+    measurements: dict[tuple[UUID, UUID], Measurement] = field(default_factory=dict)
+    problems: list[SelectionProblem] = field(default_factory=list)
+    _timepoints: dict[UUID, recist.Timepoint] = field(default_factory=dict)
+
+    @property
+    def baseline(self) -> Study | None:
+        first = self.studies[0] if self.studies else None
+        return first if first is not None and first.timepoint == Timepoint.BASELINE else None
+
+    @property
+    def is_measurable(self) -> bool:
+        """Whether there are target lesions."""
+        return any(lesion.role == recist.LesionRole.TARGET for lesion in self.lesions)
+
+    def drafts(self, study: Study) -> list[Measurement]:
+        """Return the measurements of a study that no reader has accepted yet."""
+        return [one for (_, key), one in self.measurements.items() if key == study.pk and one.is_draft]
+
+    def timepoint(self, study: Study) -> recist.Timepoint | None:
+        return self._timepoints.get(study.pk)
+
+    def derived(self, study: Study) -> Derived:
+        """Return the response of a study of this course, or why there is none."""
+        timepoint = self._timepoints.get(study.pk)
+        if not self.lesions:
+            return Derived("", "No lesions have been entered.")
+        if self.baseline is None or timepoint is None:
+            return Derived("", "There is no baseline study of this course: nothing can be compared.")
+        if study.pk == self.baseline.pk:
+            return Derived("", timepoint.reason, timepoint)
+        if self.problems:
+            return Derived("", f"Not derived: {self.problems[0].sentence}", timepoint)
+        if not any(key == study.pk and not one.is_draft for (_, key), one in self.measurements.items()):
+            waiting = " Imported drafts have not been accepted yet." if self.drafts(study) else ""
+            return Derived("", f"Nothing has been entered for this study.{waiting}", timepoint)
+        return Derived(timepoint.overall or "", timepoint.reason, timepoint)
+
+    def assessments(self) -> list[Assessment]:
+        """Return the derived responses of the studies after the baseline."""
+        found = []
+        for study in self.studies:
+            response = self.derived(study).response
+            if response:
+                found.append(Assessment(study.performed_on, response))
+        return found
+
+
+def course_responses(patient_ids: Iterable[UUID]) -> dict[Key, CourseResponse]:
+    """Return the response of every course of these patients, for each reader who has lesions. Three queries."""
+    ids = list(patient_ids)
+    studies: dict[tuple[UUID, int], list[Study]] = defaultdict(list)
+    for study in Study.objects.current().filter(patient__in=ids).order_by("performed_on", "pk"):
+        studies[study.patient_id, study.course_number].append(study)
+    found: dict[Key, CourseResponse] = {}
+    of_lesion: dict[UUID, CourseResponse] = {}
+    for lesion in Lesion.objects.current().filter(patient__in=ids):
+        key = (lesion.patient_id, lesion.course_number, lesion.reader_role)
+        if key not in found:
+            found[key] = CourseResponse(*key, studies=studies[key[0], key[1]])
+        found[key].lesions.append(lesion)
+        of_lesion[lesion.pk] = found[key]
+    for one in Measurement.objects.current().filter(lesion__in=list(of_lesion)):
+        of_lesion[one.lesion_id].measurements[one.lesion_id, one.study_id] = one
+    for response in found.values():
+        _derive(response)
+    return found
+
+
+def course_response(
+    patient_id: UUID, course_number: int, reader_role: str = ReaderRole.FIRST
+) -> CourseResponse:
+    """Return the response of one course by one reader's lesions; without any lesion it is empty but for its studies."""
+    key = (patient_id, course_number, str(reader_role))
+    found = course_responses([patient_id]).get(key)
+    if found is not None:
+        return found
+    studies = Study.objects.current().filter(patient=patient_id, course_number=course_number)
+    return CourseResponse(*key, studies=list(studies.order_by("performed_on", "pk")))
+
+
+def lesion_order(lesion: Lesion) -> tuple[int, int, str]:
+    """Sort lesions as the grid shows them: targets, non-targets, new ones, each by label."""
+    return list(recist.LesionRole).index(recist.LesionRole(lesion.role)), len(lesion.label), lesion.label
+
+
+def _derive(response: CourseResponse) -> None:
+    response.lesions.sort(key=lesion_order)
+    if response.baseline is None:
+        return
+    lesions = rule_lesions(response)
+    baseline = response.baseline
+    response.problems = selection_problems(
+        lesions,
+        baseline_key=str(baseline.pk),
+        slice_thickness_mm=baseline.slice_thickness_mm,
+        overridden=frozenset(lesion.label for lesion in response.lesions if lesion.selection_reason),
+        organ_names=dict(LesionOrgan.choices),
+    )
+    days = [recist.StudyDay(str(study.pk), study.performed_on) for study in response.studies]
+    by_key = {timepoint.key: timepoint for timepoint in recist.assess(lesions, days)}
+    response._timepoints = {study.pk: by_key[str(study.pk)] for study in response.studies}
+
+
+def rule_lesions(response: CourseResponse) -> list[recist.Lesion]:
+    """Return the lesions as the rules take them. What only says an uptake is no finding of RECIST."""
+    findings: dict[UUID, dict[str, recist.Finding]] = defaultdict(dict)
+    labels = {lesion.pk: lesion.label for lesion in response.lesions}
+    for (lesion_id, study_id), one in response.measurements.items():
+        if one.state and not one.is_draft:
+            findings[lesion_id][str(study_id)] = recist.Finding(
+                recist.State(one.state),
+                one.size_mm,
+                labels.get(one.merged_into_id, "") if one.merged_into_id else "",
+            )
+    return [
+        recist.Lesion(
+            lesion.label,
+            recist.LesionRole(lesion.role),
+            lesion.is_node,
+            lesion.organ,
+            findings[lesion.pk],
+        )
+        for lesion in response.lesions
+    ]
+
+
+def readings_of(studies: Iterable[Study]) -> dict[tuple[UUID, str], Reading]:
+    """Return the current readings of studies by study and role of the reader. One query."""
+    found = Reading.objects.current().filter(study__in=list(studies)).select_related("reader")
+    return {(reading.study_id, reading.reader_role): reading for reading in found}
+
+
+def assessments_in_force(patient_id: UUID, course_number: int) -> list[Assessment]:
+    """Return the readings of a course that count, oldest first: those that the outcomes rest on."""
+    rows: Iterable[tuple[date, str]] = (
+        Reading.objects.in_force()
+        .filter(study__patient=patient_id, study__course_number=course_number, study__voided_at__isnull=True)
+        .order_by("study__performed_on", "pk")
+        .values_list("study__performed_on", "overall_response")
+    )
+    return [Assessment(on, response) for on, response in rows]

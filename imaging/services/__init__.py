@@ -1,0 +1,29 @@
+"""Every write of imaging: lesions, what is found of them, and the readings signed on it."""
+
+from imaging.services.lesions import (
+    accept_drafts,
+    add_lesion,
+    change_lesion,
+    record_finding,
+    void_lesion,
+)
+from imaging.services.readings import (
+    correct_reading,
+    derive_reading,
+    report_reading,
+    save_draft,
+    sign_reading,
+)
+
+__all__ = [
+    "accept_drafts",
+    "add_lesion",
+    "change_lesion",
+    "correct_reading",
+    "derive_reading",
+    "record_finding",
+    "report_reading",
+    "save_draft",
+    "sign_reading",
+    "void_lesion",
+]
