@@ -1,0 +1,94 @@
+"""Whose files they are: held while an upload is compared with a patient, shown to nobody, kept nowhere."""
+
+from dataclasses import dataclass
+from datetime import date
+
+SEXES = {"M": "male", "F": "female", "O": "other"}
+
+
+@dataclass(frozen=True, repr=False, slots=True)
+class Identity:
+    """What the files say of the person. Blank or None where they say nothing."""
+
+    patient_id: str = ""
+    name: str = ""
+    birth_date: date | None = None
+    sex: str = ""  # M, F or O
+
+    def __repr__(self) -> str:
+        return "Identity(…)"
+
+    def differs_from(self, other: "Identity") -> bool:
+        """Return whether two files of one upload cannot be of one person."""
+        pairs = [
+            (_plain(self.patient_id), _plain(other.patient_id)),
+            (self.birth_date, other.birth_date),
+            (self.sex, other.sex),
+        ]
+        if not (self.patient_id and other.patient_id):
+            # Names are written in too many ways to tell people apart where an ID does.
+            pairs.append((_name(self.name), _name(other.name)))
+        return any(one and another and one != another for one, another in pairs)
+
+    def joined(self, other: "Identity") -> "Identity":
+        """Return the identity with what only ``other`` says."""
+        return Identity(
+            self.patient_id or other.patient_id,
+            self.name or other.name,
+            self.birth_date or other.birth_date,
+            self.sex or other.sex,
+        )
+
+    def is_named_in(self, text: str) -> bool:
+        """Return whether a free text of the files names the person: by a part of the name, or the ID."""
+        words = text.casefold()
+        parts = [part for part in _name(self.name).split() if len(part) > 2]
+        return any(part in words for part in [*parts, self.patient_id.strip().casefold()] if part)
+
+
+def mismatches(identity: Identity, *, mrn: str, birth_date: date | None, sex: str) -> list[str]:
+    """Return what speaks against the files being this patient's, a sentence each.
+
+    The sentences repeat nothing of the files: they may be another person's.
+
+    Args:
+        mrn: the patient's number at the hospital; blank: not known.
+        sex: "female", "male" or another word of the registry.
+    """
+    found = []
+    in_file, in_registry = _plain(identity.patient_id), _plain(mrn)
+    if in_file and in_registry and in_file != in_registry:
+        if in_file.lstrip("0") == in_registry.lstrip("0"):
+            found.append("The patient ID in the files is this patient's MRN but for leading zeros.")
+        else:
+            found.append("The patient ID in the files is not this patient's MRN.")
+    if identity.birth_date and birth_date and identity.birth_date != birth_date:
+        parts = [
+            part
+            for part in ("day", "month", "year")
+            if getattr(identity.birth_date, part) != getattr(birth_date, part)
+        ]
+        found.append(f"The birth date in the files is another one: it differs in the {' and '.join(parts)}.")
+    said = SEXES.get(identity.sex, "")
+    if said in {"male", "female"} and sex and said != sex:
+        found.append("The sex in the files is not this patient's.")
+    return found
+
+
+def not_compared(identity: Identity, *, mrn: str, birth_date: date | None, sex: str) -> list[str]:
+    """Return what could not be compared since the files or the registry say nothing of it, as words for a list."""
+    pairs = {
+        "patient ID": (identity.patient_id.strip(), mrn.strip()),
+        "birth date": (identity.birth_date, birth_date),
+        "sex": (SEXES.get(identity.sex, ""), sex),
+    }
+    return [words for words, (in_file, in_registry) in pairs.items() if not (in_file and in_registry)]
+
+
+def _plain(text: str) -> str:
+    return "".join(text.split()).casefold()
+
+
+def _name(text: str) -> str:
+    """Return a DICOM person name as plain words: its alphabetic group, without the carets between its parts."""
+    return " ".join(text.split("=")[0].replace("^", " ").replace(",", " ").split()).casefold()

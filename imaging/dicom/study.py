@@ -1,0 +1,400 @@
+"""Joins the files of one study, whatever their number, into the facts that prefill it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import BinaryIO
+
+from pydicom import Dataset
+
+from imaging.dicom import headers, suv
+from imaging.dicom.errors import DicomError
+from imaging.dicom.files import LIMITS, Limits, each_file
+from imaging.dicom.identity import Identity
+from imaging.dicom.quiet import no_values_told
+from imaging.dicom.reports import ReportedMeasurement, joined, read_report
+from imaging.dicom.suv import SeriesHeader, SuvFactor
+
+MOST_SERIES = 500
+MOST_REPORTS = 50
+MOST_MEASUREMENTS = 1_000
+SMALL_PART = Decimal("0.001")
+# Of 68Ga, s: 67.71 min, and what scanners' tables hold. Another value belongs to another nuclide or was mistyped.
+GALLIUM_HALF_LIFE_S = (Decimal(4_040), Decimal(4_100))
+LAST = datetime(9999, 12, 31)  # noqa: DTZ001 - times of scanners have no zone
+NO_PET = SuvFactor(None, "", "No SUVbw factor: the upload has no PET series.")
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """What the files say of a study, and nothing of whose it is.
+
+    Attributes:
+        modality: "pet_ct", "pet_mr", "ct" or "mr"; None where the series uploaded leave it open.
+        injected_at: local time of the scanner's clock, without a zone.
+        utc_offset_minutes: of that clock; None where the files do not say.
+        uptake_minutes: from injection to the start of the scan, to the nearest minute.
+        slice_thickness_mm: the smallest of the CT or MR series, else of the PET.
+        suvbw: the factor, or why there is none.
+        warnings: what a person should look at, a sentence each.
+        file_count: how many files were looked into.
+    """
+
+    study_instance_uid: str
+    modality: str | None = None
+    performed_on: date | None = None
+    tracer: str = ""
+    injected_activity_mbq: Decimal | None = None
+    injected_at: datetime | None = None
+    utc_offset_minutes: int | None = None
+    half_life_s: Decimal | None = None
+    body_weight_kg: Decimal | None = None
+    uptake_minutes: int | None = None
+    slice_thickness_mm: Decimal | None = None
+    suvbw: SuvFactor = NO_PET
+    warnings: tuple[str, ...] = ()
+    file_count: int = 0
+
+
+@dataclass(frozen=True)
+class DicomStudy:
+    """One study as read: its facts, the measurements reported with it, and whose it is."""
+
+    facts: StudyFacts
+    measurements: tuple[ReportedMeasurement, ...]
+    identity: Identity
+
+
+@dataclass
+class _PetSeries:
+    header: SeriesHeader
+    tracer: str
+    drugs: int
+    offset: timedelta | None
+    is_enhanced: bool
+    expected: int
+    slices: int = 0
+    earliest: datetime | None = None
+    untimed: int = 0
+    conflicts: set[str] = field(default_factory=set)
+
+    def scan_start(self) -> suv.ScanStart:
+        if self.slices < self.expected:
+            return suv.ScanStart(
+                None, f"only {self.slices} of the {self.expected} slices of the PET series were read"
+            )
+        return suv.scan_start(
+            self.header.series_at, None if self.untimed else self.earliest, self.header.ge_scan_at
+        )
+
+    def about_when(self) -> datetime | None:
+        """The start of the scan as well as it can be told."""
+        return self.scan_start().at or self.earliest or self.header.series_at
+
+    def factor(self) -> SuvFactor:
+        if self.drugs > 1:
+            return SuvFactor(None, "", "No SUVbw factor: more than one tracer was injected.")
+        if self.conflicts:
+            return SuvFactor(
+                None,
+                "",
+                f"No SUVbw factor: the slices of the series differ in {', '.join(sorted(self.conflicts))}.",
+            )
+        return suv.suvbw_factor(self.header, self.scan_start())
+
+
+class StudyReader:
+    """Takes headers in one at a time and keeps no more than one per series."""
+
+    def __init__(self) -> None:
+        self._study = ""
+        self._identity = Identity()
+        self._pet: dict[str, _PetSeries] = {}
+        self._modalities: set[str] = set()
+        self._series: set[str] = set()
+        self._performed_on: date | None = None
+        self._thickness: dict[str, Decimal] = {}
+        self._measurements: list[ReportedMeasurement] = []
+        self._reports = 0
+        self._files = 0
+
+    def add(self, dataset: Dataset, place: str) -> None:
+        """Take in one file's header.
+
+        Args:
+            place: names the file for a person, such as "File 3".
+
+        Raises:
+            DicomError: it is of another study or patient, or cannot be read.
+        """
+        refused: DicomError | None = None
+        try:
+            with no_values_told():
+                self._add(dataset, place)
+                return
+        except DicomError as error:
+            refused = error
+        except Exception:  # noqa: S110 - values are converted when looked at, and pydicom raises anything for broken ones
+            pass
+        raise refused or DicomError(
+            "broken", f"{place} is broken and cannot be read. Export it again, then repeat."
+        )
+
+    def _add(self, dataset: Dataset, place: str) -> None:
+        if headers.is_media_directory(dataset):
+            return
+        self._files += 1
+        self._check_same(dataset, place)
+        series = headers.text(dataset, "SeriesInstanceUID")
+        self._series.add(series)
+        if len(self._series) > MOST_SERIES:
+            raise DicomError(
+                "too_many_series",
+                f"The study has more than {MOST_SERIES} series. Upload its PET and CT alone.",
+            )
+        self._performed_on = self._performed_on or headers.as_date(headers.text(dataset, "StudyDate"))
+        sop_class = headers.text(dataset, "SOPClassUID")
+        if sop_class in headers.PET_CLASSES | headers.SLICE_CLASSES:
+            modality = "PT" if sop_class in headers.PET_CLASSES else headers.text(dataset, "Modality")
+            self._modalities.add(modality)
+            thickness = headers.slice_thickness_mm(dataset)
+            if thickness is not None:
+                self._thickness[modality] = min(thickness, self._thickness.get(modality, thickness))
+        if sop_class in headers.PET_CLASSES:
+            self._add_pet(dataset, series)
+        elif headers.is_report(dataset):
+            self._reports += 1
+            self._measurements += read_report(dataset)
+            if self._reports > MOST_REPORTS or len(self._measurements) > MOST_MEASUREMENTS:
+                raise DicomError(
+                    "too_many_reports",
+                    f"The upload has more than {MOST_REPORTS} reports or {MOST_MEASUREMENTS:,} measurements."
+                    " Upload the reports that count alone.",
+                )
+
+    def _check_same(self, dataset: Dataset, place: str) -> None:
+        study = headers.text(dataset, "StudyInstanceUID")
+        if not _is_uid(study):
+            raise DicomError("broken", f"{place} has no valid study UID. Export it again, then repeat.")
+        if self._study and study != self._study:
+            raise DicomError(
+                "mixed_studies",
+                f"{place} belongs to another study than the files before it. Upload one study at a time.",
+            )
+        self._study = study
+        identity = headers.identity(dataset)
+        if self._identity.differs_from(identity):
+            raise DicomError(
+                "mixed_patients",
+                f"{place} belongs to another patient than the files before it. Check where they come from; nothing was"
+                " stored.",
+            )
+        self._identity = self._identity.joined(identity)
+
+    def _add_pet(self, dataset: Dataset, series_uid: str) -> None:
+        header = headers.series_header(dataset)
+        series = self._pet.get(series_uid)
+        if series is None:
+            drugs = headers.radiopharmaceuticals(dataset)
+            series = self._pet[series_uid] = _PetSeries(
+                header=header,
+                tracer=headers.tracer(drugs[0]) if drugs else "",
+                drugs=len(drugs),
+                offset=headers.clock_offset(dataset),
+                is_enhanced=headers.text(dataset, "SOPClassUID") == headers.ENHANCED_PET,
+                expected=int(headers.number(dataset, "NumberOfSlices") or 0),
+            )
+        elif header != series.header:
+            series.conflicts |= {
+                NAMES[part.name]
+                for part in fields(SeriesHeader)
+                if getattr(header, part.name) != getattr(series.header, part.name)
+            }
+        for at in headers.acquired(dataset):
+            series.slices += 1
+            if at is None:
+                series.untimed += 1
+            elif series.earliest is None or at < series.earliest:
+                series.earliest = at
+
+    def result(self) -> DicomStudy:
+        """Return what was read.
+
+        Raises:
+            DicomError: there was nothing of a study.
+        """
+        if not self._modalities and not self._reports:
+            raise DicomError(
+                "nothing_to_read",
+                "The upload has no PET, CT or MR images and no measurement report. Choose other files, then repeat.",
+            )
+        warnings: list[str] = []
+        facts = StudyFacts(
+            study_instance_uid=self._study,
+            modality=self._modality(),
+            performed_on=self._performed_on,
+            slice_thickness_mm=self._slice_thickness(),
+            file_count=self._files,
+        )
+        if self._pet:
+            facts = self._with_pet(facts, warnings)
+        measurements = self._unnamed(joined(self._measurements), warnings)
+        if facts.tracer and self._identity.is_named_in(facts.tracer):
+            facts = replace(facts, tracer="")
+            warnings.append("The name of the tracer holds the patient's name or ID, and was left out.")
+        return DicomStudy(replace(facts, warnings=tuple(warnings)), measurements, self._identity)
+
+    def _modality(self) -> str | None:
+        if "PT" in self._modalities:
+            other = self._modalities & {"CT", "MR"}
+            return {"CT": "pet_ct", "MR": "pet_mr"}[other.pop()] if len(other) == 1 else None
+        if len(self._modalities) == 1:
+            return {"CT": "ct", "MR": "mr"}.get(next(iter(self._modalities)))
+        return None
+
+    def _slice_thickness(self) -> Decimal | None:
+        anatomical = [value for modality, value in self._thickness.items() if modality != "PT"]
+        return min(anatomical, default=self._thickness.get("PT"))
+
+    def _with_pet(self, facts: StudyFacts, warnings: list[str]) -> StudyFacts:
+        # Uncorrected series beside the corrected one say the same of the injection, and nothing of SUV.
+        corrected = [series for series in self._pet.values() if "ATTN" in series.header.corrected]
+        chosen = corrected or list(self._pet.values())
+        series = min(chosen, key=lambda one: (one.about_when() or LAST, -one.slices))
+        header = series.header
+        injected_at = suv.injection(header, series.about_when())
+        between = suv.uptake(injected_at, series.about_when())
+        if injected_at is not None and between is None:
+            warnings.append(
+                "The injection and the scan are not 0 to 6 h apart, so the uptake time was left out: a date or a clock"
+                " may have been changed."
+            )
+        if between is not None and series.scan_start().at is None:
+            warnings.append(f"The start of the scan is uncertain: {series.scan_start().why}.")
+        if series.conflicts:
+            warnings.append(f"The slices of the PET series differ in {', '.join(sorted(series.conflicts))}.")
+        scan_on = (series.about_when() or LAST).date()
+        if facts.performed_on and scan_on not in {facts.performed_on, LAST.date()}:
+            warnings.append("The study and its PET series have different dates.")
+        return replace(
+            facts,
+            performed_on=facts.performed_on or (None if scan_on == LAST.date() else scan_on),
+            tracer=series.tracer,
+            injected_activity_mbq=_activity_mbq(series, warnings),
+            injected_at=injected_at,
+            utc_offset_minutes=None if series.offset is None else int(series.offset.total_seconds() // 60),
+            half_life_s=_half_life(series, warnings),
+            body_weight_kg=_weight_kg(header, warnings),
+            uptake_minutes=None if between is None else _minutes(between),
+            suvbw=_common_factor(chosen),
+        )
+
+    def _unnamed(
+        self, measurements: Iterable[ReportedMeasurement], warnings: list[str]
+    ) -> tuple[ReportedMeasurement, ...]:
+        found = []
+        for number, measurement in enumerate(measurements, 1):
+            if self._identity.is_named_in(measurement.tracking_identifier):
+                measurement = replace(measurement, tracking_identifier=f"Lesion {number}")
+                warnings.append(
+                    f"The name of lesion {number} held the patient's name or ID, and was replaced."
+                )
+            if self._identity.is_named_in(measurement.finding_site):
+                measurement = replace(measurement, finding_site="")
+            found.append(measurement)
+        return tuple(found)
+
+
+NAMES = {
+    "units": "units",
+    "suv_type": "kind of SUV",
+    "corrected": "corrections",
+    "decay_correction": "decay correction",
+    "decay_corrected_to": "time of decay correction",
+    "series_at": "series time",
+    "ge_scan_at": "scan time",
+    "injected_at": "injection time",
+    "injected_time": "injection time",
+    "dose_bq": "injected activity",
+    "half_life_s": "half-life",
+    "weight_kg": "weight",
+    "philips_suv": "scale factor",
+    "philips_bqml": "scale factor",
+}
+
+
+def _common_factor(chosen: list[_PetSeries]) -> SuvFactor:
+    """Return the factor of the series, where they have one in common."""
+    found = [series.factor() for series in chosen]
+    known = [factor for factor in found if factor.value is not None]
+    if not known:
+        return found[0]
+    first = known[0]
+    for factor in known[1:]:
+        assert first.value is not None
+        assert factor.value is not None
+        if factor.unit != first.unit or abs(factor.value - first.value) > SMALL_PART * first.value:
+            return SuvFactor(None, "", "No SUVbw factor: the PET series of this study have different ones.")
+    return first
+
+
+def _activity_mbq(series: _PetSeries, warnings: list[str]) -> Decimal | None:
+    if series.header.dose_bq is None:
+        warnings.append("The files do not state the injected activity.")
+        return None
+    activity = series.header.dose_bq / 1_000_000
+    written = activity if series.is_enhanced else series.header.dose_bq
+    if not series.is_enhanced and 0 < written < suv.LEAST_DOSE_BQ:
+        warnings.append(
+            "The injected activity is too small to be in Bq, as the files should state it: it was taken as MBq."
+            " Check it; no SUVbw factor is given."
+        )
+        activity = written
+    if not 0 < activity <= headers.MOST_MBQ:
+        warnings.append(
+            f"The injected activity in the files is not between 0 and {headers.MOST_MBQ:,} MBq, and was left out."
+        )
+        return None
+    return activity.quantize(Decimal("0.1"), ROUND_HALF_UP)
+
+
+def _half_life(series: _PetSeries, warnings: list[str]) -> Decimal | None:
+    half_life = series.header.half_life_s
+    least, most = GALLIUM_HALF_LIFE_S
+    if half_life is not None and series.tracer.startswith("68Ga") and not least <= half_life <= most:
+        warnings.append(f"The half-life in the files is not that of 68Ga ({least} to {most} s).")
+    return half_life
+
+
+def _weight_kg(header: SeriesHeader, warnings: list[str]) -> Decimal | None:
+    weight = header.weight_kg
+    if weight is None or weight == 0:
+        warnings.append("The files do not state the body weight.")
+        return None
+    if not 2 <= weight <= 400:
+        warnings.append("The body weight in the files is not between 2 and 400 kg, and was left out.")
+        return None
+    return weight.quantize(Decimal("0.1"), ROUND_HALF_UP)
+
+
+def _minutes(between: timedelta) -> int:
+    return int((Decimal(str(between.total_seconds())) / 60).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def _is_uid(written: str) -> bool:
+    return 0 < len(written) <= 64 and set(written) <= set("0123456789.")
+
+
+def read_upload(uploads: Iterable[BinaryIO], limits: Limits = LIMITS) -> DicomStudy:
+    """Read the headers of one study out of uploaded files, each a DICOM file or a zip of them.
+
+    Memory does not grow with the number of files. Pixels are not read.
+
+    Raises:
+        DicomError: any file cannot be used; then nothing of the upload is.
+    """
+    reader = StudyReader()
+    for head in each_file(uploads, limits):
+        reader.add(headers.read_header(head), head.place)
+    return reader.result()
