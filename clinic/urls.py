@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from clinic.views import correcting, entering, home, laboratory, patients, protocols, treating
+from clinic.views import correcting, entering, home, imaging, laboratory, patients, protocols, treating
 
 PATIENT = "patients/<uuid:patient_id>/"
 CYCLE = f"{PATIENT}cycle/<uuid:cycle_id>/"
+IMAGING = f"{PATIENT}imaging/<int:course_number>/"
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -35,6 +36,13 @@ urlpatterns = [
     path(f"{CYCLE}decide/", treating.cycle_decide, name="cycle-decide"),
     path(f"{CYCLE}dose/", treating.absorbed_dose_new, name="absorbed-dose-new"),
     path(f"{PATIENT}study/<uuid:study_id>/read/", entering.reading_new, name="reading-new"),
+    path(IMAGING, imaging.imaging, name="imaging"),
+    path(f"{IMAGING}cell/", imaging.imaging_cell, name="imaging-cell"),
+    path(f"{IMAGING}lesion/new/", imaging.lesion_new, name="lesion-new"),
+    path(f"{IMAGING}lesion/<uuid:lesion_id>/", imaging.lesion_change, name="lesion-change"),
+    path(f"{IMAGING}lesion/<uuid:lesion_id>/void/", imaging.lesion_void, name="lesion-void"),
+    path(f"{IMAGING}study/<uuid:study_id>/accept/", imaging.drafts_accept, name="drafts-accept"),
+    path(f"{IMAGING}study/<uuid:study_id>/sign/", imaging.reading_sign, name="reading-sign"),
     path(f"{PATIENT}laboratory/", laboratory.laboratory, name="laboratory"),
     path(f"{PATIENT}laboratory/enter/", laboratory.laboratory_enter, name="laboratory-enter"),
     path(

@@ -12,8 +12,10 @@ from accounts.changes import Words
 from accounts.models import User
 from analytics.models import Outcome
 from clinic.selectors import roster, worklist
+from clinic.selectors.imaging import reading_words
 from clinic.selectors.worklist import Due
-from imaging.models import Reading, Study, Timepoint
+from imaging.models import Reading, ReadingStatus, Study, Timepoint
+from imaging.selectors.response import readings_of
 from patients.models import Contact, Death, Diagnosis, DiseaseEvent, MetastaticSite, Patient, PatientIdentity
 from treatments.models import (
     OPEN,
@@ -131,12 +133,32 @@ class CycleRow:
 
 @dataclass(frozen=True)
 class StudyRow:
+    """A study with its readings.
+
+    Attributes:
+        reading: the one that counts.
+        readings: all of them, drafts too.
+    """
+
     study: Study
     reading: Reading | None
+    readings: list[Reading] = field(default_factory=list)
 
     @property
-    def may_be_read(self) -> bool:
-        return self.reading is None and self.study.timepoint != Timepoint.BASELINE
+    def is_baseline(self) -> bool:
+        return self.study.timepoint == Timepoint.BASELINE
+
+    @property
+    def state(self) -> str:
+        """What stands where no reading counts."""
+        if any(reading.status != ReadingStatus.DRAFT for reading in self.readings):
+            return "Two readers differ"
+        return "To be signed" if self.readings else "To be read"
+
+    @property
+    def said(self) -> str:
+        """Who read it, how it stands, and why it differs from what was derived."""
+        return reading_words(self.reading) if self.reading is not None else ""
 
 
 @dataclass(frozen=True)
@@ -375,11 +397,13 @@ def _next_dose(chart: CourseChart, graded: list[Graded], today: date) -> NextDos
 
 def _study_rows(patient: Patient) -> list[StudyRow]:
     studies = list(Study.objects.current().filter(patient=patient).order_by("performed_on"))
-    readings = {
-        reading.study_id: reading
-        for reading in Reading.objects.current().filter(study__in=studies).select_related("reader")
-    }
-    return [StudyRow(study, readings.get(study.pk)) for study in studies]
+    readings = readings_of(studies)
+    in_force = set(Reading.objects.in_force().filter(study__in=studies).values_list("pk", flat=True))
+    rows = []
+    for study in studies:
+        own = [reading for (study_id, _), reading in readings.items() if study_id == study.pk]
+        rows.append(StudyRow(study, next((one for one in own if one.pk in in_force), None), own))
+    return rows
 
 
 def _courses(

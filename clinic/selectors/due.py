@@ -14,7 +14,7 @@ from django.db import connection
 
 from accounts.access import Act
 from accounts.models import Centre, User
-from imaging.models import Study
+from imaging.models import Reading, Study
 from patients.models import Patient
 from treatments.models import Course, Cycle, LabResult
 
@@ -84,7 +84,7 @@ WITH centre AS MATERIALIZED (
     SELECT 'reading', s.id, s.performed_on, t.today, NULL, '' FROM imaging_study s
     JOIN patients_patient x ON x.id = s.patient_id AND x.voided_at IS NULL JOIN centre t ON t.id = x.centre_id
     WHERE s.voided_at IS NULL AND s.timepoint <> 'baseline' AND (%(patient)s::uuid IS NULL OR x.id = %(patient)s)
-        AND NOT EXISTS (SELECT FROM imaging_reading r WHERE r.study_id = s.id AND r.voided_at IS NULL)
+        AND NOT EXISTS (SELECT FROM imaging_reading_in_force r WHERE r.study_id = s.id)
 ), counted AS MATERIALIZED (
     SELECT kind, max(sort_on) AS newest_on, count(*) AS n FROM items GROUP BY kind
 )
@@ -152,7 +152,7 @@ def find_due(
     limit: int,
     patient: Patient | None = None,
 ) -> Found:
-    """Return what is due at the centres whose records ``user`` may see. Five queries at the most.
+    """Return what is due at the centres whose records ``user`` may see. Six queries at the most.
 
     Args:
         newest_first: kinds whose rows begin with the newest day; of the others with the oldest.
@@ -213,6 +213,11 @@ def _records(listed: list[tuple[Any, ...]]) -> Mapping[uuid.UUID, Any]:
         if keys:
             found |= queryset.select_related(*related).in_bulk(keys)
     samples: dict[uuid.UUID, list[tuple[str, datetime]]] = {}
+    for study in (found[pk] for pk in studies):
+        study.waiting = []
+    if studies:
+        for reading in Reading.objects.current().filter(study__in=studies).order_by("reader_role"):
+            found[reading.study_id].waiting.append(reading)
     lacking = [found[pk] for kind, pk, *_ in listed if kind == "labs"]
     if lacking:
         of_patients = LabResult.objects.current().filter(

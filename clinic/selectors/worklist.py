@@ -12,6 +12,7 @@ from accounts.models import User
 from clinic.selectors import due
 from clinic.selectors.due import Item
 from clinic.selectors.names import names_of
+from imaging.models import ReadingRole, ReadingStatus
 from patients.models import Patient
 from treatments.models import Cycle, CycleStatus
 from treatments.rules.words import NBSP, interval, sentences, span, when
@@ -174,13 +175,7 @@ def _words(kind: str, item: Item, plans: Mapping[uuid.UUID, CoursePlan]) -> tupl
     if isinstance(record, Cycle):
         return _cycle_words(kind, record, item.today, plans[record.course_id])
     if kind == "reading":
-        return (
-            f"{record.get_timepoint_display()} {record.get_modality_display()}, to be read",
-            f"Made {record.performed_on}, {when(record.performed_on, item.today)}; no response recorded",
-            Act.EDIT_IMAGING,
-            "Record the reading",
-            reverse("reading-new", args=[record.patient_id, record.pk]),
-        )
+        return _reading_words(item)
     new_study = reverse("record-new", args=[record.patient_id, "study"])
     if kind == "imaging" and item.after_cycle is None:
         return (
@@ -215,6 +210,33 @@ def _words(kind: str, item: Item, plans: Mapping[uuid.UUID, CoursePlan]) -> tupl
         "Record the baseline",
         f"{new_study}?course={record.number}&timepoint=baseline",
     )
+
+
+def _reading_words(item: Item) -> tuple[str, str, Act, str, str]:
+    study = item.record
+    what = f"{study.get_timepoint_display()} {study.get_modality_display()}"
+    why = f"Made {study.performed_on}, {when(study.performed_on, item.today)}"
+    address = reverse("reading-sign", args=[study.patient_id, study.course_number, study.pk])
+    counted = [reading for reading in study.waiting if reading.status != ReadingStatus.DRAFT]
+    if counted:  # and none in force: two readers differ
+        said = " and ".join(f"{reading.get_overall_response_display().lower()}" for reading in counted)
+        return (
+            f"{what}, to be adjudicated",
+            sentences(why, f"two readers differ: {said}"),
+            Act.SIGN_READINGS,
+            "Adjudicate",
+            f"{address}?reader={ReadingRole.ADJUDICATOR}",
+        )
+    if study.waiting:
+        return (
+            f"{what}, to be signed",
+            f"{why}; drafted, not signed",
+            Act.SIGN_READINGS,
+            "Read and sign",
+            address,
+        )
+    page = reverse("imaging", args=[study.patient_id, study.course_number])
+    return f"{what}, to be read", f"{why}; no response recorded", Act.EDIT_IMAGING, "Read", page
 
 
 def _cycle_words(kind: str, cycle: Cycle, today: date, plan: CoursePlan) -> tuple[str, str, Act, str, str]:

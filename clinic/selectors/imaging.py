@@ -1,0 +1,226 @@
+"""What the imaging page shows beside the grid: sums, responses and readings of each study, in words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+
+from clinic.lesion_grid import GridColumn, LesionGrid, is_outdated
+from imaging.models import Lesion, OverallResponse, Reading, ReadingRole, ReadingStatus, Study
+from imaging.rules.recist import Timepoint, number
+from imaging.selectors.response import CourseResponse, Derived, course_response, readings_of
+from patients.models import Patient
+
+NONE = "–"
+_TENTH = Decimal("0.1")
+
+
+@dataclass(frozen=True)
+class SummaryCell:
+    """What is said of one study.
+
+    Attributes:
+        status: a key of the stylesheet's states; blank: plain words.
+        detail: in quiet words below it.
+        is_flagged: whether it is to be looked at.
+    """
+
+    text: str
+    status: str = ""
+    detail: str = ""
+    is_flagged: bool = False
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    label: str
+    cells: list[SummaryCell]
+    is_main: bool = False
+
+
+@dataclass(frozen=True)
+class Summary:
+    rows: list[SummaryRow]
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SigningPage:
+    """What a reader is about to sign.
+
+    Attributes:
+        reading: what is stored in this role.
+        others: the readings of the other roles, shown to an adjudicator alone.
+        asks_reason: it has counted before.
+        blockers: why it cannot be signed now.
+    """
+
+    derived: Derived
+    reading: Reading | None
+    others: list[Reading]
+    asks_reason: bool
+    is_outdated: bool
+    blockers: list[str]
+    role_label: str
+    sstr_response: str = ""
+    sstr_words: str = ""
+
+    @property
+    def derived_word(self) -> str:
+        return response_word(self.derived.response)
+
+
+def course_numbers(patient: Patient) -> list[int]:
+    """Return the courses that the patient has or has studies or lesions of, ascending; the first one always."""
+    found = set(patient.courses.current().values_list("number", flat=True))
+    found |= set(patient.studies.current().values_list("course_number", flat=True))
+    return sorted(found | {1})
+
+
+def selection_notes(lesion: Lesion) -> list[str]:
+    """Return what RECIST 1.1 has against this lesion at baseline."""
+    response = course_response(lesion.patient_id, lesion.course_number, lesion.reader_role)
+    return [problem.sentence for problem in response.problems if lesion.label in problem.labels]
+
+
+def response_word(code: str) -> str:
+    return str(OverallResponse(code).label) if code else ""
+
+
+def signed_percent(value: Decimal) -> str:
+    """Return a change with its sign to a tenth of a percent."""
+    rounded = value.quantize(_TENTH, ROUND_HALF_UP)
+    sign = "\N{MINUS SIGN}" if rounded < 0 else "+" if rounded > 0 else ""
+    return f"{sign}{abs(rounded)} %"
+
+
+def summary_of(grid: LesionGrid) -> Summary:
+    """Return the rows below the grid."""
+    rows: list[SummaryRow] = []
+
+    def add(label: str, of: Callable[[GridColumn], SummaryCell], *, is_main: bool = False) -> None:
+        rows.append(SummaryRow(label, [of(column) for column in grid.columns], is_main))
+
+    if grid.response.is_measurable:
+        add("Sum of diameters", lambda column: _sum(column, column.derived.timepoint))
+        add("From baseline", lambda column: _change(column, column.derived.timepoint))
+        add("From nadir", lambda column: _from_nadir(column, column.derived.timepoint))
+        add("Target lesions", lambda column: _part(column, column.derived.timepoint, "target"))
+    if any(lesion.role == "non_target" for lesion in grid.response.lesions):
+        add("Non-target lesions", lambda column: _part(column, column.derived.timepoint, "non_target"))
+    if any(lesion.role == "new" for lesion in grid.response.lesions):
+        add("New lesions", _new)
+    add("RECIST 1.1, derived", _derived, is_main=True)
+    add("Reading", lambda column: _reading(column), is_main=True)
+    return Summary(rows, [problem.sentence for problem in grid.response.problems])
+
+
+def _sum(column: GridColumn, timepoint: Timepoint | None) -> SummaryCell:
+    if timepoint is None or timepoint.sum_mm is None:
+        return SummaryCell(NONE)
+    detail = "" if timepoint.is_complete else "incomplete"
+    return SummaryCell(f"{number(timepoint.sum_mm)} mm", detail=detail)
+
+
+def _change(column: GridColumn, timepoint: Timepoint | None) -> SummaryCell:
+    if column.is_baseline:
+        return SummaryCell("baseline")
+    if timepoint is None or timepoint.change_percent is None:
+        return SummaryCell(NONE)
+    return SummaryCell(signed_percent(timepoint.change_percent))
+
+
+def _from_nadir(column: GridColumn, timepoint: Timepoint | None) -> SummaryCell:
+    if column.is_baseline or timepoint is None or timepoint.nadir_mm is None or timepoint.sum_mm is None:
+        return SummaryCell("" if column.is_baseline else NONE)
+    nadir = f"nadir {number(timepoint.nadir_mm)} mm on {timepoint.nadir_on}"
+    if not timepoint.is_complete or timepoint.nadir_change_percent is None:
+        return SummaryCell(NONE, detail=nadir)
+    return SummaryCell(signed_percent(timepoint.nadir_change_percent), detail=nadir)
+
+
+def _part(column: GridColumn, timepoint: Timepoint | None, name: str) -> SummaryCell:
+    code = getattr(timepoint, name) if timepoint is not None else None
+    if code is None or not column.derived.response:
+        return SummaryCell("" if column.is_baseline else NONE)
+    return SummaryCell("Non-CR/non-PD" if code == "NON_CR_NON_PD" else code)
+
+
+def _new(column: GridColumn) -> SummaryCell:
+    timepoint = column.derived.timepoint
+    if column.is_baseline or timepoint is None:
+        return SummaryCell("" if column.is_baseline else NONE)
+    if timepoint.new_lesions:
+        return SummaryCell(", ".join(timepoint.new_lesions), is_flagged=True)
+    return SummaryCell("none")
+
+
+def _derived(column: GridColumn) -> SummaryCell:
+    derived = column.derived
+    if column.is_baseline:
+        return SummaryCell("", detail=derived.reason)
+    if not derived.response:
+        return SummaryCell("Not derived", detail=derived.reason)
+    words = derived.reason.partition(": ")[2] or derived.reason
+    return SummaryCell(response_word(derived.response), derived.response, words[:1].upper() + words[1:])
+
+
+def _reading(column: GridColumn) -> SummaryCell:
+    reading = column.reading
+    if column.is_baseline:
+        return SummaryCell("")
+    if reading is None:
+        return SummaryCell("To be read")
+    return SummaryCell(
+        response_word(reading.overall_response),
+        reading.overall_response,
+        reading_words(reading),
+        is_flagged=column.is_outdated,
+    )
+
+
+def reading_words(reading: Reading) -> str:
+    """Return who read it, and how it stands: signed, a draft, or reported elsewhere."""
+    by = f" by {reading.reader}" if reading.reader is not None else ""
+    if reading.status == ReadingStatus.SIGNED and reading.signed_at is not None:
+        said = f"Signed{by} on {reading.signed_at:%Y-%m-%d}"
+    elif reading.status == ReadingStatus.DRAFT:
+        said = f"Draft{by}, does not count"
+    else:
+        said = f"Reported{by}"
+    if reading.is_overridden:
+        why = f": {reading.override_reason}" if reading.override_reason else ""
+        said += f"; derived was {response_word(reading.derived_response).lower()}{why}"
+    return said
+
+
+def signing_page(patient: Patient, study: Study, role: str) -> SigningPage:
+    """Return what a reader in this role is about to sign of a study."""
+    readings = readings_of([study])
+    reading = readings.get((study.pk, role))
+    if role == ReadingRole.ADJUDICATOR:
+        response = CourseResponse(patient.pk, study.course_number, role)
+        derived = Derived("", "")
+    else:
+        response = course_response(patient.pk, study.course_number, role)
+        derived = response.derived(study)
+    others = [
+        one for (_, of), one in sorted(readings.items()) if of != role and one.status != ReadingStatus.DRAFT
+    ]
+    blockers = [problem.sentence for problem in response.problems]
+    n_drafts = len(response.drafts(study))
+    if n_drafts:
+        blockers.append(
+            f"{n_drafts} imported measurement{' has' if n_drafts == 1 else 's have'} not been accepted: go back, and accept"
+            " or change them."
+        )
+    if role == ReadingRole.ADJUDICATOR and len({one.overall_response for one in others}) < 2:
+        blockers.append("There are no two readings that differ: nothing is to be adjudicated.")
+    return SigningPage(
+        derived=derived,
+        reading=reading,
+        others=others if role == ReadingRole.ADJUDICATOR else [],
+        asks_reason=reading is not None and reading.status != ReadingStatus.DRAFT,
+        is_outdated=is_outdated(reading, derived),
+        blockers=blockers,
+        role_label=str(ReadingRole(role).label),
+    )
