@@ -81,8 +81,8 @@ class ReadingSignForm(forms.Form):
     )
     note = forms.CharField(max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 2}))
     password = forms.CharField(
-        required=False,
         strip=False,
+        error_messages={"required": "Type your password: it is your signature."},
         help_text="Your own, once more: it is your signature.",
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
@@ -90,6 +90,9 @@ class ReadingSignForm(forms.Form):
 
     def __init__(self, *args: Any, page: SigningPage, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # A draft is kept without a signature, and without the reason that a signature needs.
+        is_draft = self.is_bound and "draft" in self.data
+        self.fields["password"].required = not is_draft
         derived = page.derived.response
         choices: list[tuple[str, str]] = list(OverallResponse.choices)
         if derived:
@@ -97,6 +100,10 @@ class ReadingSignForm(forms.Form):
             choices = [first, *[one for one in choices if one[0] != derived]]
         else:
             choices = [("", CHOOSE), *choices]
+            self.fields["overall_response"].required = True
+            self.fields["overall_response"].error_messages["required"] = (
+                "No response can be derived: choose one."
+            )
             del self.fields["override_reason"]
         self.fields["overall_response"].choices = choices  # type: ignore[attr-defined]
         if page.asks_reason:

@@ -86,7 +86,7 @@ def imaging(request: SignedInRequest, patient_id: uuid.UUID, course_number: int)
             "reader": role,
             "problems": problems,
             "reason": request.POST.get("reason", ""),
-            "new_lesion": NewLesionForm(asks_reason=grid.is_signed),
+            "new_lesion": NewLesionForm(asks_reason=grid.is_signed, auto_id="id_new_%s"),
             "is_refused": status != 200,
         }
         return render(request, "clinic/imaging.html", context, status=status)
@@ -425,10 +425,7 @@ def _is_password_right(request: SignedInRequest, form: forms.Form) -> bool:
     """Ask for the password once more where something is signed; a wrong one counts as a failed sign-in."""
     if "draft" in request.POST:
         return True
-    password = form.cleaned_data.get("password", "")
-    if not password:
-        form.add_error("password", "Type your password: it is your signature.")
-        return False
+    password = form.cleaned_data["password"]
     found = authenticate(request, username=request.user.get_username(), password=password)
     if found is None or found.pk != request.user.pk:
         form.add_error("password", "This is not your password. Nothing was signed.")
