@@ -26,6 +26,7 @@ WATERFALL_HEIGHT, SPIDER_HEIGHT = 320, 380
 FEWEST_PLACES = 16  # of the waterfall: fewer bars would be as broad as a hand
 ROOM_FOR_CODE_PX = 23
 STRIP_ROW_PX = 15
+LEAST_SHAPE_PX = 7  # between bars: smaller shapes cannot be told apart
 MOST_LANES = 150  # of the swimmer: more are neither read nor printed; the longest are drawn
 MANY_LANES = 80
 LANE_PX, NARROW_LANE_PX = 15, 11
@@ -246,32 +247,40 @@ def _strip(drawn: Sequence[CourseLine], present: Sequence[str], x: Spec, theme: 
         "scale": {"domain": [len(present), 0], "nice": False, "zero": False},
         "axis": None,
     }
-    size = min(50.0, max(6.0, (WIDTH / max(len(drawn), FEWEST_PLACES) * 0.8) ** 2))
+    pitch = WIDTH / max(len(drawn), FEWEST_PLACES)
     layers: list[Spec] = []
     for number, code in enumerate(present):
-        layers.append(
-            {
-                "data": {
-                    "values": [
-                        {"xm": index + 0.5, "row": number + 0.5}
-                        | _told(theme, line, {"Best response": WORDS[code]})
-                        for index, line in enumerate(drawn)
-                        if line.best_response == code
-                    ]
-                },
-                "mark": _point(code, size, theme),
-                "encoding": {"x": x | {"field": "xm"}, "y": y} | _link(theme, "Best response"),
+        values = [
+            {"x": index, "x2": index + 1, "xm": index + 0.5, "row": number + 0.5}
+            | _told(theme, line, {"Best response": WORDS[code]})
+            for index, line in enumerate(drawn)
+            if line.best_response == code
+        ]
+        # Too narrow for shapes: the row itself says it.
+        if pitch < LEAST_SHAPE_PX:
+            layer: Spec = {
+                "mark": {"type": "bar", "style": _style("bar", code), "height": 9, "cursor": _cursor(theme)},
+                "encoding": {"x": x, "x2": {"field": "x2"}, "y": y},
             }
-        )
+        else:
+            layer = {
+                "mark": _point(code, min(64.0, (pitch * 0.7) ** 2), theme),
+                "encoding": {"x": x | {"field": "xm"}, "y": y},
+            }
+        layer["encoding"] |= _link(theme, "Best response")
+        key = {
+            "data": {"values": [{"row": number + 0.5}]},
+            "mark": _point(code, 64, "print"),
+            "encoding": {"x": {"value": WIDTH + 14}, "y": y},
+        }
+        layers += [layer | {"data": {"values": values}}, key]
+    names = [
+        {"row": number + 0.5, "t": f"{WORDS[code]}: {counts[code]:,}"} for number, code in enumerate(present)
+    ]
     layers.append(
         {
-            "data": {
-                "values": [
-                    {"row": number + 0.5, "t": f"{WORDS[code]}: {counts[code]:,}"}
-                    for number, code in enumerate(present)
-                ]
-            },
-            "mark": {"type": "text", "style": "small", "align": "left", "baseline": "middle", "dx": 8},
+            "data": {"values": names},
+            "mark": {"type": "text", "style": "small", "align": "left", "baseline": "middle", "dx": 24},
             "encoding": {"x": {"value": WIDTH}, "y": y, "text": {"field": "t"}},
         }
     )
@@ -343,23 +352,27 @@ def spider_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme 
     by_number = sorted(present, key=lambda code: -sum(line.best_response == code for line in drawn))
     tips = ("Study", "Sum of diameters", "Response", "Best response")
     for code in by_number:
-        rows, carried, ended = [], [], []
+        rows, spots, carried, ended = [], [], [], []
         for index, line in enumerate(drawn):
             if line.best_response != code:
                 continue
             measured = _measured(line)
-            for point in measured:
-                rows.append(_spot(index, line, point, point.day, theme))
+            whole = [_spot(index, line, point, point.day, theme) for point in measured]
+            rows += _below(whole, top)
+            spots += [
+                row for row, point in zip(whole, measured, strict=True) if point.response and row["c"] <= top
+            ]
             if line.progressed_day is not None:
                 last = measured[-1]
-                ended.append(_spot(index, line, last, line.progressed_day, theme))
+                end = _spot(index, line, last, line.progressed_day, theme)
+                ended.append(end | {"c": min(end["c"], top)})
                 if line.progressed_day > last.day:
                     carried += [
-                        {"i": index, "m": _months(day), "c": rows[-1]["c"]}
+                        {"i": f"{index}", "m": _months(day), "c": ended[-1]["c"]}
                         for day in (last.day, line.progressed_day)
                     ]
         on_line = {"x": x, "y": y, "detail": {"field": "i", "type": "nominal"}}
-        line_mark: Spec = {"type": "line", "style": _style("line", code), "clip": True}
+        line_mark: Spec = {"type": "line", "style": _style("line", code)}
         layers.append(
             {
                 "data": {"values": rows},
@@ -375,7 +388,6 @@ def spider_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme 
                         "type": "line",
                         "strokeWidth": 8,
                         "opacity": 0,
-                        "clip": True,
                         "cursor": "pointer",
                     },
                     "encoding": on_line | {"href": {"field": "href"}},
@@ -385,19 +397,18 @@ def spider_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme 
             layers.append(
                 {
                     "data": {"values": carried},
-                    "mark": {"type": "line", "style": "carried", "clip": True},
+                    "mark": {"type": "line", "style": "carried"},
                     "encoding": on_line,
                 }
             )
         layers.append(
             {
-                "data": {"values": [row for row in rows if row["m"] > begin]},
+                "data": {"values": spots},
                 "mark": {
                     "type": "point",
                     "style": _style("spot", code),
                     "filled": True,
                     "opacity": 1,
-                    "clip": True,
                 }
                 | {"size": 8 if thin else 18, "cursor": _cursor(theme)},
                 "encoding": {"x": x, "y": y} | _link(theme, *tips),
@@ -407,7 +418,7 @@ def spider_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme 
             layers.append(
                 {
                     "data": {"values": ended},
-                    "mark": _point("PD", 30 if thin else 60, theme) | {"clip": True},
+                    "mark": _point("PD", 30 if thin else 60, theme),
                     "encoding": {"x": x, "y": y} | _link(theme, *tips),
                 }
             )
@@ -440,6 +451,24 @@ def spider_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme 
         "title": _footer(notes, about, theme),
     }
     return _figure(title, about, lines, [legend, plot], spider_alt(lines, about), theme)
+
+
+def _below(rows: Sequence[Spec], top: int) -> list[Spec]:
+    """Return a line without what lies above ``top``, in pieces that end there.
+
+    Cut here and not by the drawing engine, which numbers what it clips anew in every file.
+    """
+    kept: list[Spec] = []
+    piece = 0
+    for before, row in zip([None, *rows], rows, strict=False):
+        if before is not None and (before["c"] > top) != (row["c"] > top):
+            share = (top - before["c"]) / (row["c"] - before["c"])
+            edge = row | {"m": round(before["m"] + share * (row["m"] - before["m"]), 4), "c": top}
+            piece += before["c"] > top
+            kept.append(edge | {"i": f"{row['i']}.{piece}"})
+        if row["c"] <= top:
+            kept.append(row | {"i": f"{row['i']}.{piece}"})
+    return kept
 
 
 def _measured(line: CourseLine) -> list[ResponsePoint]:
@@ -1039,7 +1068,7 @@ def _response_styles(fills: Mapping[str, str], *, ground: str, quiet: str) -> Sp
         edge = quiet if code in _HOLLOW else ground
         ink = quiet if code in _HOLLOW else fill
         styles[_style("bar", code)] = {"color": fill, "stroke": ink, "strokeWidth": 0.6}
-        styles[_style("flat", code)] = {"color": ink, "strokeWidth": 3}
+        styles[_style("flat", code)] = {"color": ink, "strokeWidth": 2}
         styles[_style("response", code)] = {"color": fill, "stroke": edge, "strokeWidth": 1}
         styles[_style("spot", code)] = {"color": ink}
         styles[_style("line", code)] = {
