@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from clinic.views import correcting, entering, home, imaging, laboratory, patients, protocols, treating
+from clinic.views import (
+    correcting,
+    entering,
+    home,
+    imaging,
+    laboratory,
+    lesion_figures,
+    patients,
+    protocols,
+    treating,
+)
 
 PATIENT = "patients/<uuid:patient_id>/"
 CYCLE = f"{PATIENT}cycle/<uuid:cycle_id>/"
@@ -43,6 +53,16 @@ urlpatterns = [
     path(f"{IMAGING}lesion/<uuid:lesion_id>/void/", imaging.lesion_void, name="lesion-void"),
     path(f"{IMAGING}study/<uuid:study_id>/accept/", imaging.drafts_accept, name="drafts-accept"),
     path(f"{IMAGING}study/<uuid:study_id>/sign/", imaging.reading_sign, name="reading-sign"),
+    path(
+        f"{IMAGING}figures/<slug:lesion_figure>.json",
+        lesion_figures.lesion_figure_spec,
+        name="lesion-figure-spec",
+    ),
+    path(
+        f"{IMAGING}figures/<slug:lesion_figure>.<slug:file_type>",
+        lesion_figures.lesion_figure_file,
+        name="lesion-figure-file",
+    ),
     path(f"{PATIENT}laboratory/", laboratory.laboratory, name="laboratory"),
     path(f"{PATIENT}laboratory/enter/", laboratory.laboratory_enter, name="laboratory-enter"),
     path(

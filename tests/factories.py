@@ -8,7 +8,19 @@ import factory
 from factory.django import DjangoModelFactory
 
 from accounts.models import Centre, Membership, Role, User
-from imaging.models import OverallResponse, Reading, Study, Timepoint
+from imaging.models import (
+    Lesion,
+    LesionOrgan,
+    LesionState,
+    Measurement,
+    OverallResponse,
+    Reading,
+    Study,
+    Timepoint,
+)
+from imaging.models import (
+    Role as LesionRole,
+)
 from patients.models import (
     Contact,
     Death,
@@ -212,6 +224,28 @@ class ReadingFactory(DjangoModelFactory):
 
     study = factory.SubFactory(StudyFactory, timepoint=Timepoint.INTERIM, performed_on=date(2019, 4, 1))
     overall_response = OverallResponse.SD
+
+
+class LesionFactory(DjangoModelFactory):
+    class Meta:
+        model = Lesion
+
+    patient = factory.SubFactory(PatientFactory)
+    label = factory.Sequence(lambda n: f"L{n + 1}")
+    role = LesionRole.TARGET
+    organ = LesionOrgan.LIVER
+
+
+class MeasurementFactory(DjangoModelFactory):
+    """A size in mm; ``state`` and ``size_mm=None`` give another finding."""
+
+    class Meta:
+        model = Measurement
+
+    lesion = factory.SubFactory(LesionFactory)
+    study = factory.SubFactory(StudyFactory, patient=factory.SelfAttribute("..lesion.patient"))
+    state = LesionState.MEASURED
+    size_mm = Decimal(30)
 
 
 class HoldFactory(DjangoModelFactory):

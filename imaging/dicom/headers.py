@@ -12,7 +12,7 @@ from pydicom.tag import BaseTag, Tag
 from imaging.dicom.errors import DicomError
 from imaging.dicom.files import Head
 from imaging.dicom.identity import Identity
-from imaging.dicom.quiet import no_values_told
+from imaging.dicom.quiet import plainly
 from imaging.dicom.suv import SeriesHeader
 
 PET = "1.2.840.10008.5.1.4.1.1.128"
@@ -87,6 +87,10 @@ def read_header(head: Head) -> Dataset:
     Raises:
         DicomError: the file is broken, cut off, encrypted or larger than the bounds.
     """
+    return plainly(lambda: _header(head), head.place)
+
+
+def _header(head: Head) -> Dataset:
     dataset = _parsed(head, TAGS)
     sop_class = text(dataset, "SOPClassUID")
     if is_report(dataset):
@@ -125,18 +129,7 @@ def is_report(dataset: Dataset) -> bool:
 
 
 def _parsed(head: Head, tags: list[BaseTag] | None) -> Dataset:
-    refused: DicomError | None = None
-    try:
-        with no_values_told():
-            return dcmread(head, stop_before_pixels=True, specific_tags=tags)  # type: ignore[arg-type]
-    except DicomError as error:
-        refused = error
-    except Exception:  # noqa: S110 - pydicom raises anything for broken bytes, and may quote them
-        pass
-    # Outside the except, so that pydicom's own error and the values in it do not travel along.
-    raise refused or DicomError(
-        "broken", f"{head.place} is broken and cannot be read. Export it again, then repeat."
-    )
+    return dcmread(head, stop_before_pixels=True, specific_tags=tags)  # type: ignore[arg-type]
 
 
 def _cut_off(head: Head) -> DicomError:

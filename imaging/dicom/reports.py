@@ -156,7 +156,7 @@ def _highdicom_contents(group: Any) -> Iterator[Content]:
     yield TRACKING_IDENTIFIER, str(group.tracking_identifier or ""), NOTHING, NOTHING
     yield TRACKING_UID, str(group.tracking_uid or ""), NOTHING, NOTHING
     for site in group.finding_sites:
-        yield FINDING_SITE, _plain(site.topography), NOTHING, NOTHING
+        yield FINDING_SITE, _plain(site.value), NOTHING, NOTHING
     if group.finding_category is not None:
         yield FINDING_CATEGORY, _plain(group.finding_category), NOTHING, NOTHING
     for evaluation in group.get_qualitative_evaluations():

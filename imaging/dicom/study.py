@@ -12,7 +12,7 @@ from imaging.dicom import headers, suv
 from imaging.dicom.errors import DicomError
 from imaging.dicom.files import LIMITS, Limits, each_file
 from imaging.dicom.identity import Identity
-from imaging.dicom.quiet import no_values_told
+from imaging.dicom.quiet import plainly
 from imaging.dicom.reports import ReportedMeasurement, joined, read_report
 from imaging.dicom.suv import SeriesHeader, SuvFactor
 
@@ -128,18 +128,7 @@ class StudyReader:
         Raises:
             DicomError: it is of another study or patient, or cannot be read.
         """
-        refused: DicomError | None = None
-        try:
-            with no_values_told():
-                self._add(dataset, place)
-                return
-        except DicomError as error:
-            refused = error
-        except Exception:  # noqa: S110 - values are converted when looked at, and pydicom raises anything for broken ones
-            pass
-        raise refused or DicomError(
-            "broken", f"{place} is broken and cannot be read. Export it again, then repeat."
-        )
+        plainly(lambda: self._add(dataset, place), place)
 
     def _add(self, dataset: Dataset, place: str) -> None:
         if headers.is_media_directory(dataset):

@@ -152,7 +152,11 @@ SUVBW = Code("126401", "DCM", "SUVbw")
 MAXIMUM = Code("56851009", "SCT", "Maximum")
 MM = Code("mm", "UCUM", "millimeter")
 SUV_UNIT = Code("g/ml{SUVbw}", "UCUM", "Standardized Uptake Value body weight")
-ROLES = {"target": Code("112074", "DCM", "Target Lesion"), "non_target": Code("112075", "DCM", "Non-Target Lesion")}
+ROLES = {
+    "target": Code("112074", "DCM", "Target Lesion"),
+    "non_target": Code("112075", "DCM", "Non-Target Lesion"),
+}
+LIVER = Code("10200004", "SCT", "Liver")
 BASELINE_CATEGORY = Code("112072", "DCM", "Baseline Category")
 
 
@@ -164,7 +168,7 @@ def measured(
     short_axis: float | None = None,
     suv_max: float | None = None,
     role: str | None = "target",
-    site: Code = Code("10200004", "SCT", "Liver"),
+    site: Code = LIVER,
 ) -> hd.sr.MeasurementsAndQualitativeEvaluations:
     """Return a measurement group of TID 1500 for one lesion."""
     found = [
@@ -194,7 +198,7 @@ def report(*groups: Any, evidence: Dataset | None = None) -> Dataset:
         procedure_reported=Code("44139-4", "LN", "PET whole body"),
         imaging_measurements=list(groups),
     )
-    made = hd.sr.Comprehensive3DSR(
+    return hd.sr.Comprehensive3DSR(
         evidence=[dcmread(io.BytesIO(written(evidence or pet())))],
         content=content,
         series_instance_uid=f"{STUDY}.5",
@@ -202,7 +206,6 @@ def report(*groups: Any, evidence: Dataset | None = None) -> Dataset:
         sop_instance_uid=f"{STUDY}.5.1",
         instance_number=1,
     )
-    return made
 
 
 def foreign_report() -> Dataset:

@@ -1,0 +1,35 @@
+"""The figures of a course's lesions, for the page that shows them."""
+
+from dataclasses import dataclass
+
+from django import template
+
+from clinic.charts.lesions import LESION_FIGURES
+from clinic.selectors.lesions import lesions_over_time
+from imaging.models import ReaderRole
+from patients.models import Patient
+
+register = template.Library()
+
+
+@dataclass(frozen=True)
+class ShownFigure:
+    """``query`` says whose lesions they are; blank: the first reader's."""
+
+    slug: str
+    title: str
+    alt: str
+    query: str
+    files: tuple[str, ...] = ("svg", "png", "pdf", "csv")
+
+
+@register.simple_tag
+def lesion_figures(patient: Patient, course_number: int, reader: str = "") -> list[ShownFigure]:
+    """Return the figures of which there are values, with their words. Five queries."""
+    course = lesions_over_time(patient, course_number, reader or ReaderRole.FIRST)
+    query = f"reader={reader}" if reader and reader != ReaderRole.FIRST else ""
+    return [
+        ShownFigure(slug, figure.title, figure.alt_text(course), query)
+        for slug, figure in LESION_FIGURES.items()
+        if figure.has_values(course)
+    ]
