@@ -5,6 +5,7 @@ import io
 import json
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -59,7 +60,10 @@ def point(
     )
 
 
-def course(traces=(), sums=(), cycles=(CycleMark(date(2019, 1, 7), "C1", "Cycle 1"),)) -> LesionCourse:
+FIRST_CYCLE = CycleMark(date(2019, 1, 7), "C1", "Cycle 1")
+
+
+def course(traces=(), sums=(), cycles=(FIRST_CYCLE,)) -> LesionCourse:
     return LesionCourse(1, list(traces), list(sums), list(cycles))
 
 
@@ -72,8 +76,12 @@ SUMS = course(
     ]
 )
 LESIONS = course(
-    [trace("L1", "24.1", "12"), trace("L2", "31.2", "8"), trace("B1", "10", "9", role="non_target")]
-    + [trace("X1", None, None, "40", "50", role="new")]
+    [
+        trace("L1", "24.1", "12"),
+        trace("L2", "31.2", "8"),
+        trace("B1", "10", "9", role="non_target"),
+        trace("X1", None, None, "40", "50", role="new"),
+    ]
 )
 
 
@@ -132,7 +140,7 @@ def test_names_of_lines_that_end_close_together_do_not_cover_each_other():
 
     most = layers(spec)[-1]["encoding"]["y"]["scale"]["domain"][1]
     places = [row["value"] / most * 240 for row in rows(spec, "side-name")]
-    assert all(later - earlier > 12.9 for earlier, later in zip(places, places[1:], strict=False))
+    assert all(later - earlier > 12.9 for earlier, later in pairwise(places))
     assert max(places) <= 240.01
 
 
