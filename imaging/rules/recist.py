@@ -305,7 +305,7 @@ def _target_response(
         return "NE", f"there is no baseline sum to compare with ({what})"
     if was_complete_response and total.seen:
         # Table 3, footnote a: after a complete response any disease that is seen again is progression.
-        return "PD", f"{_listed(total.seen)} seen again after complete response"
+        return "PD", f"{listed(total.seen)} seen again after complete response"
     growth_mm = total.mm - nadir_mm
     # A lesion without a size can only add to the sum: progression may be certain already.
     if growth_mm >= PD_INCREASE_MM and growth_mm >= PD_INCREASE * nadir_mm:
@@ -313,7 +313,7 @@ def _target_response(
             f"sum {mm(total.mm)} is {_above(growth_mm, nadir_mm)} the nadir of {mm(nadir_mm)} on {nadir_on}"
         )
         if total.missing:
-            words += f", even without {_listed(total.missing)}"
+            words += f", even without {listed(total.missing)}"
         return "PD", words
     if total.missing:
         return "NE", f"the sum is incomplete, {_not_measured(total.missing)}"
@@ -387,7 +387,7 @@ def _overall(
         if non_target == "PD":
             why.append(non_target_words)
         if new:
-            why.append(f"new {_plural('lesion', new)} {_listed(new)}")
+            why.append(f"new {_plural('lesion', new)} {listed(new)}")
         return "PD", f"PD: {'; '.join(why)}"
     if target is None:
         if non_target is None:
@@ -438,7 +438,7 @@ def _date_back(found: list[Timepoint], new: Sequence[Lesion]) -> list[Timepoint]
         overall="PD",
         new_lesions=tuple(labels),
         reason=(
-            f"PD: new {_plural('lesion', labels)} {_listed(labels)}, equivocal here, confirmed on {confirmed.on}:"
+            f"PD: new {_plural('lesion', labels)} {listed(labels)}, equivocal here, confirmed on {confirmed.on}:"
             " progression dates from the first study that showed it"
         ),
     )
@@ -464,12 +464,12 @@ _BOUNDS = (PD_INCREASE * _HUNDRED, PR_DECREASE * _HUNDRED)
 _TENTH = Decimal("0.1")
 
 
-def percent(part: Decimal, whole: Decimal) -> str:
+def percent(part: Decimal, whole: Decimal, bounds: Sequence[Decimal] = _BOUNDS) -> str:
     """Return a share to a tenth of a percent, such as ``24.4 %``; finer where a rounded one would seem to reach a bound."""
     exact = part / whole * _HUNDRED
     step = _TENTH
     rounded = exact.quantize(step, ROUND_HALF_UP)
-    while rounded in _BOUNDS and exact != rounded and step > Decimal("1e-9"):
+    while rounded in bounds and exact != rounded and step > Decimal("1e-9"):
         step /= 10
         rounded = exact.quantize(step, ROUND_HALF_UP)
     return f"{number(rounded) if rounded == rounded.to_integral_value() else f'{rounded:f}'} %"
@@ -481,7 +481,8 @@ def _above(growth_mm: Decimal, nadir_mm: Decimal) -> str:
     return f"{percent(growth_mm, nadir_mm)} and {mm(growth_mm)} above"
 
 
-def _listed(labels: Sequence[str]) -> str:
+def listed(labels: Sequence[str]) -> str:
+    """Return labels as a sentence names them, such as ``L1, L2 and L4``."""
     return ", ".join(labels[:-1]) + f" and {labels[-1]}" if len(labels) > 1 else labels[0]
 
 
@@ -490,8 +491,8 @@ def _plural(noun: str, labels: Sequence[str]) -> str:
 
 
 def _non_target(labels: Sequence[str]) -> str:
-    return f"non-target {_plural('lesion', labels)} {_listed(labels)}"
+    return f"non-target {_plural('lesion', labels)} {listed(labels)}"
 
 
 def _not_measured(labels: Sequence[str]) -> str:
-    return f"{_listed(labels)} {'was' if len(labels) == 1 else 'were'} not measured"
+    return f"{listed(labels)} {'was' if len(labels) == 1 else 'were'} not measured"
