@@ -443,7 +443,6 @@ def _sign_or_draft(
         "overall_response": values["overall_response"],
         "override_reason": values["override_reason"],
         "note": values["note"],
-        "sstr_response": page.sstr_response,
         "by": request.user,
         "expected_version": values["version"],
     }

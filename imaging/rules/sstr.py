@@ -1,8 +1,8 @@
 """Uptake of a somatostatin-receptor PET: its change from baseline, ratios to normal organs, and a class of response.
 
-No guideline fixes how uptake answers to PRRT: the thresholds are the protocol's, and the class stands beside RECIST 1.1, never
-in its place. A fall of SUVmax alone did not foretell progression-free survival where the ratio to the spleen did (Haug et al.,
-J Nucl Med 2010;51:1349-1356, 33 patients). In words: docs/rules/sstr.md.
+No guideline fixes how uptake answers to PRRT: the thresholds are the protocol's, and the class stands beside RECIST 1.1,
+never in its place. A fall of SUVmax alone did not foretell progression-free survival where the ratio to the spleen did
+(Haug et al., J Nucl Med 2010;51:1349-1356, 33 patients). In words: docs/rules/sstr.md.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,7 +70,7 @@ class PetStudy:
 
 @dataclass(frozen=True, slots=True)
 class LesionUptake:
-    """One lesion in one study against its baseline; ``change_percent`` is not rounded, None where nothing can be compared."""
+    """One lesion in one study against its baseline; ``change_percent`` is exact, None where nothing can be compared."""
 
     label: str
     suv_max: Decimal | None
@@ -266,7 +266,9 @@ def _response(
     less = highest < base
     bound = rules.decrease_percent if less else rules.increase_percent
     change = percent(abs(highest - base), base, (bound,))
-    words = f"highest SUVmax {number(highest)} ({hottest}) is {change} {'below' if less else 'above'} {against}"
+    words = (
+        f"highest SUVmax {number(highest)} ({hottest}) is {change} {'below' if less else 'above'} {against}"
+    )
     if found is SstrClass.UNCHANGED:
         words += f", less than the protocol's {number(bound)} %"
     return found, words

@@ -1,6 +1,6 @@
 """The response of every study of a course as the rules derive it from the measurements, for one reader's lesions.
 
-Measured in a few statements for any number of patients. Drafts (from a measurement report, not accepted yet) do not count.
+Read in a few statements for any number of patients. Drafts (from a measurement report, not accepted yet) do not count.
 """
 
 from collections import defaultdict
@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
-from imaging.models import Lesion, LesionOrgan, Measurement, ReaderRole, Reading, Study, Timepoint
-from imaging.rules import recist
+from imaging.models import Lesion, LesionOrgan, Measurement, Modality, ReaderRole, Reading, Study, Timepoint
+from imaging.rules import recist, sstr
 from imaging.rules.best_response import Assessment
 from imaging.rules.selection import SelectionProblem, selection_problems
+from patients.models import Patient
 
 Key = tuple[UUID, int, str]  # patient, course number, reader role
+_PET = frozenset({Modality.PET_CT, Modality.PET_MR})
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class CourseResponse:
         studies: by day, the baseline first where there is one.
         measurements: by lesion and study, drafts among them.
         problems: what RECIST 1.1 has against the lesions chosen at baseline; while there are any nothing is derived.
+        sstr_rules: thresholds of the course's protocol.
     """
 
     patient_id: UUID
@@ -49,7 +52,9 @@ class CourseResponse:
     lesions: list[Lesion] = field(default_factory=list)
     measurements: dict[tuple[UUID, UUID], Measurement] = field(default_factory=dict)
     problems: list[SelectionProblem] = field(default_factory=list)
+    sstr_rules: sstr.SstrRules = field(default_factory=sstr.SstrRules)
     _timepoints: dict[UUID, recist.Timepoint] = field(default_factory=dict)
+    _uptakes: dict[UUID, sstr.StudyUptake] = field(default_factory=dict)
 
     @property
     def baseline(self) -> Study | None:
@@ -67,6 +72,10 @@ class CourseResponse:
 
     def timepoint(self, study: Study) -> recist.Timepoint | None:
         return self._timepoints.get(study.pk)
+
+    def uptake(self, study: Study) -> sstr.StudyUptake | None:
+        """Return the uptake of a study; None without a baseline study, or where no SUVmax of the course was entered."""
+        return self._uptakes.get(study.pk)
 
     def derived(self, study: Study) -> Derived:
         """Return the response of a study of this course, or why there is none."""
@@ -95,7 +104,7 @@ class CourseResponse:
 
 
 def course_responses(patient_ids: Iterable[UUID]) -> dict[Key, CourseResponse]:
-    """Return the response of every course of these patients, for each reader who has lesions. Three queries."""
+    """Return the response of every course of these patients, for each reader who has lesions. Four queries."""
     ids = list(patient_ids)
     studies: dict[tuple[UUID, int], list[Study]] = defaultdict(list)
     for study in Study.objects.current().filter(patient__in=ids).order_by("performed_on", "pk"):
@@ -108,9 +117,13 @@ def course_responses(patient_ids: Iterable[UUID]) -> dict[Key, CourseResponse]:
             found[key] = CourseResponse(*key, studies=studies[key[0], key[1]])
         found[key].lesions.append(lesion)
         of_lesion[lesion.pk] = found[key]
+    if not found:
+        return found
     for one in Measurement.objects.current().filter(lesion__in=list(of_lesion)):
         of_lesion[one.lesion_id].measurements[one.lesion_id, one.study_id] = one
+    rules = _sstr_rules(ids)
     for response in found.values():
+        response.sstr_rules = rules.get((response.patient_id, response.course_number), response.sstr_rules)
         _derive(response)
     return found
 
@@ -125,6 +138,24 @@ def course_response(
         return found
     studies = Study.objects.current().filter(patient=patient_id, course_number=course_number)
     return CourseResponse(*key, studies=list(studies.order_by("performed_on", "pk")))
+
+
+def _sstr_rules(patient_ids: list[UUID]) -> dict[tuple[UUID, int], sstr.SstrRules]:
+    """Return the thresholds of the protocols by patient and course number. One query.
+
+    The courses are reached through the patient: imaging and treatments do not import each other.
+    """
+    rows = Patient.objects.filter(pk__in=patient_ids, courses__voided_at__isnull=True).values_list(
+        "pk",
+        "courses__number",
+        "courses__protocol__sstr_decrease_percent",
+        "courses__protocol__sstr_increase_percent",
+    )
+    return {
+        (patient_id, number): sstr.SstrRules(decrease, increase)
+        for patient_id, number, decrease, increase in rows
+        if number is not None
+    }
 
 
 def lesion_order(lesion: Lesion) -> tuple[int, int, str]:
@@ -148,6 +179,36 @@ def _derive(response: CourseResponse) -> None:
     days = [recist.StudyDay(str(study.pk), study.performed_on) for study in response.studies]
     by_key = {timepoint.key: timepoint for timepoint in recist.assess(lesions, days)}
     response._timepoints = {study.pk: by_key[str(study.pk)] for study in response.studies}
+    if any(one.suv_max is not None and not one.is_draft for one in response.measurements.values()):
+        uptakes = sstr.assess_uptake(_uptake_lesions(response), _pet_studies(response), response.sstr_rules)
+        of_key = {uptake.key: uptake for uptake in uptakes}
+        response._uptakes = {study.pk: of_key[str(study.pk)] for study in response.studies}
+
+
+def _pet_studies(response: CourseResponse) -> list[sstr.PetStudy]:
+    return [
+        sstr.PetStudy(
+            str(study.pk),
+            study.performed_on,
+            is_pet=study.modality in _PET,
+            liver_suv_mean=study.liver_suv_mean,
+            spleen_suv_mean=study.spleen_suv_mean,
+        )
+        for study in response.studies
+    ]
+
+
+def _uptake_lesions(response: CourseResponse) -> list[sstr.UptakeLesion]:
+    uptakes: dict[UUID, dict[str, sstr.Uptake]] = defaultdict(dict)
+    for (lesion_id, study_id), one in response.measurements.items():
+        if not one.is_draft:
+            uptakes[lesion_id][str(study_id)] = sstr.Uptake(
+                one.suv_max, recist.State(one.state) if one.state else None
+            )
+    return [
+        sstr.UptakeLesion(lesion.label, recist.LesionRole(lesion.role), uptakes[lesion.pk])
+        for lesion in response.lesions
+    ]
 
 
 def rule_lesions(response: CourseResponse) -> list[recist.Lesion]:

@@ -34,7 +34,7 @@ _SIGNED = ("overall_response", "new_lesions", "override_reason", "note", "status
 _LONGEST_REASON = 1000
 
 
-def derive_reading(reading: Reading, response: CourseResponse, *, sstr_response: str = "") -> Reading:
+def derive_reading(reading: Reading, response: CourseResponse) -> Reading:
     """Put into an unsaved reading what the rules derive for its study."""
     derived = response.derived(reading.study)
     timepoint = derived.timepoint if derived.response else None
@@ -44,7 +44,8 @@ def derive_reading(reading: Reading, response: CourseResponse, *, sstr_response:
     reading.non_target_response = (timepoint and timepoint.non_target) or ""
     complete = timepoint is not None and timepoint.is_complete
     reading.sum_of_diameters_mm = timepoint.sum_mm if timepoint is not None and complete else None
-    reading.sstr_response = sstr_response
+    uptake = response.uptake(reading.study)
+    reading.sstr_response = (uptake and uptake.response) or ""
     return reading
 
 
@@ -99,7 +100,6 @@ def save_draft(
     overall_response: str = "",
     override_reason: str = "",
     note: str = "",
-    sstr_response: str = "",
     by: User,
     expected_version: int | None = None,
 ) -> Reading:
@@ -119,7 +119,7 @@ def save_draft(
             raise RegistryError(
                 "signed_reading", "This reading has been signed: sign it anew, with a reason."
             )
-        _fill(reading, response, overall_response, override_reason, note, sstr_response)
+        _fill(reading, response, overall_response, override_reason, note)
         reading.status, reading.reader = ReadingStatus.DRAFT, by
         return _store(reading, by=by, reason="")
 
@@ -132,7 +132,6 @@ def sign_reading(
     override_reason: str = "",
     note: str = "",
     reason: str = "",
-    sstr_response: str = "",
     by: User,
     expected_version: int | None = None,
 ) -> Reading:
@@ -158,7 +157,7 @@ def sign_reading(
         _refuse_unfit(reading, response, by)
         if reading.pk and not reading._state.adding and reading.status != ReadingStatus.DRAFT:
             require_reason(reason)
-        _fill(reading, response, overall_response, override_reason, note, sstr_response)
+        _fill(reading, response, overall_response, override_reason, note)
         if reading.is_overridden and not reading.override_reason:
             raise ValidationError(
                 {
@@ -229,9 +228,8 @@ def _fill(
     overall_response: str,
     override_reason: str,
     note: str,
-    sstr_response: str,
 ) -> None:
-    derive_reading(reading, response, sstr_response=sstr_response)
+    derive_reading(reading, response)
     reading.overall_response = overall_response or reading.derived_response
     if not reading.overall_response:
         raise ValidationError(

@@ -420,7 +420,7 @@ def test_a_course_is_read_in_a_constant_number_of_queries(
         study = StudyFactory(patient=more)
         MeasurementFactory(lesion=LesionFactory(patient=more), study=study)
     everybody = list(Patient.objects.values_list("pk", flat=True))
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         found = course_responses(everybody)
         timepoints = [response.timepoint(study) for response in found.values() for study in response.studies]
     assert len(found) == 4
