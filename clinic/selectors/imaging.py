@@ -3,10 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
+from uuid import UUID
 
 from clinic.lesion_grid import GridColumn, LesionGrid, is_outdated
-from imaging.models import Lesion, OverallResponse, Reading, ReadingRole, ReadingStatus, Study
+from imaging.models import (
+    Lesion,
+    OverallResponse,
+    Reading,
+    ReadingRole,
+    ReadingStatus,
+    SstrResponse,
+    Study,
+)
 from imaging.rules.recist import Timepoint, number
+from imaging.rules.sstr import LesionUptake, StudyUptake, discordance
 from imaging.selectors.response import CourseResponse, Derived, course_response, readings_of
 from patients.models import Patient
 
@@ -39,7 +49,16 @@ class SummaryRow:
 
 @dataclass(frozen=True)
 class Summary:
+    """What follows from the grid.
+
+    Attributes:
+        rows: by RECIST 1.1, then by uptake.
+        uptake: of each lesion in each study; empty where no SUVmax was entered.
+        problems: what RECIST 1.1 has against the lesions chosen at baseline.
+    """
+
     rows: list[SummaryRow]
+    uptake: list[SummaryRow] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -61,12 +80,19 @@ class SigningPage:
     is_outdated: bool
     blockers: list[str]
     role_label: str
-    sstr_response: str = ""
-    sstr_words: str = ""
+    uptake: StudyUptake | None = None
 
     @property
     def derived_word(self) -> str:
         return response_word(self.derived.response)
+
+    @property
+    def uptake_word(self) -> str:
+        return sstr_word(self.uptake)
+
+    @property
+    def discordance(self) -> str:
+        return discordance(self.derived.response, self.uptake.response if self.uptake else None)
 
 
 def course_numbers(patient: Patient) -> list[int]:
@@ -111,7 +137,112 @@ def summary_of(grid: LesionGrid) -> Summary:
         add("New lesions", _new)
     add("RECIST 1.1, derived", _derived, is_main=True)
     add("Reading", lambda column: _reading(column), is_main=True)
-    return Summary(rows, [problem.sentence for problem in grid.response.problems])
+    uptakes = [grid.response.uptake(column.study) for column in grid.columns]
+    if any(uptakes):
+        add("Highest SUVmax", lambda column: _hottest(grid.response.uptake(column.study)))
+        add("SSTR uptake, derived", lambda column: _sstr(column, grid.response.uptake(column.study)))
+    return Summary(
+        rows, _uptake_rows(grid, uptakes), [problem.sentence for problem in grid.response.problems]
+    )
+
+
+def _hottest(uptake: StudyUptake | None) -> SummaryCell:
+    if uptake is None or uptake.hottest is None or uptake.hottest_suv_max is None:
+        return SummaryCell(NONE)
+    change = f" ({signed_percent(uptake.change_percent)})" if uptake.change_percent is not None else ""
+    return SummaryCell(
+        f"{number(uptake.hottest_suv_max)}{change}", detail=_ratio_words(uptake, lead=f"{uptake.hottest}, ")
+    )
+
+
+def _ratio_words(one: StudyUptake | LesionUptake, *, lead: str = "") -> str:
+    """Return the ratios to normal organs, such as ``tumour-to-liver 4.8, to spleen 1.2``."""
+    said = [
+        f"{name} {ratio.quantize(_TENTH, ROUND_HALF_UP)}"
+        for name, ratio in (("tumour-to-liver", one.to_liver), ("tumour-to-spleen", one.to_spleen))
+        if ratio is not None
+    ]
+    return f"{lead}{', '.join(said)}".removesuffix(", ")
+
+
+def sstr_word(uptake: StudyUptake | None) -> str:
+    return str(SstrResponse(uptake.response).label) if uptake is not None and uptake.response else ""
+
+
+def _sstr(column: GridColumn, uptake: StudyUptake | None) -> SummaryCell:
+    if uptake is None or column.is_baseline:
+        return SummaryCell("" if column.is_baseline else NONE)
+    if uptake.response is None:
+        return SummaryCell(NONE, detail=uptake.reason)
+    said = discordance(column.derived.response, uptake.response)
+    detail = " ".join(filter(None, [uptake.reason, said]))
+    return SummaryCell(sstr_word(uptake), f"sstr-{uptake.response}", detail, is_flagged=bool(said))
+
+
+def _uptake_rows(grid: LesionGrid, uptakes: list[StudyUptake | None]) -> list[SummaryRow]:
+    """Return the uptake of each lesion that has any: SUVmax with its change, ratios and class."""
+    of_study = [
+        {one.label: one for one in uptake.lesions} if uptake is not None else {} for uptake in uptakes
+    ]
+    rows = []
+    for row in grid.rows:
+        cells = [
+            _lesion_uptake(of.get(row.lesion.label), column)
+            for of, column in zip(of_study, grid.columns, strict=True)
+        ]
+        if any(cell.text != NONE for cell in cells):
+            rows.append(SummaryRow(f"{row.lesion.label} {row.lesion.get_organ_display()}", cells))
+    return rows
+
+
+def _lesion_uptake(one: LesionUptake | None, column: GridColumn) -> SummaryCell:
+    if one is None or one.suv_max is None:
+        return SummaryCell(NONE)
+    change = f", {signed_percent(one.change_percent)}" if one.change_percent is not None else ""
+    is_classed = not column.is_baseline and one.change_percent is not None
+    word = f"{str(SstrResponse(one.response).label).lower()}; " if is_classed else ""
+    word = word.replace(" or new uptake", "")
+    return SummaryCell(
+        f"{number(one.suv_max)}{change}", detail=f"{word}{_ratio_words(one)}".removesuffix("; ")
+    )
+
+
+@dataclass(frozen=True)
+class StudyLine:
+    """How a study was made: ``flags`` say what is unusual about it."""
+
+    study: Study
+    flags: list[str]
+
+    @property
+    def made(self) -> str:
+        study = self.study
+        said = [
+            f"{number(study.tracer_activity_mbq)} MBq" if study.tracer_activity_mbq is not None else "",
+            f"{study.uptake_minutes} min" if study.uptake_minutes is not None else "",
+            f"{number(study.body_weight_kg)} kg" if study.body_weight_kg is not None else "",
+        ]
+        return ", ".join(filter(None, said)) or "not noted"
+
+    @property
+    def organs(self) -> str:
+        """SUVmean of normal liver and spleen."""
+        study = self.study
+        said = [
+            f"{name} {number(value)}"
+            for name, value in (("liver", study.liver_suv_mean), ("spleen", study.spleen_suv_mean))
+            if value is not None
+        ]
+        return ", ".join(said) or "not noted"
+
+    @property
+    def krenning(self) -> str:
+        return self.study.get_krenning_score_display() or "not noted"
+
+
+def study_lines(grid: LesionGrid, flags: dict[UUID, list[str]]) -> list[StudyLine]:
+    """Return how each study of the grid was made."""
+    return [StudyLine(column.study, flags.get(column.study.pk, [])) for column in grid.columns]
 
 
 def _sum(column: GridColumn, timepoint: Timepoint | None) -> SummaryCell:
@@ -223,4 +354,5 @@ def signing_page(patient: Patient, study: Study, role: str) -> SigningPage:
         is_outdated=is_outdated(reading, derived),
         blockers=blockers,
         role_label=str(ReadingRole(role).label),
+        uptake=response.uptake(study),
     )

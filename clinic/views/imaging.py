@@ -23,11 +23,14 @@ from clinic.forms import add_refusal
 from clinic.imaging_forms import LesionForm, NewLesionForm, ReadingSignForm, VoidLesionForm
 from clinic.lesion_grid import FIELDS, MOST_TYPED, LesionGrid, cell_of, lesion_grid
 from clinic.selectors import imaging as selectors
+from clinic.selectors.response import course_summary, study_flags
 from clinic.views.patients import visible_patient
 from clinic.views.records import record_page
 from imaging import services
 from imaging.models import Lesion, Measurement, ReaderRole, ReadingRole, Study, Timepoint
 from patients.models import Patient
+from treatments.models import Course
+from treatments.selectors.schedule import CoursePlan, plan_of
 
 ENTRY = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -60,6 +63,13 @@ def _context(request: SignedInRequest, grid: LesionGrid) -> dict[str, Any]:
     }
 
 
+def _plan(patient: Patient, course_number: int) -> CoursePlan | None:
+    """Return the plan of a course; None where it is not recorded, though it has studies."""
+    courses = Course.objects.current().filter(patient=patient, number=course_number)
+    course = courses.select_related("protocol", "patient__centre").first()
+    return plan_of(course) if course is not None else None
+
+
 @never_cache
 @ENTRY
 def imaging(request: SignedInRequest, patient_id: uuid.UUID, course_number: int) -> HttpResponse:
@@ -80,7 +90,19 @@ def imaging(request: SignedInRequest, patient_id: uuid.UUID, course_number: int)
                 messages.success(request, "The grid was stored.")
                 return redirect(_address(patient, course_number, role))
             status = 422
+        plan = _plan(patient, course_number)
         context = _context(request, grid) | {
+            "best": course_summary(
+                plan.course,
+                today=timezone.localdate(),
+                is_measurable=grid.response.is_measurable or not grid.response.lesions,
+            )
+            if plan is not None
+            else None,
+            "protocol": plan.course.protocol if plan is not None else None,
+            "lines": selectors.study_lines(
+                grid, study_flags([column.study for column in grid.columns], plan)
+            ),
             "courses": courses,
             "reader_roles": ReaderRole,
             "reader": role,
@@ -222,8 +244,10 @@ def _cell_answer(
         "size": cell.size,
         "suv": cell.suv,
         "version": cell.version,
-        "summary": render_to_string("clinic/_imaging_summary.html", context, request),
-        "about": render_to_string("clinic/_imaging_about.html", context, request),
+        "fragments": {
+            f"imaging-{name}": render_to_string(f"clinic/_imaging_{name}.html", context, request)
+            for name in ("about", "summary", "uptake")
+        },
     }
 
 

@@ -113,13 +113,12 @@
   }
 
   function show(answer) {
-    const holder = document.createElement("table");
-    holder.innerHTML = answer.summary;
-    const summary = holder.querySelector("#imaging-summary");
-    document.getElementById("imaging-summary").replaceWith(summary);
-    const about = document.createElement("div");
-    about.innerHTML = answer.about;
-    document.getElementById("imaging-about").replaceWith(about.firstElementChild);
+    for (const [id, html] of Object.entries(answer.fragments)) {
+      // A template takes the rows of a table too.
+      const holder = document.createElement("template");
+      holder.innerHTML = html;
+      document.getElementById(id).replaceWith(holder.content.getElementById(id));
+    }
   }
 
   async function send() {
