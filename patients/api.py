@@ -8,9 +8,11 @@ from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
+from rest_framework.viewsets import GenericViewSet
 
 from accounts.access import Act
 from accounts.models import Centre
@@ -18,7 +20,7 @@ from accounts.records import ClinicalRecord, create_record
 from accounts.rest.filters import RecordFilter
 from accounts.rest.refusals import Conflict
 from accounts.rest.serializers import RECORD_FIELDS, RecordKeyField, RecordSerializer, StrictSerializer
-from accounts.rest.views import EnteredRecordViewSet
+from accounts.rest.views import EnteredRecordViewSet, RestView
 from patients import services
 from patients.models import (
     Contact,
@@ -312,3 +314,28 @@ class DeathViewSet(OfPatientViewSet):
     serializer_class = DeathSerializer
     filterset_class = DeathFilter
     ordering_fields = {**OfPatientViewSet.ordering_fields, "died_on": "died_on"}
+
+
+# What is read of one patient as a whole
+
+
+class OfOnePatientViewSet(RestView, GenericViewSet):
+    """What is derived from all records of one patient, at an address below the patient's."""
+
+    act: ClassVar[Act] = Act.VIEW_RECORDS
+    edit_act: ClassVar[Act | None] = None
+    pagination_class = None
+    filter_backends = []
+
+    def acts_needed(self, request: Request) -> list[Act]:
+        if request.method in SAFE_METHODS or self.edit_act is None:
+            return [self.act]
+        return [self.act, self.edit_act]
+
+    def patient(self) -> Patient:
+        """Return the patient of the address, or raise Http404."""
+        visible = Patient.objects.visible_to(self.user).select_related("centre")
+        try:
+            return visible.get(pk=self.kwargs["patient_id"])
+        except Patient.DoesNotExist as error:
+            raise Http404 from error

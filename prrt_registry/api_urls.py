@@ -9,7 +9,13 @@ from accounts.api import CentreViewSet
 from accounts.rest.tokens import CurrentTokenView, TokensView
 from accounts.rest.views import NowhereView
 from analytics.api import CohortViewSet
-from imaging.api import ReadingViewSet, StudyViewSet
+from imaging.api import (
+    LesionViewSet,
+    MeasurementViewSet,
+    ReadingViewSet,
+    ResponsesViewSet,
+    StudyViewSet,
+)
 from patients.api import (
     ContactViewSet,
     DeathViewSet,
@@ -60,6 +66,8 @@ router.register("lab-results", LabResultViewSet, "lab-result")
 router.register("reference-ranges", ReferenceRangeViewSet, "reference-range")
 router.register("adverse-events", AdverseEventViewSet, "adverse-event")
 router.register("studies", StudyViewSet, "study")
+router.register("lesions", LesionViewSet, "lesion")
+router.register("measurements", MeasurementViewSet, "measurement")
 router.register("readings", ReadingViewSet, "reading")
 router.register("cohorts", CohortViewSet, "cohort")
 
@@ -89,6 +97,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "patients/<uuid:patient_id>/exposure/",
         ExposureViewSet.as_view({"get": "retrieve"}),
         name="patient-exposure",
+    ),
+    path(
+        "patients/<uuid:patient_id>/responses/",
+        ResponsesViewSet.as_view({"get": "retrieve"}),
+        name="patient-responses",
     ),
     *router.urls,
     re_path(r"^.*$", NowhereView.as_view()),

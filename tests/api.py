@@ -71,6 +71,8 @@ def make_kinds(centre: Centre) -> list[Kind]:
         study=factories.StudyFactory(patient=patient, timepoint="interim", performed_on=date(2019, 4, 1))
     )
     later = factories.StudyFactory(patient=patient, timepoint="follow_up", performed_on=date(2019, 9, 1))
+    measurement = factories.MeasurementFactory(lesion__patient=patient, study=reading.study)
+    other_lesion = factories.LesionFactory(patient=patient, role="non_target", organ="bone")
     of_other = {"patient": str(other.pk)}
     # Holds, decisions and doses of another course: they would stand in the way of voiding what is above.
     further = factories.CourseFactory(
@@ -153,6 +155,18 @@ def make_kinds(centre: Centre) -> list[Kind]:
             {"study": str(later.pk), "overall_response": "SD"},
         ),
         Kind(
+            "lesions",
+            other_lesion,
+            {"site": "L4"},
+            {**of_other, "role": "target", "organ": "liver", "site": "Segment VII"},
+        ),
+        Kind(
+            "measurements",
+            measurement,
+            {"suv_max": "24.60"},
+            {"lesion": str(other_lesion.pk), "study": str(reading.study.pk), "state": "present"},
+        ),
+        Kind(
             "holds",
             factories.HoldFactory(cycle=further.cycles.get(number=3)),
             {"review_on": "2019-06-03"},
@@ -226,6 +240,8 @@ KINDS = [
     "discontinuations",
     "studies",
     "readings",
+    "lesions",
+    "measurements",
     "holds",
     "dose-decisions",
     "absorbed-doses",

@@ -76,6 +76,9 @@ class RegistryAutoSchema(AutoSchema):
                 ),
                 _header("Change-Reason", "Why, in UTF-8.", required=True, minLength=1, maxLength=MAX_REASON),
             ]
+        if action in getattr(self.view, "optional_reason_actions", ()):
+            words = "Why, in UTF-8; needed where a reader's signature rests on what is changed."
+            found.append(_header("Change-Reason", words, required=False, minLength=1, maxLength=MAX_REASON))
         if action in getattr(self.view, "once_actions", ()):
             found += [
                 _header(

@@ -4,7 +4,9 @@ from imaging.services.lesions import (
     accept_drafts,
     add_lesion,
     change_lesion,
+    correct_measurement,
     record_finding,
+    record_measurement,
     void_lesion,
 )
 from imaging.services.readings import (
@@ -19,9 +21,11 @@ __all__ = [
     "accept_drafts",
     "add_lesion",
     "change_lesion",
+    "correct_measurement",
     "correct_reading",
     "derive_reading",
     "record_finding",
+    "record_measurement",
     "report_reading",
     "save_draft",
     "sign_reading",

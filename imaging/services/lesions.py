@@ -6,6 +6,8 @@ rests on needs one: the measurements of a signed study, and lesions and baseline
 
 import re
 from collections.abc import Iterable
+from copy import copy
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -16,6 +18,7 @@ from accounts.errors import RegistryError, StaleRecord
 from accounts.models import User
 from accounts.records import (
     clinical_write,
+    correct_record,
     create_record,
     lock_current,
     require_current_parents,
@@ -25,6 +28,7 @@ from accounts.records import (
 from imaging.models import (
     Lesion,
     LesionOrgan,
+    LesionState,
     Measurement,
     ReaderRole,
     Reading,
@@ -34,7 +38,7 @@ from imaging.models import (
     Timepoint,
 )
 from imaging.rules.cells import CellEntry, parse_cell, parse_suv
-from imaging.rules.recist import LesionRole, State
+from imaging.rules.recist import STATES_OF_ROLE, LesionRole, State, number
 from imaging.rules.selection import count_problems
 from patients.models import Patient
 
@@ -229,13 +233,6 @@ def record_finding(
             lesion=lesion, study=study, voided_at__isnull=True
         )
         found = stored.first()
-        version = found.version if found is not None else 0
-        if expected_version is not None and version != expected_version:
-            raise StaleRecord(
-                f"{lesion.label} in the study of {study.performed_on} was changed while you had it open. Nothing of"
-                " yours was stored there.",
-                current_version=version,
-            )
         one = found or Measurement(lesion=lesion, study=study)
         before = _said(one)
         if size is not None:
@@ -243,14 +240,15 @@ def record_finding(
         if suv is not None:
             one.suv_max = suv_max
         if found is not None and _said(one) == before and not found.is_draft:
-            return found
-        reason = _reason_of_change(
-            reason,
-            patient=lesion.patient,
-            course_number=lesion.course_number,
-            reader_role=lesion.reader_role,
-            study=study,
-        )
+            return found  # also what was stored, its answer lost on the way, and is sent once more
+        version = found.version if found is not None else 0
+        if expected_version is not None and version != expected_version:
+            raise StaleRecord(
+                f"{lesion.label} in the study of {study.performed_on} was changed while you had it open. Nothing of"
+                " yours was stored there.",
+                current_version=version,
+            )
+        reason = _reason_for(one, reason)
         one.is_draft = False  # who types into it has accepted it
         if not one.state and one.suv_max is None:
             if found is not None:
@@ -264,6 +262,110 @@ def record_finding(
         one.save(update_fields=["state", "size_mm", "parts_mm", "merged_into", "suv_max", "is_draft"])
         one.refresh_from_db(fields=["version"])
         return one
+
+
+def record_measurement(measurement: Measurement, *, by: User | None, reason: str = "") -> Measurement:
+    """Store what was found of a lesion in a study, in values instead of as typed.
+
+    Args:
+        measurement: unsaved; of a split lesion ``size_mm`` may be left out, it is the sum of ``parts_mm``.
+        reason: needed where a signature rests on the study, but for a draft.
+
+    Raises:
+        PermissionDenied: ``by`` may not edit imaging at this centre.
+        RegistryError: ``parent_voided``.
+        ValidationError: it contradicts itself or its lesion, there is one already, or the reason is missing.
+    """
+    if by is not None:
+        by.require(measurement.EDIT_ACT, measurement.centre_id_of_record)
+    with clinical_write(by=by, reason=reason.strip()):
+        require_current_parents(measurement)
+        _fit(measurement)
+        if not measurement.is_draft:
+            reason = _reason_for(measurement, reason)
+        return create_record(measurement, by=by, reason=reason)
+
+
+def correct_measurement(
+    measurement: Measurement,
+    changes: dict[str, Any],
+    *,
+    by: User | None,
+    reason: str,
+    expected_version: int | None = None,
+) -> Measurement:
+    """Correct a measurement. ``is_draft`` false accepts a draft.
+
+    Raises:
+        RegistryError: ``accepted``: what counts does not become a draft again.
+        Otherwise as ``accounts.records.correct_record`` and ``record_measurement``.
+    """
+    if by is not None:
+        by.require(measurement.EDIT_ACT, measurement.centre_id_of_record)
+    with clinical_write(by=by, reason=reason.strip()):
+        locked = lock_current(measurement, expected_version=expected_version)
+        if changes.get("is_draft") and not locked.is_draft:
+            raise RegistryError(
+                "accepted", "This measurement counts: it cannot become a draft again. Void it instead."
+            )
+        after = copy(locked)
+        for name, value in changes.items():
+            setattr(after, name, value)
+        if "parts_mm" in changes and "size_mm" not in changes:
+            after.size_mm = None
+        _fit(after)
+        return correct_record(locked, changes | {"size_mm": after.size_mm}, by=by, reason=reason)
+
+
+def _fit(one: Measurement) -> None:
+    """Give a split lesion the sum of its parts, and refuse what a lesion of this kind cannot be.
+
+    Raises:
+        ValidationError: keyed by field.
+    """
+    lesion = one.lesion
+    if one.state and one.state not in STATES_OF_ROLE[LesionRole(lesion.role)]:
+        raise _unfit(
+            "state", f"This cannot be said of a {lesion.get_role_display().lower()} lesion.", "state_of_role"
+        )
+    if one.state == LesionState.SPLIT and one.parts_mm:
+        if any(part <= 0 for part in one.parts_mm):
+            raise _unfit("parts_mm", "Each part is above 0 mm.", "not_positive")
+        total = sum(one.parts_mm, Decimal(0))
+        if one.size_mm is not None and one.size_mm != total:
+            raise _unfit("size_mm", f"The parts add up to {number(total)} mm.", "contradictory_size")
+        one.size_mm = total
+    if one.merged_into is not None:
+        problem = _merge_problem(lesion, one.merged_into)
+        if problem:
+            raise _unfit("merged_into", problem, "merged_into_own")
+
+
+def _unfit(field: str, sentence: str, code: str) -> ValidationError:
+    return ValidationError({field: ValidationError(sentence, code=code)})
+
+
+def _merge_problem(lesion: Lesion, other: Lesion) -> str:
+    """Return why a lesion cannot merge into another one; blank: it can."""
+    if other.pk == lesion.pk:
+        return f"{other.label} cannot merge into itself."
+    own = ("patient_id", "course_number", "reader_role")
+    if any(getattr(other, name) != getattr(lesion, name) for name in own):
+        return "A lesion merges into another one of the same course and reader."
+    if lesion.role == Role.TARGET and other.role != Role.TARGET:
+        return f"{other.label} is no target lesion: a target lesion merges into another one."
+    return ""
+
+
+def _reason_for(one: Measurement, reason: str) -> str:
+    lesion = one.lesion
+    return _reason_of_change(
+        reason,
+        patient=lesion.patient,
+        course_number=lesion.course_number,
+        reader_role=lesion.reader_role,
+        study=one.study,
+    )
 
 
 def _typed(lesion: Lesion, size: str | None, suv: str | None) -> tuple[CellEntry | None, Any]:
@@ -307,22 +409,10 @@ def _merged_into(lesion: Lesion, label: str) -> Lesion:
         .first()
     )
     if other is None:
-        raise ValidationError(
-            {"size": ValidationError(f"There is no lesion {label} here.", code="unreadable")}
-        )
-    if other.pk == lesion.pk:
-        raise ValidationError(
-            {"size": ValidationError(f"{label} cannot merge into itself.", code="unreadable")}
-        )
-    if lesion.role == Role.TARGET and other.role != Role.TARGET:
-        raise ValidationError(
-            {
-                "size": ValidationError(
-                    f"{label} is no target lesion: a target lesion merges into another one.",
-                    code="unreadable",
-                )
-            }
-        )
+        raise _unfit("size", f"There is no lesion {label} here.", "unreadable")
+    problem = _merge_problem(lesion, other)
+    if problem:
+        raise _unfit("size", problem, "unreadable")
     return other
 
 

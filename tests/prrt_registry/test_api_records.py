@@ -20,7 +20,7 @@ EDIT_ACTS = {
     **dict.fromkeys(["courses", "cycles", "administrations", "discontinuations"], Act.EDIT_TREATMENTS),
     **dict.fromkeys(["holds", "dose-decisions", "absorbed-doses", "prior-prrt"], Act.EDIT_TREATMENTS),
     **dict.fromkeys(["somatostatin-analogue-doses", "lab-results", "adverse-events"], Act.EDIT_TREATMENTS),
-    **dict.fromkeys(["studies", "readings"], Act.EDIT_IMAGING),
+    **dict.fromkeys(["studies", "readings", "lesions", "measurements"], Act.EDIT_IMAGING),
 }
 
 
@@ -89,18 +89,19 @@ def test_a_new_record_cannot_hang_on_what_is_hidden(
 ) -> None:
     theirs = kind_of(other_centre, path)
     client = client_for(physician)
-    name = next(name for name in ("patient", "course", "cycle", "study") if name in theirs.new)
+    parents = [name for name in ("patient", "course", "cycle", "lesion", "study") if name in theirs.new]
 
     nowhere = str(uuid.uuid4())
     hidden = client.post(theirs.list_url, theirs.new)
-    missing = client.post(theirs.list_url, {**theirs.new, name: nowhere})
+    missing = client.post(theirs.list_url, theirs.new | dict.fromkeys(parents, nowhere))
 
     assert hidden.status_code == missing.status_code == 400
-    assert codes_of(hidden) == codes_of(missing) == ["does_not_exist"]
-    assert hidden.json()["errors"][0]["pointer"] == f"#/{name}"
-    assert hidden.content.replace(theirs.new[name].encode(), b"") == missing.content.replace(
-        nowhere.encode(), b""
-    )
+    assert codes_of(hidden) == codes_of(missing) == ["does_not_exist"] * len(parents)
+    assert [error["pointer"] for error in hidden.json()["errors"]] == [f"#/{name}" for name in parents]
+    told = hidden.content
+    for name in parents:
+        told = told.replace(theirs.new[name].encode(), b"")
+    assert told == missing.content.replace(nowhere.encode(), b"")
 
 
 def test_a_patient_is_not_registered_at_a_centre_of_others(other_centre: Centre, physician: User) -> None:
@@ -223,6 +224,7 @@ def test_a_record_stays_where_it_was_entered(path: str, centre: Centre, data_man
         "course": factories.CourseFactory(patient__centre=centre),
         "cycle": factories.CourseFactory(patient__centre=centre).cycles.first(),
         "study": factories.StudyFactory(patient__centre=centre),
+        "lesion": factories.LesionFactory(patient__centre=centre),
     }
     parent = {
         "cycles": "course",
@@ -232,6 +234,7 @@ def test_a_record_stays_where_it_was_entered(path: str, centre: Centre, data_man
         "absorbed-doses": "cycle",
         "discontinuations": "course",
         "readings": "study",
+        "measurements": "lesion",
     }.get(path, "patient")
 
     refused = client.patch(kind.url, {parent: str(others[parent].pk)}, **if_match(kind.record.version))
@@ -322,7 +325,8 @@ def test_a_list_costs_the_same_queries_for_1_row_and_for_20(
         factories.DiseaseEventFactory(patient=self_made)
         factories.DeathFactory(patient=self_made)
         factories.DiscontinuationFactory(course=course)
-        factories.ReadingFactory(study__patient=self_made, reader=physician)
+        reading = factories.ReadingFactory(study__patient=self_made, reader=physician)
+        factories.MeasurementFactory(lesion__patient=self_made, study=reading.study)
         factories.HoldFactory(cycle=course.cycles.get(number=2), resumed_on=date(2019, 4, 25))
         factories.DoseDecisionFactory(cycle=course.cycles.get(number=2), decided_by=physician)
         factories.AbsorbedDoseFactory(cycle=course.cycles.get(number=2))

@@ -38,7 +38,7 @@ from tests.api import ROOT, client_for, make_kinds
 from tests.conftest import CHROMIUM, needs
 
 METHODS = {"get", "post", "put", "patch", "delete"}
-EXAMPLES = 6  # for each of the 140 operations
+EXAMPLES = 6  # for each of the 178 operations
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
@@ -85,7 +85,7 @@ def test_corrections_ask_for_a_version_and_a_reason(schema: dict[str, Any]) -> N
     corrections = [
         (path, method, op) for path, method, op in operations(schema) if method in {"put", "patch"}
     ]
-    assert len(corrections) == 38  # eighteen kinds of records and identity
+    assert len(corrections) == 42  # twenty kinds of records and identity
     for path, method, operation in corrections:
         assert headers_of(operation) == {"If-Match": True, "Change-Reason": True}, (path, method)
         assert "ETag" in operation["responses"]["200"]["headers"]

@@ -13,7 +13,13 @@ from rest_framework.response import Response
 from accounts.records import ClinicalRecord
 from accounts.rest.serializers import RECORD_FIELDS, AwareDateTimeField, RecordKeyField, not_after_now
 from accounts.rest.views import EnteredRecordViewSet
-from patients.api import OF_PATIENT, OfPatientFilter, OfPatientSerializer, OfPatientViewSet
+from patients.api import (
+    OF_PATIENT,
+    OfOnePatientViewSet,
+    OfPatientFilter,
+    OfPatientSerializer,
+    OfPatientViewSet,
+)
 from treatments import services
 from treatments.api.common import (
     OF_CYCLE,
@@ -22,7 +28,6 @@ from treatments.api.common import (
     MegabecquerelField,
     OfCycleFilter,
     OfCycleSerializer,
-    OfOnePatientViewSet,
 )
 from treatments.models import (
     AbsorbedDose,

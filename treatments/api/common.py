@@ -6,17 +6,10 @@ from typing import Any, ClassVar
 
 import django_filters
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.http import Http404
 from rest_framework import serializers
-from rest_framework.permissions import SAFE_METHODS
-from rest_framework.request import Request
-from rest_framework.viewsets import GenericViewSet
 
-from accounts.access import Act
 from accounts.rest.filters import RecordFilter
 from accounts.rest.serializers import RECORD_FIELDS, RecordKeyField, RecordSerializer, StrictSerializer
-from accounts.rest.views import RestView
-from patients.models import Patient
 from treatments.models import MOST_ACTIVITY_MBQ, Course, Cycle
 from treatments.rules.activity import MBQ_PER_UNIT, to_mbq
 
@@ -62,31 +55,6 @@ class OfCycleFilter(RecordFilter):
     cycle = django_filters.UUIDFilter(field_name="cycle_id", label="id of a cycle")
     course = django_filters.UUIDFilter(field_name="cycle__course_id", label="id of a course")
     patient = django_filters.UUIDFilter(field_name="cycle__course__patient_id", label="id of a patient")
-
-
-# What is read of one patient as a whole
-
-
-class OfOnePatientViewSet(RestView, GenericViewSet):
-    """What is derived from all records of one patient, at an address below the patient's."""
-
-    act: ClassVar[Act] = Act.VIEW_RECORDS
-    edit_act: ClassVar[Act | None] = None
-    pagination_class = None
-    filter_backends = []
-
-    def acts_needed(self, request: Request) -> list[Act]:
-        if request.method in SAFE_METHODS or self.edit_act is None:
-            return [self.act]
-        return [self.act, self.edit_act]
-
-    def patient(self) -> Patient:
-        """Return the patient of the address, or raise Http404."""
-        visible = Patient.objects.visible_to(self.user).select_related("centre")
-        try:
-            return visible.get(pk=self.kwargs["patient_id"])
-        except Patient.DoesNotExist as error:
-            raise Http404 from error
 
 
 # Activities

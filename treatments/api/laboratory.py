@@ -23,10 +23,16 @@ from accounts.rest.serializers import (
     not_after_now,
 )
 from accounts.rest.shared import SharedViewSet
-from patients.api import OF_PATIENT, CentreCodeField, OfPatientFilter, OfPatientSerializer, OfPatientViewSet
+from patients.api import (
+    OF_PATIENT,
+    CentreCodeField,
+    OfOnePatientViewSet,
+    OfPatientFilter,
+    OfPatientSerializer,
+    OfPatientViewSet,
+)
 from patients.models import Patient, Sex
 from treatments import services
-from treatments.api.common import OfOnePatientViewSet
 from treatments.models import LabAnalyte, LabResult, ReferenceRange
 from treatments.rules.labs import ANALYTES, find_unit, plausibility, to_canonical
 from treatments.selectors.graded import Derived, derived_of
