@@ -122,7 +122,7 @@ def _for_column(column: models.Field, **kwargs: Any) -> forms.Field | None:
         field.validators.append(_above_zero)
     if isinstance(field, forms.ChoiceField) and column.choices:
         offered: Any = field.choices
-        field.choices = [(key, word if key else CHOOSE) for key, word in offered]
+        field.choices = [(key, CHOOSE if key in ("", None) else word) for key, word in offered]
     return field
 
 
@@ -241,6 +241,18 @@ class DeathForm(RecordForm):
 
 
 class StudyForm(RecordForm):
+    sections = (
+        ("Study", ("course_number", "timepoint", "modality", "performed_on", "study_instance_uid")),
+        (
+            "Tracer",
+            ("tracer", "tracer_activity_mbq", "injected_at", "uptake_minutes", "body_weight_kg"),
+        ),
+        (
+            "Reading",
+            ("slice_thickness_mm", "liver_suv_mean", "spleen_suv_mean", "krenning_score"),
+        ),
+    )
+
     class Meta:
         model = Study
         fields = [
@@ -248,9 +260,16 @@ class StudyForm(RecordForm):
             "timepoint",
             "modality",
             "performed_on",
+            "study_instance_uid",
             "tracer",
             "tracer_activity_mbq",
+            "injected_at",
             "uptake_minutes",
+            "body_weight_kg",
+            "slice_thickness_mm",
+            "liver_suv_mean",
+            "spleen_suv_mean",
+            "krenning_score",
         ]
         formfield_callback = _for_column
         labels = {"course_number": "Course"}

@@ -19,6 +19,7 @@ from clinic.forms import STALE_FIELD, RecordForm, VoidForm
 from clinic.selectors import history
 from clinic.views.patients import visible_patient
 from clinic.views.records import RecordKind, form_of, kind_of, record_page, require_edit, submitted
+from imaging.models import Reading
 from patients.models import Patient
 from treatments.models import Cycle, CycleStatus
 
@@ -68,6 +69,10 @@ def record_correct(
     with timezone.override(patient.centre.zone):
         if record.voided_at is not None:
             return _already_voided(request, of_kind, patient, record)
+        if request.method != "POST" and isinstance(record, Reading) and record.is_signed:
+            messages.info(request, "This reading has been signed: it is changed by signing it anew.")
+            address = reverse("reading-sign", args=[patient.pk, record.study.course_number, record.study_id])
+            return redirect(f"{address}?reader={record.reader_role}")
         if request.method != "POST":
             form = form_of(of_kind, patient, instance=record, correcting=True)
             return record_page(request, patient, [form], 200, **context)

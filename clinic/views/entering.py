@@ -17,6 +17,7 @@ from clinic import forms as clinic_forms
 from clinic.services import admit_patient
 from clinic.views.patients import visible_patient
 from clinic.views.records import KINDS, form_of, kind_of, record_page, require_edit, submitted
+from imaging import services as imaging
 from imaging.models import Reading, Study, Timepoint
 from patients.models import Diagnosis, Patient, PatientIdentity
 from treatments import services as treatments
@@ -86,7 +87,7 @@ def reading_new(request: SignedInRequest, patient_id: uuid.UUID, study_id: uuid.
             request,
             patient,
             [form],
-            lambda: create_record(form.instance, by=request.user),
+            lambda: imaging.report_reading(form.instance, by=request.user),
             "The reading was recorded.",
             **context,
         )

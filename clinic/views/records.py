@@ -16,6 +16,7 @@ from accounts.http import SignedInRequest
 from accounts.records import ClinicalRecord, correct_record, void_record
 from clinic import forms as clinic_forms
 from clinic.forms import RecordForm, add_refusal
+from imaging import services as imaging
 from imaging.models import Reading, Study
 from patients.models import Contact, Death, Diagnosis, DiseaseEvent, Patient, PatientIdentity
 from treatments import services as treatments
@@ -73,7 +74,13 @@ KINDS = {
     ),
     "death": RecordKind("death", Death, clinic_forms.DeathForm, enter="Record the death"),
     "study": RecordKind("study", Study, clinic_forms.StudyForm, enter="Record a study"),
-    "reading": RecordKind("reading", Reading, clinic_forms.ReadingForm, "study__patient"),
+    "reading": RecordKind(
+        "reading",
+        Reading,
+        clinic_forms.ReadingForm,
+        "study__patient",
+        correct=imaging.correct_reading,
+    ),
     "cycle": RecordKind(
         "plan of the cycle",
         Cycle,

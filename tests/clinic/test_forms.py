@@ -13,7 +13,14 @@ from accounts.records import correct_record
 from imaging.models import Reading, Study
 from patients.models import Contact, Death, DiseaseEvent, Patient
 from tests.clinic.test_pages import signed_in
-from tests.factories import ContactFactory, CourseFactory, PatientFactory, ReadingFactory, StudyFactory
+from tests.factories import (
+    ContactFactory,
+    CourseFactory,
+    MeasurementFactory,
+    PatientFactory,
+    ReadingFactory,
+    StudyFactory,
+)
 from treatments.models import Administration, Course, CycleStatus
 
 
@@ -234,6 +241,68 @@ def test_a_reading_names_who_read_it_and_a_baseline_has_none(patient, desk, data
     assert desk.post(reverse("reading-new", args=[patient.pk, baseline.pk]), values).status_code == 404
 
     assert Reading.objects.get().reader == data_manager
+
+
+def test_a_study_is_entered_with_its_tracer_weight_and_reference_organs(patient, desk):
+    page = desk.get(reverse("record-new", args=[patient.pk, "study"])).content.decode()
+    assert "0: none" in page
+    values = {
+        "course_number": "1",
+        "timepoint": "baseline",
+        "modality": "pet_ct",
+        "performed_on": "2018-12-17",
+        "tracer": "68Ga-DOTATATE",
+        "tracer_activity_mbq": "180",
+        "injected_at": "2018-12-17 09:05",
+        "uptake_minutes": "61",
+        "body_weight_kg": "71.5",
+        "slice_thickness_mm": "3",
+        "liver_suv_mean": "5.2",
+        "spleen_suv_mean": "18.4",
+        "krenning_score": "0",
+        "study_instance_uid": "1.2.840.113619.2.55",
+    }
+
+    assert desk.post(reverse("record-new", args=[patient.pk, "study"]), values).status_code == 302
+
+    study = Study.objects.get()
+    assert study.injected_at == datetime(2018, 12, 17, 8, 5, tzinfo=UTC)  # the centre's clock, in winter
+    assert (study.body_weight_kg, study.liver_suv_mean, study.krenning_score) == (
+        Decimal("71.5"),
+        Decimal("5.2"),
+        0,
+    )
+
+
+def test_a_reading_recorded_by_hand_keeps_what_the_measurements_said_beside_it(patient, desk):
+    baseline = StudyFactory(patient=patient)
+    study = StudyFactory(patient=patient, timepoint="interim", performed_on=date(2019, 4, 1))
+    lesion = MeasurementFactory(lesion__patient=patient, study=baseline, size_mm=50).lesion
+    MeasurementFactory(lesion=lesion, study=study, size_mm=30)
+
+    desk.post(reverse("reading-new", args=[patient.pk, study.pk]), {"overall_response": "SD"})
+
+    reading = Reading.objects.get()
+    assert (reading.status, reading.overall_response, reading.derived_response) == ("reported", "SD", "PR")
+    assert reading.sum_of_diameters_mm == 30
+
+
+def test_a_signed_reading_is_not_corrected_here_but_signed_anew(patient, desk, data_manager):
+    study = StudyFactory(patient=patient, timepoint="interim", performed_on=date(2019, 4, 1))
+    signed = {"status": "signed", "reader": data_manager, "signed_at": datetime(2019, 4, 2, tzinfo=UTC)}
+    reading = ReadingFactory(study=study, **signed)
+    page = reverse("record-correct", args=[patient.pk, "reading", reading.pk])
+
+    shown = desk.get(page)
+    refused = desk.post(
+        page, {"overall_response": "PR", "reason": "Typing error", "version": reading.version}
+    )
+
+    assert shown.url == reverse("reading-sign", args=[patient.pk, 1, study.pk]) + "?reader=first"
+    assert refused.status_code == 409
+    assert "This reading has been signed" in refused.content.decode()
+    reading.refresh_from_db()
+    assert (reading.overall_response, reading.version) == ("SD", 1)
 
 
 def test_a_new_lesion_without_progression_is_told(patient, desk):
