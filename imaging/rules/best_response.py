@@ -7,6 +7,7 @@ choices where it is silent: docs/rules/recist.md.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 
 # Best first. SD and NON_CR_NON_PD are one rank: the same finding with and without target lesions.
 RESPONSE_RANK = {"CR": 0, "PR": 1, "SD": 2, "NON_CR_NON_PD": 2, "PD": 3, "NE": 4}
@@ -66,11 +67,13 @@ class BestResponse:
         response: a code of ``RESPONSES``; None without any assessment.
         on: day of the study that first showed it.
         reason: why, in words.
+        responded_on: of CR or PR, day of the first CR or PR of either kind that counts; None for the others.
     """
 
     response: str | None
     on: date | None
     reason: str
+    responded_on: date | None = None
 
 
 def counted_assessments(assessments: Iterable[Assessment], *, until: date) -> list[Assessment]:
@@ -118,7 +121,10 @@ def best_unconfirmed(
             if wanted is _STABLE and _days(time_zero, a.on) < rules.sd_minimum_days:
                 early = early or a
                 continue
-            return BestResponse(a.response, a.on, f"{_words(a.response)} on {a.on}{_held(a, time_zero)}")
+            responded_on = next((b.on for b in counted if b.response in OBJECTIVE_RESPONSES), None)
+            return BestResponse(
+                a.response, a.on, f"{_words(a.response)} on {a.on}{_held(a, time_zero)}", responded_on
+            )
         if early is not None and not any(a.response == "PD" for a in counted):
             return BestResponse("NE", early.on, _too_early(early, time_zero, rules))
     return _nothing(counted)
@@ -138,16 +144,14 @@ def best_confirmed(
         is_measurable: whether there were target lesions: an unconfirmed CR without any is non-CR/non-PD.
     """
     counted = counted_assessments(assessments, until=until)
-    for wanted, confirmed_by in (("CR", frozenset({"CR"})), ("PR", OBJECTIVE_RESPONSES)):
-        for at, a in enumerate(counted):
-            # A CR that was followed by PR was a PR (table 3, footnote a).
-            if a.response != wanted and not (wanted == "PR" and a.response == "CR"):
-                continue
-            second = _confirmation(counted[at + 1 :], a, confirmed_by, rules)
-            if second is not None:
-                return BestResponse(
-                    wanted, a.on, f"{wanted} on {a.on}, confirmed on {second.on} ({second.response})"
-                )
+    # A CR that was followed by PR was a PR (table 3, footnote a).
+    objective = _confirmed(counted, OBJECTIVE_RESPONSES, rules)
+    if objective is not None:
+        complete = _confirmed(counted, frozenset({"CR"}), rules)
+        wanted = "CR" if complete is not None else "PR"
+        first, second = complete or objective
+        words = f"{wanted} on {first.on}, confirmed on {second.on} ({second.response})"
+        return BestResponse(wanted, first.on, words, objective[0].on)
     stable = [a for a in counted if a.response in _STABLE or a.response in OBJECTIVE_RESPONSES]
     long = [a for a in stable if _days(time_zero, a.on) >= rules.sd_minimum_days]
     if long:
@@ -164,21 +168,28 @@ def best_confirmed(
     progression = next((a for a in counted if a.response == "PD"), None)
     if progression is not None:
         return BestResponse("PD", progression.on, f"PD on {progression.on}")
+    adequate = [a for a in counted if a.is_adequate]
+    for a, b in pairwise(adequate):
+        if a.response == "CR" and b.response in _STABLE:
+            # Table 3: disease that is seen after a CR came back, unless it lasted long enough to be stable.
+            return BestResponse("PD", b.on, f"{_words(b.response)} on {b.on} after CR on {a.on}: PD")
     if stable:
         return BestResponse("NE", stable[0].on, _too_early(stable[0], time_zero, rules))
     return _nothing(counted)
 
 
-def _confirmation(
-    later: Sequence[Assessment], first: Assessment, confirmed_by: frozenset[str], rules: ResponseRules
-) -> Assessment | None:
-    for a in later:
-        if a.response == "NE":
+def _confirmed(
+    counted: Sequence[Assessment], responses: frozenset[str], rules: ResponseRules
+) -> tuple[Assessment, Assessment] | None:
+    """Return the first of such responses that another of them confirms, and the one that does."""
+    for at, first in enumerate(counted):
+        if first.response not in responses:
             continue
-        if a.response not in confirmed_by:
-            return None
-        if _days(first.on, a.on) >= rules.confirmation_days:
-            return a
+        for later in counted[at + 1 :]:
+            if later.response in responses and _days(first.on, later.on) >= rules.confirmation_days:
+                return first, later
+            if later.is_adequate and later.response not in responses:
+                break
     return None
 
 
@@ -242,11 +253,11 @@ def duration_of_response(
     Args:
         assessments: after baseline, in any order.
         until: the data cut-off.
-        best: whose ``on`` is the first response, confirmed or not as it was asked for.
+        best: confirmed or not, as it is asked for. Of a CR that was a PR first, the duration begins with the PR.
     """
-    if best.response not in OBJECTIVE_RESPONSES or best.on is None:
+    first_on = best.responded_on
+    if first_on is None:
         return None
-    first_on = best.on
     after = [a for a in assessments if first_on <= a.on <= until]
     events = [(a.on, 0, "overall_response_pd") for a in after if a.response == "PD"]
     if clinical_progression_on is not None and first_on <= clinical_progression_on <= until:

@@ -5,7 +5,7 @@ Schwartz et al., Eur J Cancer 2016;62:132-137. Our choices between readings of i
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
@@ -39,6 +39,8 @@ class State(StrEnum):
     PROGRESSED = "progressed"  # unequivocal progression of a non-target lesion
     EQUIVOCAL = "equivocal"  # a new lesion that may be none
 
+
+_SEEN_AND_SIZED = frozenset({State.MEASURED, State.SPLIT, State.TOO_SMALL})
 
 # What a cell of each role can say.
 STATES_OF_ROLE: dict[LesionRole, frozenset[State]] = {
@@ -93,7 +95,7 @@ class Timepoint:
         change_percent, nadir_change_percent: of a complete sum, from baseline and nadir; not rounded.
         target: CR, PR, SD, PD or NE; None without target lesions, and at baseline.
         non_target: CR, NON_CR_NON_PD, PD or NE; None likewise.
-        new_lesions: labels of those seen for certain.
+        new_lesions: labels of those seen, for certain or confirmed as such later.
         overall: CR, PR, SD, NON_CR_NON_PD, PD or NE; None at baseline.
         reason: why, in words; begins with the overall response.
     """
@@ -132,6 +134,7 @@ def assess(lesions: Iterable[Lesion], studies: Iterable[StudyDay]) -> list[Timep
     new = [lesion for lesion in ordered if lesion.role is LesionRole.NEW]
     for lesion in ordered:
         _check(lesion, targets)
+    sightings = {lesion.label: _sightings(lesion, days[1:]) for lesion in new}
 
     baseline = days[0]
     first = _sum(targets, baseline.key)
@@ -144,7 +147,7 @@ def assess(lesions: Iterable[Lesion], studies: Iterable[StudyDay]) -> list[Timep
             study,
             targets,
             others,
-            new,
+            sightings,
             baseline,
             baseline_mm,
             nadir_mm,
@@ -161,7 +164,7 @@ def assess(lesions: Iterable[Lesion], studies: Iterable[StudyDay]) -> list[Timep
             nadir_mm, nadir_on = timepoint.sum_mm, study.on
         if timepoint.overall == "CR":
             was_complete_response = True
-    return _date_back(found, new)
+    return found
 
 
 def _check(lesion: Lesion, targets: Sequence[Lesion]) -> None:
@@ -216,20 +219,34 @@ def _sum(targets: Sequence[Lesion], key: str) -> _Sum:
             continue
         if state is State.MERGED:
             # Its part is in the diameter of the other; whether it can be told hangs on that one.
-            if not _is_sized(next(t for t in targets if t.label == finding.merged_into), key):
+            if not _is_measured_in_another(finding, targets, key):
                 missing.append(lesion.label)
             continue
-        size = finding.size_mm if finding.size_mm is not None else TOO_SMALL_MM
-        total += size
+        total += finding.size_mm if finding.size_mm is not None else TOO_SMALL_MM
         n_measured += 1
-        if size >= NORMAL_NODE_BELOW_MM if lesion.is_node else size > 0:
+        if _is_disease(lesion, finding):
             seen.append(lesion.label)
     return _Sum(total if n_measured else None, missing, seen)
 
 
-def _is_sized(lesion: Lesion, key: str) -> bool:
-    finding = lesion.findings.get(key)
-    return finding is not None and finding.state not in (State.NOT_EVALUABLE, State.MERGED)
+def _is_measured_in_another(merged: Finding, targets: Sequence[Lesion], key: str) -> bool:
+    """Whether the lesion that a merged one is part of was measured, be it merged itself into a further one."""
+    of_label = {lesion.label: lesion.findings.get(key) for lesion in targets}
+    finding: Finding | None = merged
+    for _ in targets:  # no longer chain can end in a size
+        if finding is not None and finding.state is State.MERGED:
+            finding = of_label[finding.merged_into]
+    return finding is not None and finding.state in _SEEN_AND_SIZED
+
+
+def _is_disease(lesion: Lesion, finding: Finding) -> bool:
+    """Whether a lesion that was looked at is there: it has not disappeared, and a node is not of normal size."""
+    if finding.state is State.ABSENT:
+        return False
+    size_mm = TOO_SMALL_MM if finding.state is State.TOO_SMALL else finding.size_mm
+    if size_mm is None:
+        return True
+    return size_mm >= NORMAL_NODE_BELOW_MM if lesion.is_node else size_mm > 0
 
 
 def _at_baseline(
@@ -258,7 +275,7 @@ def _assess_one(
     study: StudyDay,
     targets: Sequence[Lesion],
     others: Sequence[Lesion],
-    new: Sequence[Lesion],
+    sightings: Mapping[str, Mapping[str, date | None]],
     baseline: StudyDay,
     baseline_mm: Decimal | None,
     nadir_mm: Decimal | None,
@@ -279,11 +296,11 @@ def _assess_one(
         )
     if others:
         non_target, non_target_words = _non_target_response(others, study.key, was_complete_response)
-    seen = tuple(lesion.label for lesion in new if _is_new_here(lesion, study.key))
+    seen = {label: days[study.key] for label, days in sightings.items() if study.key in days}
     overall, reason = _overall(target, target_words, non_target, non_target_words, seen)
     return Timepoint(
         study.key, study.on, total.mm, total.is_complete, baseline_mm, nadir_mm, nadir_on, change, nadir_change,
-        target, non_target, seen, overall, reason,
+        target, non_target, tuple(seen), overall, reason,
     )  # fmt: skip
 
 
@@ -354,11 +371,7 @@ def _non_target_response(others: Sequence[Lesion], key: str, was_complete_respon
             missing.append(lesion.label)
         elif finding.state is State.PROGRESSED:
             progressed.append(lesion.label)
-        elif finding.state is State.ABSENT:
-            continue
-        elif finding.size_mm is None or not (
-            finding.size_mm < NORMAL_NODE_BELOW_MM if lesion.is_node else finding.size_mm == 0
-        ):
+        elif _is_disease(lesion, finding):
             seen.append(lesion.label)
     if progressed:
         return "PD", f"unequivocal progression of {_non_target(progressed)}"
@@ -371,15 +384,34 @@ def _non_target_response(others: Sequence[Lesion], key: str, was_complete_respon
     return "CR", "all non-target lesions have disappeared"
 
 
-def _is_new_here(lesion: Lesion, key: str) -> bool:
-    finding = lesion.findings.get(key)
-    return finding is not None and finding.state not in (
-        State.ABSENT, State.NOT_EVALUABLE, State.EQUIVOCAL
-    )  # fmt: skip
+def _sightings(lesion: Lesion, days: Sequence[StudyDay]) -> dict[str, date | None]:
+    """Return the studies that show a new lesion: None where it is certain, else the day that confirmed it.
+
+    An equivocal lesion that a later study shows for certain was there (section 4.3.5), unless it was absent in between.
+    """
+    found: dict[str, date | None] = {}
+    confirmed_on = None
+    for study in reversed(days):
+        finding = lesion.findings.get(study.key)
+        if finding is None or finding.state is State.NOT_EVALUABLE:
+            continue
+        if finding.state is State.EQUIVOCAL:
+            if confirmed_on is not None:
+                found[study.key] = confirmed_on
+        elif _is_disease(lesion, finding):
+            confirmed_on = study.on
+            found[study.key] = None
+        else:
+            confirmed_on = None
+    return found
 
 
 def _overall(
-    target: str | None, target_words: str, non_target: str | None, non_target_words: str, new: tuple[str, ...]
+    target: str | None,
+    target_words: str,
+    non_target: str | None,
+    non_target_words: str,
+    new: Mapping[str, date | None],
 ) -> tuple[str, str]:
     """Return the overall response (tables 1 and 2) and why."""
     if target == "PD" or non_target == "PD" or new:
@@ -387,7 +419,11 @@ def _overall(
         if non_target == "PD":
             why.append(non_target_words)
         if new:
-            why.append(f"new {_plural('lesion', new)} {listed(new)}")
+            labels = [
+                f"{label} (equivocal here, confirmed on {on})" if on is not None else label
+                for label, on in new.items()
+            ]
+            why.append(f"new {_plural('lesion', labels)} {listed(labels)}")
         return "PD", f"PD: {'; '.join(why)}"
     if target is None:
         if non_target is None:
@@ -403,46 +439,6 @@ def _overall(
     if non_target == "NE":
         return target, f"{target}: {target_words}; {non_target_words}"
     return target, f"{target}: {target_words}"
-
-
-def _date_back(found: list[Timepoint], new: Sequence[Lesion]) -> list[Timepoint]:
-    """Date the first progression back to the study that first showed its new lesion, then equivocal (section 4.3.5).
-
-    Only the study of the first progression can confirm: nothing that follows it changes an earlier response.
-    """
-    at = next((index for index, timepoint in enumerate(found) if timepoint.overall == "PD"), None)
-    if at is None:
-        return found
-    confirmed = found[at]
-    earliest, labels = at, []
-    for lesion in new:
-        if lesion.label not in confirmed.new_lesions:
-            continue
-        since = next(
-            (
-                index
-                for index in range(1, at)
-                if (finding := lesion.findings.get(found[index].key)) is not None
-                and finding.state is State.EQUIVOCAL
-            ),
-            at,
-        )
-        if since < earliest:
-            earliest, labels = since, [lesion.label]
-        elif since == earliest < at:
-            labels.append(lesion.label)
-    if earliest == at:
-        return found
-    found[earliest] = replace(
-        found[earliest],
-        overall="PD",
-        new_lesions=tuple(labels),
-        reason=(
-            f"PD: new {_plural('lesion', labels)} {listed(labels)}, equivocal here, confirmed on {confirmed.on}:"
-            " progression dates from the first study that showed it"
-        ),
-    )
-    return found
 
 
 # Words
