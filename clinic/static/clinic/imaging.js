@@ -40,7 +40,11 @@
 
   // What waits is kept for this tab, so that a closed lid or a reload loses nothing.
 
+  // The page that follows may have been read before what is being sent now was stored: it is sent once more from there.
+  let leaving = 0;
+
   function keep() {
+    if (leaving) return;
     try {
       const cells = Object.fromEntries([...waiting].map((input) => [input.id, input.value]));
       if (waiting.size) sessionStorage.setItem(KEPT, JSON.stringify(cells));
@@ -66,7 +70,13 @@
   }
 
   window.addEventListener("beforeunload", (event) => {
-    if (waiting.size) event.preventDefault();
+    if (!waiting.size) return;
+    event.preventDefault();
+    clearTimeout(leaving);
+    leaving = setTimeout(() => {
+      leaving = 0; // the reader stayed
+      keep();
+    }, 2000);
   });
 
   // Storing, one cell after the other
