@@ -32,6 +32,7 @@ from tests.factories import (
     DoseDecisionFactory,
     HoldFactory,
     LabResultFactory,
+    MeasurementFactory,
     PatientFactory,
     PatientIdentityFactory,
     PriorPrrtFactory,
@@ -86,7 +87,8 @@ def records_at(centre: Centre, number: str) -> dict[str, ClinicalRecord]:
     reading = ReadingFactory(
         study=StudyFactory(patient=patient, timepoint="interim", performed_on=date(2019, 4, 1))
     )
-    StudyFactory(patient=patient)
+    baseline = StudyFactory(patient=patient)
+    measurement = MeasurementFactory(lesion__patient=patient, study=baseline)
     records = [
         patient,
         PatientIdentityFactory(patient=patient, mrn=f"M-{number}"),
@@ -107,6 +109,8 @@ def records_at(centre: Centre, number: str) -> dict[str, ClinicalRecord]:
         DiscontinuationFactory(course=course),
         reading.study,
         reading,
+        measurement.lesion,
+        measurement,
     ]
     return {type(record).__name__: record for record in records}
 

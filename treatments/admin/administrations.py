@@ -9,11 +9,12 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from accounts.desk.forms import DeskForm
+from accounts.desk.local_times import LocalTimesAdmin
 from accounts.models import User
 from accounts.records import ClinicalRecord
 from patients.admin import OfPatientAdmin
 from treatments import services
-from treatments.admin.places import LocalTimesAdmin, OfCycleAdmin
+from treatments.admin.places import OfCycleAdmin
 from treatments.models import AbsorbedDose, Administration, PriorPrrt, SomatostatinAnalogueDose
 
 # Legends with their fields, here and on the page of a given cycle.

@@ -13,13 +13,14 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
 from accounts.desk.forms import CorrectionForm, DeskForm, OwnReasonCorrectionForm
+from accounts.desk.local_times import LocalTimesAdmin
 from accounts.desk.records import ClinicalAdmin
 from accounts.models import User
 from accounts.records import ClinicalRecord, clinical_write
 from patients.admin import OfPatientAdmin
 from treatments import services
 from treatments.admin.administrations import ADMINISTRATION_FIELDS, ADMINISTRATION_SECTIONS
-from treatments.admin.places import LocalTimesAdmin, OfCycleAdmin
+from treatments.admin.places import OfCycleAdmin
 from treatments.models import (
     OPEN,
     Administration,

@@ -12,13 +12,13 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidge
 
 from accounts.access import Act
 from accounts.desk.forms import CorrectionForm, DeskForm
+from accounts.desk.local_times import LocalTimesAdmin
 from accounts.desk.shared import SharedAdmin
 from accounts.desk.site import desk_centres, user_of
 from accounts.models import Centre, User
 from accounts.records import ClinicalRecord
 from patients.admin import OfPatientAdmin
 from treatments import services
-from treatments.admin.places import LocalTimesAdmin
 from treatments.models import LabResult, ReferenceRange
 from treatments.rules.labs import ANALYTES, with_unit
 
