@@ -13,6 +13,7 @@ from accounts.models import User
 from analytics.models import Outcome
 from clinic.selectors import roster, worklist
 from clinic.selectors.imaging import reading_words
+from clinic.selectors.response import study_flags
 from clinic.selectors.worklist import Due
 from imaging.models import Reading, ReadingStatus, Study, Timepoint
 from imaging.selectors.response import readings_of
@@ -131,18 +132,20 @@ class CycleRow:
         return f"{sign}{abs(rounded)}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class StudyRow:
     """A study with its readings.
 
     Attributes:
         reading: the one that counts.
         readings: all of them, drafts too.
+        flags: what is unusual about how it was made.
     """
 
     study: Study
     reading: Reading | None
     readings: list[Reading] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
 
     @property
     def is_baseline(self) -> bool:
@@ -450,6 +453,9 @@ def _courses(
             decisions=[decision for decision in decisions if decision.cycle.course_id == course.pk],
         )
         chart.cycles = _cycle_rows(chart, death, today)
+        flags = study_flags([row.study for row in chart.studies], chart.plan)
+        for row in chart.studies:
+            row.flags = flags[row.study.pk]
         if chart.outcome is not None:
             chart.endpoints = _endpoints(chart.outcome)
             chart.best_response = RESPONSES.get(chart.outcome.best_overall_response, "")
