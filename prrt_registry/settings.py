@@ -165,8 +165,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 # User and address together: nobody can lock a colleague out from another desk.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_TEMPLATE = "account/locked_out.html"
-AXES_HTTP_RESPONSE_CODE = 429
+AXES_LOCKOUT_CALLABLE = "accounts.lockout.locked_out"
 AXES_ENABLE_ADMIN = False
 AXES_CLIENT_IP_CALLABLE = "accounts.lockout.client_address"
 TRUSTED_PROXIES = env.whole_number("TRUSTED_PROXIES", default=1 if IN_PRODUCTION else 0)
