@@ -1,7 +1,7 @@
 """Response by RECIST 1.1: target, non-target, new lesions and overall, for every study of a course, with the reason.
 
-Source: Eisenhauer et al., Eur J Cancer 2009;45:228-247, sections 3 and 4, tables 1 to 3 and appendix II; where it is silent,
-Schwartz et al., Eur J Cancer 2016;62:132-137. Our choices between readings of it: docs/rules/recist.md.
+Source: Eisenhauer et al., Eur J Cancer 2009;45:228-247, sections 3 and 4, tables 1 to 3 and appendices II and III;
+where it is silent, Schwartz et al., Eur J Cancer 2016;62:132-137. Our choices between readings of it: docs/rules/recist.md.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -363,7 +363,7 @@ def _stable_words(
 
 
 def _non_target_response(others: Sequence[Lesion], key: str, was_complete_response: bool) -> tuple[str, str]:
-    """Return the response of the non-target lesions (section 4.3.2) and why."""
+    """Return the response of the non-target lesions (section 4.3.3) and why."""
     progressed, seen, missing = [], [], []
     for lesion in others:
         finding = lesion.findings.get(key)

@@ -1,6 +1,6 @@
 """What RECIST 1.1 asks of the lesions chosen at baseline.
 
-Source: Eisenhauer et al., Eur J Cancer 2009;45:228-247, sections 3.1 and 4.1, and appendix II on slice thickness.
+Source: Eisenhauer et al., Eur J Cancer 2009;45:228-247, sections 3.1 and 4.2, and appendix II on slice thickness.
 In words: docs/rules/recist.md.
 """
 
