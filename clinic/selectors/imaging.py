@@ -301,11 +301,16 @@ def _reading(column: GridColumn) -> SummaryCell:
         return SummaryCell("")
     if reading is None:
         return SummaryCell("To be read")
+    said = reading_words(reading)
+    derived = column.derived.response
+    differs = bool(derived) and reading.overall_response != derived
+    if differs and not reading.is_overridden:
+        said += f"; the measurements say {response_word(derived).lower()}"
     return SummaryCell(
         response_word(reading.overall_response),
         reading.overall_response,
-        reading_words(reading),
-        is_flagged=column.is_outdated,
+        said,
+        is_flagged=column.is_outdated or differs,
     )
 
 

@@ -256,6 +256,14 @@ def test_an_override_needs_a_reason_and_both_responses_stay_visible(client, pati
         assert "derived was partial response: Ascites hides the margin" in said
 
 
+def test_a_reported_response_that_the_measurements_do_not_bear_out_is_shown_as_such(
+    client, patient, studies, lesion
+):
+    ReadingFactory(study=studies[1], overall_response="SD")
+    said = text_of(client.get(address("imaging", patient)))
+    assert "Stable disease Reported; the measurements say partial response" in said
+
+
 def test_a_draft_needs_no_password_and_does_not_count(client, patient, studies, lesion):
     assert sign(client, patient, studies[1], draft="1", password="").status_code == 302
     assert Reading.objects.get().status == ReadingStatus.DRAFT
