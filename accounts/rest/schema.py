@@ -113,6 +113,8 @@ class RegistryAutoSchema(AutoSchema):
         if any(parameter.name == "If-Match" for parameter in self._headers()):
             is_correction = getattr(self.view, "action", None) in _CORRECTIONS
             codes += ["412", "428"] if is_correction else ["412"]
+        elif getattr(self.view, "action", None) in getattr(self.view, "body_version_actions", ()):
+            codes.append("412")
         if any(parameter.name == "Idempotency-Key" for parameter in self._headers()):
             codes.append("422")
         problem = self._problem()

@@ -17,7 +17,7 @@ from accounts.rest.filters import FlagFilter, RecordFilter
 from accounts.rest.serializers import RECORD_FIELDS, RecordKeyField, RecordSerializer, StrictSerializer
 from accounts.rest.views import EnteredRecordViewSet
 from imaging import services
-from imaging.models import OverallResponse, Reading, ReadingRole, ReadingStatus, Study
+from imaging.models import OverallResponse, Reading, ReadingRole, ReadingStatus, SstrResponse, Study
 
 DERIVED = [
     "derived_response",
@@ -27,6 +27,11 @@ DERIVED = [
     "sum_of_diameters_mm",
     "sstr_response",
 ]
+
+
+def _derived(choices: Any, **kwargs: Any) -> serializers.ChoiceField:
+    """A code that is derived; blank where none can be told."""
+    return serializers.ChoiceField(choices=choices, allow_blank=True, read_only=True, **kwargs)
 
 
 class ReadingSerializer(RecordSerializer):
@@ -39,6 +44,10 @@ class ReadingSerializer(RecordSerializer):
     course_number = serializers.IntegerField(source="study.course_number", read_only=True)
     performed_on = serializers.DateField(source="study.performed_on", read_only=True)
     reader = serializers.CharField(source="reader.username", read_only=True, allow_null=True, default=None)
+    derived_response = _derived(OverallResponse.choices, help_text="Blank: nothing could be derived.")
+    target_response = _derived(OverallResponse.choices)
+    non_target_response = _derived(OverallResponse.choices)
+    sstr_response = _derived(SstrResponse.choices)
     is_overridden = serializers.BooleanField(
         read_only=True, help_text="Whether it says another response than the one derived."
     )

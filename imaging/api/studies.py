@@ -78,6 +78,7 @@ class StudyViewSet(OfPatientViewSet):
     filterset_class = StudyFilter
     ordering_fields = {**OfPatientViewSet.ordering_fields, "performed_on": "performed_on"}
     once_actions = ("create", "void", "draft_reading", "sign_reading", "accept_drafts")
+    body_version_actions = ("draft_reading", "sign_reading")  # those that name a version in their body
     in_place_actions = ("void", "draft_reading", "sign_reading", "accept_drafts")
     untagged_actions = ("list", "history", "derived", "accept_drafts")
 
