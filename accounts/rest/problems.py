@@ -36,7 +36,7 @@ TYPE_PREFIX = "urn:prrt-registry:problem:"
 def _constraint_names() -> dict[str, str]:
     """Sentence of a constraint to its name: Django gives the sentence without a code."""
     return {
-        constraint.violation_error_message.replace("%(name)s", constraint.name): constraint.name
+        str(constraint.get_violation_error_message()): constraint.name
         for model in apps.get_models()
         for constraint in model._meta.constraints
         if constraint.violation_error_message

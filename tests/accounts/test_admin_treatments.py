@@ -498,7 +498,9 @@ def protocol_entry(desk: Client, **values: Any) -> dict[str, Any]:
 
 
 def test_a_protocol_is_added_as_the_next_version_of_its_code(desk, centre):
-    values = protocol_entry(desk, max_delay_days="70", labs_before_cycle=["platelets"], kidney_limit_gy="23")
+    values = protocol_entry(
+        desk, max_delay_days="70", labs_before_cycle=["platelets"], kidney_limit_gy="23", sd_minimum_days="56"
+    )
 
     stored(desk.post(page(Protocol, "add"), values))
 
@@ -509,6 +511,7 @@ def test_a_protocol_is_added_as_the_next_version_of_its_code(desk, centre):
         ["platelets"],
         23,
     )
+    assert (latest.sd_minimum_days, latest.response_confirmation_days) == (56, 28)
     assert latest.dose_rules == default_protocol().dose_rules != {}
 
 

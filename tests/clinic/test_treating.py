@@ -284,6 +284,8 @@ def test_the_advice_is_shown_with_its_facts_and_source_and_accepted_in_one_press
     assert "Hold the next cycle" in page
     assert "Platelets 60 ×10⁹/L" in page
     assert "US prescribing information" in page
+    assert "confirmed after 35 d or more; SD from 42 d after cycle 1" in page.replace(NBSP, " ")
+    assert "decreased from −25 %, increased from +30 %" in page.replace(NBSP, " ")
 
     assert desk.post(url, {"decision": "hold", "reason": ""}).status_code == 302
     assert Hold.objects.get(cycle__course__patient=recent).is_open
@@ -435,7 +437,8 @@ def protocol_form(**changes: str) -> dict[str, object]:
 def test_a_new_version_is_made_from_an_old_one_and_its_page_shows_thresholds_and_source(data_manager):
     desk = signed_in(data_manager)
 
-    made = desk.post(reverse("protocol-new"), protocol_form(interval_days="70"), follow=True)
+    changes = {"interval_days": "70", "response_confirmation_days": "35", "sstr_decrease_percent": "25"}
+    made = desk.post(reverse("protocol-new"), protocol_form(**changes), follow=True)
 
     protocol = Protocol.objects.get(code="177lu-dotatate-4x7400-q8w", version=2)
     assert protocol.interval_days == 70
@@ -453,6 +456,7 @@ def test_a_new_version_is_made_from_an_old_one_and_its_page_shows_thresholds_and
         ({"window_days": "29"}, "must not be wider than half the interval"),
         ({"planned_cycles": "0", "imaging_after_cycles": ""}, "needs cycles"),
         ({"imaging_after_cycles": "2,5"}, "There is no cycle 5"),
+        ({"sstr_decrease_percent": "0"}, "SUVmax changes by more than 0 %"),
         ({"dose_platelets_resume_grade": "2"}, "below platelets_hold_grade"),
     ],
 )

@@ -888,13 +888,22 @@ def test_a_protocol_is_added_and_its_code_gets_the_next_version(
     given_back = {
         name: value for name, value in shipped.items() if name not in {"id", "version", "course_limit_mbq"}
     }
-    second = api.post(f"{ROOT}protocols/", {**given_back, "planned_cycles": 5, "cumulative_limit_mbq": None})
+    changes = {"planned_cycles": 5, "cumulative_limit_mbq": None, "sd_minimum_days": 56}
+    second = api.post(f"{ROOT}protocols/", given_back | changes)
 
     assert (first.status_code, first.json()["version"]) == (201, 1), first.content
     assert first.json()["course_limit_mbq"] == "29600.0"  # 4 × 7,400
     assert replayed.json() == first.json()
     assert (second.status_code, second.json()["version"]) == (201, shipped["version"] + 1), second.content
     assert second.json()["dose_rules"] == shipped["dose_rules"]
+    names = (
+        "response_confirmation_days",
+        "sd_minimum_days",
+        "sstr_decrease_percent",
+        "sstr_increase_percent",
+    )
+    assert [shipped[name] for name in names] == [28, 42, "30.0", "30.0"]
+    assert [second.json()[name] for name in names] == [28, 56, "30.0", "30.0"]
     course.refresh_from_db()
     assert course.protocol_id == shipped["id"]
 
@@ -907,6 +916,8 @@ def test_a_protocol_is_added_and_its_code_gets_the_next_version(
         ({"imaging_after_cycles": [2, 5]}, "#/imaging_after_cycles", "invalid"),
         ({"imaging_after_cycles": [0]}, "#/imaging_after_cycles", "invalid"),
         ({"reduced_activity_mbq": "7400"}, "#", "treatments_protocol_reduced_below_prescribed"),
+        ({"sstr_increase_percent": "0"}, "#", "treatments_protocol_response_rules_plausible"),
+        ({"response_confirmation_days": 0}, "#/response_confirmation_days", "min_value"),
         ({"dose_rules": {"platelets_hold_grade": 2}}, "#/dose_rules", "invalid_dose_rules"),
         ({"dose_rules": []}, "#/dose_rules", "invalid"),
         ({"labs_before_cycle": ["sodium"]}, "#/labs_before_cycle/0", "invalid_choice"),

@@ -273,7 +273,7 @@ class Protocol(models.Model):
                 name="treatments_protocol_response_rules_plausible",
                 violation_error_message=(
                     "A response is confirmed after 1 to 730 days, stable disease counts from at most 730 days on, and SUVmax"
-                    " changes by more than 0 % (down to 100 %, up to 1,000 %)."
+                    " changes by more than 0 %% (down to 100 %%, up to 1,000 %%)."
                 ),
             ),
         ]
