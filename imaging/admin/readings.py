@@ -43,8 +43,8 @@ class ReadingAdmin(ClinicalAdmin):
         "derived_reason",
         "target_response",
         "non_target_response",
-        "sum_of_diameters_mm",
-        "sstr_response",
+        "sum_of_diameters",
+        "uptake_response",
     )
     autocomplete_fields = ("study",)
     list_display = (
@@ -137,6 +137,14 @@ class ReadingAdmin(ClinicalAdmin):
     @display(description="Derived", ordering="derived_response", empty_value="–")
     def derived(self, obj: Reading) -> str | None:
         return obj.derived_response or None
+
+    @display(description="Sum of diameters (mm)", empty_value="–")
+    def sum_of_diameters(self, obj: Reading) -> Any:
+        return obj.sum_of_diameters_mm
+
+    @display(description="Response of uptake", empty_value="–")
+    def uptake_response(self, obj: Any) -> str | None:
+        return obj.get_sstr_response_display() or None
 
     def links(self, request: HttpRequest, record: Any) -> list[tuple[str, str]]:
         study = record.study
