@@ -4,9 +4,9 @@
 PD and nothing else. What adding a lesion can do, exactly:
 
 - A new lesion: up to the first progression each study keeps its response or becomes PD.
-- A non-target lesion: no study becomes better up to the first complete response. After one, disease that is seen again is PD;
-  where it was none, because the added lesion was still there, the sum decides. So a study after the CR may become better. The
-  best response does not, but for one case: a CR that came back can then be a confirmed PR (table 3, footnote a).
+- A non-target lesion: no study becomes better up to the first complete response. After one, disease that is seen again is
+  PD; where it was none, because the added lesion was still there, the sum decides. So a study after the CR may become
+  better. The best response does not, but for one case: a CR that came back can then be a confirmed PR (table 3, footnote a).
 - A target lesion that grows at least in proportion to the sum of the others: as a non-target lesion.
 - A target lesion that merely never shrinks: stable disease never becomes a response. It may dilute a progression.
 - Any other target lesion changes the percentages either way.
