@@ -14,7 +14,7 @@ from typing import Any
 
 from analytics.charts import VEGA_LITE_VERSION
 from analytics.charts import theme as look
-from analytics.charts.response import signed_percent
+from analytics.charts.response.courses import signed_percent
 from clinic.charts.laboratory import CycleMark
 from imaging.rules.recist import PD_INCREASE, PD_INCREASE_MM, PR_DECREASE, LesionRole, mm, number
 

@@ -11,20 +11,13 @@ from typing import Any
 import pytest
 
 from analytics.charts import render
-from analytics.charts.response import (
+from analytics.charts.response import RESPONSE_FIGURES
+from analytics.charts.response.courses import About, CourseLine, ResponsePoint, signed_percent
+from analytics.charts.response.spider import SPIDER_TOP, spider_csv, spider_spec
+from analytics.charts.response.swimmer import MOST_LANES, swimmer_csv, swimmer_spec
+from analytics.charts.response.waterfall import (
     FEWEST_PLACES,
-    MOST_LANES,
-    RESPONSE_FIGURES,
-    SPIDER_TOP,
     WATERFALL_TOP,
-    About,
-    CourseLine,
-    ResponsePoint,
-    signed_percent,
-    spider_csv,
-    spider_spec,
-    swimmer_csv,
-    swimmer_spec,
     waterfall_alt,
     waterfall_csv,
     waterfall_spec,

@@ -1,0 +1,247 @@
+"""Waterfall: the best change of every course as a bar, worst first."""
+
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+
+from analytics.charts import theme as look
+from analytics.charts.numbers import counted
+from analytics.charts.response.courses import (
+    CODES,
+    PROGRESSION_LINE,
+    RESPONSE_LINE,
+    WORDS,
+    About,
+    CourseLine,
+    change_of,
+    csv_of,
+    not_drawn,
+    responses_said,
+    signed_percent,
+    sum_said,
+    written,
+)
+from analytics.charts.response.pieces import (
+    WIDTH,
+    Spec,
+    at,
+    cursor,
+    empty,
+    figure,
+    footer,
+    link,
+    percent_axis,
+    point_mark,
+    reference_lines,
+    style_of,
+    told,
+    top_of,
+)
+
+WATERFALL_HEIGHT = 320
+FEWEST_PLACES = 16  # of the waterfall: fewer bars would be as broad as a hand
+ROOM_FOR_CODE_PX = 23
+STRIP_ROW_PX = 15
+LEAST_SHAPE_PX = 7  # between bars: smaller shapes cannot be told apart
+
+# Axes end here, since one bar of +400 % would flatten all others; what goes beyond is cut, and said to be.
+WATERFALL_TOP = 100
+
+
+def in_order_of_change(lines: Sequence[CourseLine]) -> list[CourseLine]:
+    """Return the courses with a best change, worst first; equal ones by best response, then by label."""
+    ranks = list(WORDS)
+    return sorted(
+        (line for line in lines if line.best_change_percent is not None),
+        key=lambda line: (-change_of(line), -ranks.index(line.best_response), line.label),
+    )
+
+
+def waterfall_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme = "screen") -> Spec:
+    """Return the best change of every course as a bar; below the bars a row for each best response marks whose it was."""
+    drawn = in_order_of_change(lines)
+    title = "Best change of the sum of diameters"
+    if not drawn:
+        return empty(title, "No course with sums to compare", waterfall_alt(lines, about), about, theme)
+    places = max(len(drawn), FEWEST_PLACES)
+    top = top_of([change_of(line) for line in drawn], WATERFALL_TOP)
+    rows = [_bar(index, line, top, theme) for index, line in enumerate(drawn)]
+    present = [code for code in WORDS if any(line.best_response == code for line in drawn)]
+    x: Spec = {
+        "field": "x",
+        "type": "quantitative",
+        "scale": {"domain": [0, places], "nice": False},
+        "axis": None,
+    }
+    y = percent_axis("Best change from baseline", top)
+    layers = [*reference_lines(y)]
+    for code in present:
+        of_code = [row for row in rows if row["code"] == CODES[code]]
+        layers.append(
+            {
+                "data": {"values": of_code},
+                "mark": {"type": "bar", "style": style_of("bar", code), "cursor": cursor(theme)},
+                "encoding": {"x": x, "x2": {"field": "x2"}, "y": y, "y2": {"datum": 0}}
+                | link(theme, "Best response", "Best change", "Sum of diameters"),
+            }
+        )
+        # A change of nothing has no height.
+        flat = [row for row in of_code if abs(row["c"]) < 0.6]
+        if flat:
+            layers.append(
+                {
+                    "data": {"values": flat},
+                    "mark": {"type": "rule", "style": style_of("flat", code), "cursor": cursor(theme)},
+                    "encoding": {"x": x, "x2": {"field": "x2"}, "y": at(y, 0)}
+                    | link(theme, "Best response", "Best change", "Sum of diameters"),
+                }
+            )
+    layers.append(
+        {"data": {"values": [{}]}, "mark": {"type": "rule", "style": "zero"}, "encoding": {"y": at(y, 0)}}
+    )
+    pitch = WIDTH / places
+    middle = x | {"field": "xm"}
+    if pitch >= ROOM_FOR_CODE_PX:
+        for up in (True, False):
+            layers.append(
+                {
+                    "data": {"values": [row for row in rows if (row["c"] >= 0) == up]},
+                    "mark": {
+                        "type": "text",
+                        "style": "small",
+                        "baseline": "bottom" if up else "top",
+                        "dy": -3 if up else 4,
+                    },
+                    "encoding": {"x": middle, "y": y, "text": {"field": "code"}},
+                }
+            )
+    cut = [row for row in rows if row["cut"]]
+    if cut and pitch >= look.SMALL_SIZE:
+        layers.append(
+            {
+                "data": {"values": cut},
+                "mark": {"type": "text", "style": "in-bar", "angle": 270, "align": "right", "dx": -5},
+                "encoding": {"x": middle, "y": y, "text": {"field": "cut"}},
+            }
+        )
+    plot = {"name": "plot", "width": WIDTH, "height": WATERFALL_HEIGHT, "layer": layers}
+    notes = [
+        "A bar is a course: its least change of the sum of target lesions from baseline, up to the first progression. Below:"
+        " its best overall response, with the number of courses drawn. Lines at +20 % and −30 % from baseline; progression"
+        " itself is told from the nadir."
+    ]
+    if cut:
+        notes.append(f"{counted(len(cut), 'bar')} cut at +{top} %.")
+    notes.append(not_drawn(lines, drawn))
+    strip = _strip(drawn, present, x, theme) | {"title": footer(notes, about, theme)}
+    return figure(title, about, lines, [plot, strip], waterfall_alt(lines, about), theme)
+
+
+def _bar(index: int, line: CourseLine, top: int, theme: look.Theme) -> Spec:
+    change = change_of(line)
+    gap = 0.12
+    row: Spec = {
+        "x": round(index + gap, 2),
+        "x2": round(index + 1 - gap, 2),
+        "xm": index + 0.5,
+        "c": float(min(change, Decimal(top)).quantize(Decimal("0.0001"))),
+        "code": CODES[line.best_response],
+        "cut": signed_percent(change) if change > top else "",
+    }
+    point = line.best_point
+    return row | told(
+        theme,
+        line,
+        {
+            "Best response": WORDS[line.best_response],
+            "Best change": signed_percent(change),
+            "Sum of diameters": "not stated" if point is None else sum_said(line, point),
+        },
+    )
+
+
+def _strip(drawn: Sequence[CourseLine], present: Sequence[str], x: Spec, theme: look.Theme) -> Spec:
+    """Return a row of marks for each response, under the bars it belongs to: the legend, which needs no colour."""
+    counts = Counter(line.best_response for line in drawn)
+    y: Spec = {
+        "field": "row",
+        "type": "quantitative",
+        "scale": {"domain": [len(present), 0], "nice": False, "zero": False},
+        "axis": None,
+    }
+    pitch = WIDTH / max(len(drawn), FEWEST_PLACES)
+    layers: list[Spec] = []
+    for number, code in enumerate(present):
+        values = [
+            {"x": index, "x2": index + 1, "xm": index + 0.5, "row": number + 0.5}
+            | told(theme, line, {"Best response": WORDS[code]})
+            for index, line in enumerate(drawn)
+            if line.best_response == code
+        ]
+        # Too narrow for shapes: the row itself says it.
+        if pitch < LEAST_SHAPE_PX:
+            layer: Spec = {
+                "mark": {"type": "bar", "style": style_of("bar", code), "height": 9, "cursor": cursor(theme)},
+                "encoding": {"x": x, "x2": {"field": "x2"}, "y": y},
+            }
+        else:
+            layer = {
+                "mark": point_mark(code, min(64.0, (pitch * 0.7) ** 2), theme),
+                "encoding": {"x": x | {"field": "xm"}, "y": y},
+            }
+        layer["encoding"] |= link(theme, "Best response")
+        key = {
+            "data": {"values": [{"row": number + 0.5}]},
+            "mark": point_mark(code, 64, "print"),
+            "encoding": {"x": {"value": WIDTH + 14}, "y": y},
+        }
+        layers += [layer | {"data": {"values": values}}, key]
+    names = [
+        {"row": number + 0.5, "t": f"{WORDS[code]}: {counts[code]:,}"} for number, code in enumerate(present)
+    ]
+    layers.append(
+        {
+            "data": {"values": names},
+            "mark": {"type": "text", "style": "small", "align": "left", "baseline": "middle", "dx": 24},
+            "encoding": {"x": {"value": WIDTH}, "y": y, "text": {"field": "t"}},
+        }
+    )
+    return {"name": "strip", "width": WIDTH, "height": STRIP_ROW_PX * len(present), "layer": layers}
+
+
+def waterfall_alt(lines: Sequence[CourseLine], about: About) -> str:
+    """Return the figure in words: range, how many reach either line, the best responses, and who is not drawn."""
+    drawn = in_order_of_change(lines)
+    if not drawn:
+        return f"No course of {about.name} has sums of diameters to compare."
+    changes = [change_of(line) for line in drawn]
+    shrunk = sum(change <= RESPONSE_LINE for change in changes)
+    grown = sum(change >= PROGRESSION_LINE for change in changes)
+    return (
+        f"Waterfall of the best change of the sum of diameters in {about.name}: {counted(len(drawn), 'course')}, from"
+        f" {signed_percent(changes[0])} to {signed_percent(changes[-1])}; {shrunk:,} at −30 % or lower, {grown:,} at"
+        f" +20 % or higher. Best overall responses: {responses_said(drawn)}. {not_drawn(lines, drawn)}"
+    ).rstrip()
+
+
+def waterfall_csv(lines: Sequence[CourseLine], about: About) -> str:
+    """Return a course a line, worst change first, those without one last."""
+    drawn = in_order_of_change(lines)
+    rest = sorted((line for line in lines if line.best_change_percent is None), key=lambda line: line.label)
+    rows = []
+    for line in [*drawn, *rest]:
+        point = line.best_point
+        rows.append(
+            [
+                line.label,
+                line.best_response,
+                written(line.best_change_percent),
+                "" if point is None else point.day,
+                "" if point is None else written(point.sum_mm),
+            ]
+        )
+    return csv_of(
+        about,
+        ["best_overall_response", "best_change_percent", "best_change_day", "sum_of_diameters_mm"],
+        rows,
+    )
