@@ -94,7 +94,7 @@ def count(cohort: Cohort, course_ids: Sequence[UUID] | None = None) -> Counter[K
                 reach.event_by,
                 reach.followed_from,
             ]
-    conditions, values = _filter(cohort)
+    conditions, values = filter_of(cohort)
     if course_ids is not None:
         conditions.append("o.course_id = ANY(%s)")
         values.append(list(course_ids))
@@ -109,7 +109,7 @@ def count(cohort: Cohort, course_ids: Sequence[UUID] | None = None) -> Counter[K
         return Counter({Key(*key): n for *key, n in cursor.fetchall()})
 
 
-def _filter(cohort: Cohort) -> tuple[list[str], list[Any]]:
+def filter_of(cohort: Cohort) -> tuple[list[str], list[Any]]:
     """Return the cohort's filter as SQL conditions on outcomes ``o`` with their values."""
     conditions = ["o.definition_id = %s", "o.derived_at IS NOT NULL"]
     values: list[Any] = [cohort.definition_id]
@@ -173,7 +173,7 @@ def count_patients(cohort: Cohort, centre_codes: Sequence[str]) -> int:
 
     Only for cohorts of every course: where each patient has one, the tallies know.
     """
-    conditions, values = _filter(cohort)
+    conditions, values = filter_of(cohort)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(DISTINCT c.patient_id) FROM analytics_outcome o JOIN treatments_course c ON c.id = o.course_id"  # noqa: S608

@@ -25,7 +25,7 @@ class ResponsePoint:
 
     Attributes:
         sum_mm, change_percent: of the diameters, and its change from baseline; None where it is incomplete or there is none.
-        response: a code of ``RESPONSES``; blank at baseline and where no reading counts.
+        response: a code of ``RESPONSES``; blank at baseline.
     """
 
     day: int
@@ -80,11 +80,19 @@ class About:
 
     Attributes:
         cutoff: ISO date.
+        n_courses: courses that there are, where only some are given to the figure; None: all are.
     """
 
     name: str
     cutoff: str
     synthetic: bool = False
+    n_courses: int | None = None
+
+    def counted(self, lines: Sequence["CourseLine"]) -> str:
+        """Return ``63 courses``, or ``the 500 that began first of 1,204 courses``."""
+        if self.n_courses is None or self.n_courses <= len(lines):
+            return counted(len(lines), "course")
+        return f"the {len(lines):,} that began first of {counted(self.n_courses, 'course')}"
 
 
 def signed_percent(value: Decimal) -> str:

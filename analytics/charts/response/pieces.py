@@ -6,7 +6,6 @@ from math import ceil
 from typing import Any
 
 from analytics.charts import theme as look
-from analytics.charts.numbers import counted
 from analytics.charts.response.courses import NO_ASSESSMENT, About, CourseLine
 from analytics.charts.specs import VEGA_LITE_VERSION
 
@@ -180,7 +179,7 @@ def figure(
     theme: look.Theme,
     *more: str,
 ) -> Spec:
-    facts = [counted(len(lines), "course"), *more, f"data cut-off {about.cutoff}"]
+    facts = [about.counted(lines), *more, f"data cut-off {about.cutoff}"]
     return {
         "$schema": f"https://vega.github.io/schema/vega-lite/v{VEGA_LITE_VERSION}.0.json",
         "description": description,
