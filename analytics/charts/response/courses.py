@@ -168,7 +168,7 @@ def change_of(line: CourseLine) -> Decimal:
 def csv_of(about: About, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["cohort", "data_cutoff", "course", *columns])
+    writer.writerow(["cohort", "data_cutoff", *columns])
     for row in rows:
         writer.writerow([about.name, about.cutoff, *row])
     return text.getvalue()

@@ -24,6 +24,10 @@ SHAPES = {
 }
 
 
+def layer(values: list[Spec], mark: Spec, encoding: Spec) -> Spec:
+    return {"data": {"values": values}, "mark": mark, "encoding": encoding}
+
+
 def top_of(changes: Sequence[Decimal], most: int) -> int:
     """Return the upper end of an axis of changes: a multiple of 20 above all of them, but no more than ``most``."""
     return min(most, max(LEAST_TOP, 20 * ceil(max(changes) / 20)))
@@ -61,19 +65,13 @@ def at(channel: Spec, value: float) -> Spec:
 def reference_lines(y: Spec) -> list[Spec]:
     layers: list[Spec] = []
     for value, name in ((20, "+20 %"), (-30, "−30 %")):
+        layers.append(layer([{}], {"type": "rule", "style": "reference"}, {"y": at(y, value)}))
         layers.append(
-            {
-                "data": {"values": [{}]},
-                "mark": {"type": "rule", "style": "reference"},
-                "encoding": {"y": at(y, value)},
-            }
-        )
-        layers.append(
-            {
-                "data": {"values": [{"t": name}]},
-                "mark": {"type": "text", "style": "small", "align": "left", "baseline": "middle", "dx": 5},
-                "encoding": {"x": {"value": WIDTH}, "y": at(y, value), "text": {"field": "t"}},
-            }
+            layer(
+                [{"t": name}],
+                {"type": "text", "style": "small", "align": "left", "baseline": "middle", "dx": 5},
+                {"x": {"value": WIDTH}, "y": at(y, value), "text": {"field": "t"}},
+            )
         )
     return layers
 
@@ -131,20 +129,16 @@ def legend_view(entries: Sequence[tuple[Sequence[Spec], str]]) -> Spec:
             is_line = mark["type"] == "line"
             places = [across, across + LEGEND_MARK_PX - 6] if is_line else [across + (LEGEND_MARK_PX - 6) / 2]
             layers.append(
-                {
-                    "data": {"values": [{"px": round(place, 1), "py": middle} for place in places]},
-                    "mark": dict(mark),
-                    "encoding": _pixels(),
-                }
+                layer([{"px": round(place, 1), "py": middle} for place in places], dict(mark), _pixels())
             )
         texts.append({"px": round(across + LEGEND_MARK_PX, 1), "py": middle, "t": words})
         across += width
     layers.append(
-        {
-            "data": {"values": texts},
-            "mark": {"type": "text", "style": "small", "align": "left", "baseline": "middle"},
-            "encoding": _pixels() | {"text": {"field": "t"}},
-        }
+        layer(
+            texts,
+            {"type": "text", "style": "small", "align": "left", "baseline": "middle"},
+            _pixels() | {"text": {"field": "t"}},
+        )
     )
     return {"name": "legend", "width": WIDTH, "height": (row + 1) * LEGEND_ROW_PX, "layer": layers}
 
@@ -156,12 +150,12 @@ def _pixels() -> Spec:
     }
 
 
-def footer(notes: Sequence[str], about: About, theme: look.Theme) -> Spec:
+def footer(notes: Sequence[str], about: About, theme: look.Theme, *, width: float = WIDTH + 40) -> Spec:
     said = [note for note in notes if note]
     if about.synthetic:
         said.append("Synthetic patients.")
     return {
-        "text": look.wrapped(" ".join(said), width=WIDTH + 40, size=look.FOOTER_SIZE[theme]),
+        "text": look.wrapped(" ".join(said), width=width, size=look.FOOTER_SIZE[theme]),
         "orient": "bottom",
         "style": "footer",
         "anchor": "start",
@@ -173,19 +167,21 @@ def footer(notes: Sequence[str], about: About, theme: look.Theme) -> Spec:
 def figure(
     title: str,
     about: About,
-    lines: Sequence[CourseLine],
+    facts: Sequence[str],
     views: list[Spec],
     description: str,
     theme: look.Theme,
-    *more: str,
+    *,
+    width: float = WIDTH,
 ) -> Spec:
-    facts = [about.counted(lines), *more, f"data cut-off {about.cutoff}"]
+    """Return the views under each other, headed by what they show, of whom and up to when."""
+    said = ", ".join([*facts, f"data cut-off {about.cutoff}"])
     return {
         "$schema": f"https://vega.github.io/schema/vega-lite/v{VEGA_LITE_VERSION}.0.json",
         "description": description,
         "title": {
             "text": title,
-            "subtitle": look.wrapped(f"{about.name}: {', '.join(facts)}", width=WIDTH, size=look.TEXT_SIZE),
+            "subtitle": look.wrapped(f"{about.name}: {said}", width=width, size=look.TEXT_SIZE),
             "offset": 12,
         },
         "vconcat": views,
@@ -196,18 +192,19 @@ def figure(
 
 
 def empty(title: str, message: str, description: str, about: About, theme: look.Theme) -> Spec:
+    """Return a figure of nothing that says so."""
     view = {
         "name": "plot",
         "width": WIDTH,
         "height": 100,
-        "data": {"values": [{"t": message}]},
-        "mark": {"type": "text", "style": "empty", "baseline": "middle", "align": "center"},
-        "encoding": {"x": {"value": WIDTH / 2}, "y": {"value": 50}, "text": {"field": "t"}},
-        "title": footer([], about, theme) if about.synthetic else None,
+        **layer(
+            [{"t": message}],
+            {"type": "text", "style": "empty", "baseline": "middle", "align": "center"},
+            {"x": {"value": WIDTH / 2}, "y": {"value": 50}, "text": {"field": "t"}},
+        ),
+        **({"title": footer([], about, theme)} if about.synthetic else {}),
     }
-    return figure(
-        title, about, [], [{key: part for key, part in view.items() if part is not None}], description, theme
-    )
+    return figure(title, about, [], [view], description, theme)
 
 
 # Looks: fill or line of each response, on white and on dark. Light and dark of one response differ as little as they can.
@@ -274,6 +271,11 @@ def _config(theme: look.Theme) -> Spec:
         "progressed": {"color": "#8f3d0b", "strokeWidth": 2.5},
         "died": {"color": look.INK, "strokeWidth": 2},
         "ongoing": {"color": look.CURVE},
+        "cell-agreed": {"color": "#c4d8ee"},
+        "cell-differed": {"color": "#f8dcc3"},
+        "cell-none": {"color": "#f3f4f6"},
+        "heading": {"color": look.INK, "fontSize": look.SMALL_SIZE, "fontWeight": "bold"},
+        "count": {"color": look.INK, "fontSize": look.TEXT_SIZE + 1, "fontWeight": "bold"},
     }
     return config
 
@@ -295,5 +297,10 @@ _DARK: Spec = look.DARK | {
         "progressed": {"color": "#f0883e"},
         "died": {"color": _LIGHT_INK},
         "ongoing": {"color": "#79b8ff"},
+        "cell-agreed": {"color": "#2f5a86"},
+        "cell-differed": {"color": "#7a4a22"},
+        "cell-none": {"color": "#2a3037"},
+        "heading": {"color": _LIGHT_INK},
+        "count": {"color": _LIGHT_INK},
     }
 }

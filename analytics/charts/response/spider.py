@@ -29,6 +29,7 @@ from analytics.charts.response.pieces import (
     empty,
     figure,
     footer,
+    layer,
     legend_view,
     link,
     months_axis,
@@ -61,7 +62,7 @@ def spider_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme 
     y = percent_axis("Change from baseline", top)
     layers = [
         *reference_lines(y),
-        {"data": {"values": [{}]}, "mark": {"type": "rule", "style": "zero"}, "encoding": {"y": at(y, 0)}},
+        layer([{}], {"type": "rule", "style": "zero"}, {"y": at(y, 0)}),
     ]
     thin = len(drawn) > MANY_LINES
     present = [code for code in WORDS if any(line.best_response == code for line in drawn)]
@@ -91,53 +92,41 @@ def spider_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme 
         on_line = {"x": x, "y": y, "detail": {"field": "i", "type": "nominal"}}
         line_mark: Spec = {"type": "line", "style": style_of("line", code)}
         layers.append(
-            {
-                "data": {"values": rows},
-                "mark": line_mark | ({"strokeWidth": 0.8, "opacity": 0.55} if thin else {}),
-                "encoding": on_line,
-            }
+            layer(rows, line_mark | ({"strokeWidth": 0.8, "opacity": 0.55} if thin else {}), on_line)
         )
         if theme == "screen":  # broad enough to be hit
             layers.append(
-                {
-                    "data": {"values": rows},
-                    "mark": {
+                layer(
+                    rows,
+                    {
                         "type": "line",
                         "strokeWidth": 8,
                         "opacity": 0,
                         "cursor": "pointer",
                     },
-                    "encoding": on_line | {"href": {"field": "href"}},
-                }
+                    on_line | {"href": {"field": "href"}},
+                )
             )
         if carried:
-            layers.append(
-                {
-                    "data": {"values": carried},
-                    "mark": {"type": "line", "style": "carried"},
-                    "encoding": on_line,
-                }
-            )
+            layers.append(layer(carried, {"type": "line", "style": "carried"}, on_line))
         layers.append(
-            {
-                "data": {"values": spots},
-                "mark": {
+            layer(
+                spots,
+                {
                     "type": "point",
                     "style": style_of("spot", code),
                     "filled": True,
                     "opacity": 1,
                 }
                 | {"size": 8 if thin else 18, "cursor": cursor(theme)},
-                "encoding": {"x": x, "y": y} | link(theme, *tips),
-            }
+                {"x": x, "y": y} | link(theme, *tips),
+            )
         )
         if ended:
             layers.append(
-                {
-                    "data": {"values": ended},
-                    "mark": point_mark("PD", 30 if thin else 60, theme),
-                    "encoding": {"x": x, "y": y} | link(theme, *tips),
-                }
+                layer(
+                    ended, point_mark("PD", 30 if thin else 60, theme), {"x": x, "y": y} | link(theme, *tips)
+                )
             )
     beyond = sum(any((point.change_percent or 0) > top for point in _measured(line)) for line in drawn)
     counts = Counter(line.best_response for line in drawn)
@@ -167,7 +156,7 @@ def spider_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme 
         "layer": layers,
         "title": footer(notes, about, theme),
     }
-    return figure(title, about, lines, [legend, plot], spider_alt(lines, about), theme)
+    return figure(title, about, [about.counted(lines)], [legend, plot], spider_alt(lines, about), theme)
 
 
 def _below(rows: Sequence[Spec], top: int) -> list[Spec]:
@@ -239,4 +228,6 @@ def spider_csv(lines: Sequence[CourseLine], about: About) -> str:
             rows.append(
                 [line.label, "progression", line.progressed_day, months(line.progressed_day), "", "", ""]
             )
-    return csv_of(about, ["kind", "day", "months", "sum_of_diameters_mm", "change_percent", "response"], rows)
+    return csv_of(
+        about, ["course", "kind", "day", "months", "sum_of_diameters_mm", "change_percent", "response"], rows
+    )

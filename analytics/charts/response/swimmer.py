@@ -23,6 +23,7 @@ from analytics.charts.response.pieces import (
     empty,
     figure,
     footer,
+    layer,
     legend_view,
     link,
     months_axis,
@@ -85,35 +86,29 @@ def swimmer_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme
         for number, line in enumerate(drawn)
     ]
     layers: list[Spec] = [
-        {
-            "data": {"values": lanes},
-            "mark": {"type": "bar", "style": "lane", "height": lane_px, "cursor": cursor(theme)},
-            "encoding": {"x": x, "x2": {"field": "m2"}, "y": y}
+        layer(
+            lanes,
+            {"type": "bar", "style": "lane", "height": lane_px, "cursor": cursor(theme)},
+            {"x": x, "x2": {"field": "m2"}, "y": y}
             | link(theme, "Known for", "Cycles given", "Best response"),
-        },
-        {
-            "data": {
-                "values": [
-                    {"row": number + 0.5, "t": line.label} | told(theme, line, {})
-                    for number, line in enumerate(drawn)
-                ]
-            },
-            "mark": {"type": "text", "style": "lane-name", "align": "right", "baseline": "middle"}
+        ),
+        layer(
+            [
+                {"row": number + 0.5, "t": line.label} | told(theme, line, {})
+                for number, line in enumerate(drawn)
+            ],
+            {"type": "text", "style": "lane-name", "align": "right", "baseline": "middle"}
             | {"dx": -9, "fontSize": 10 if pitch == LANE_PX else 9, "cursor": cursor(theme)},
-            "encoding": {"x": {"value": 0}, "y": y, "text": {"field": "t"}}
+            {"x": {"value": 0}, "y": y, "text": {"field": "t"}}
             | ({"href": {"field": "href"}} if theme == "screen" else {}),
-        },
+        ),
     ]
     legend: list[tuple[list[Spec], str]] = []
 
     def add(rows: list[Spec], mark: Spec, words: str, *tips: str) -> None:
         if rows:
             layers.append(
-                {
-                    "data": {"values": rows},
-                    "mark": mark | {"cursor": cursor(theme)},
-                    "encoding": {"x": x, "y": y} | link(theme, *tips),
-                }
+                layer(rows, mark | {"cursor": cursor(theme)}, {"x": x, "y": y} | link(theme, *tips))
             )
             legend.append(([{key: value for key, value in mark.items() if key != "xOffset"}], words))
 
@@ -215,7 +210,14 @@ def swimmer_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme
         "layer": layers,
         "title": footer(notes, about, theme),
     }
-    return figure(title, about, lines, [legend_view(legend), plot], swimmer_alt(lines, about), theme, *more)
+    return figure(
+        title,
+        about,
+        [about.counted(lines), *more],
+        [legend_view(legend), plot],
+        swimmer_alt(lines, about),
+        theme,
+    )
 
 
 def swimmer_alt(lines: Sequence[CourseLine], about: About) -> str:
@@ -246,4 +248,4 @@ def swimmer_csv(lines: Sequence[CourseLine], about: About) -> str:
             facts.append((line.died_day, 3, "death", ""))
         facts.append((line.last_day, 4, "last_known", "ongoing" if line.is_ongoing else ""))
         rows += [[line.label, kind, day, months(day), value] for day, _, kind, value in sorted(facts)]
-    return csv_of(about, ["kind", "day", "months", "value"], rows)
+    return csv_of(about, ["course", "kind", "day", "months", "value"], rows)

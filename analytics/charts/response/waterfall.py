@@ -29,6 +29,7 @@ from analytics.charts.response.pieces import (
     empty,
     figure,
     footer,
+    layer,
     link,
     percent_axis,
     point_mark,
@@ -78,51 +79,49 @@ def waterfall_spec(lines: Sequence[CourseLine], about: About, *, theme: look.The
     for code in present:
         of_code = [row for row in rows if row["code"] == CODES[code]]
         layers.append(
-            {
-                "data": {"values": of_code},
-                "mark": {"type": "bar", "style": style_of("bar", code), "cursor": cursor(theme)},
-                "encoding": {"x": x, "x2": {"field": "x2"}, "y": y, "y2": {"datum": 0}}
+            layer(
+                of_code,
+                {"type": "bar", "style": style_of("bar", code), "cursor": cursor(theme)},
+                {"x": x, "x2": {"field": "x2"}, "y": y, "y2": {"datum": 0}}
                 | link(theme, "Best response", "Best change", "Sum of diameters"),
-            }
+            )
         )
         # A change of nothing has no height.
         flat = [row for row in of_code if abs(row["c"]) < 0.6]
         if flat:
             layers.append(
-                {
-                    "data": {"values": flat},
-                    "mark": {"type": "rule", "style": style_of("flat", code), "cursor": cursor(theme)},
-                    "encoding": {"x": x, "x2": {"field": "x2"}, "y": at(y, 0)}
+                layer(
+                    flat,
+                    {"type": "rule", "style": style_of("flat", code), "cursor": cursor(theme)},
+                    {"x": x, "x2": {"field": "x2"}, "y": at(y, 0)}
                     | link(theme, "Best response", "Best change", "Sum of diameters"),
-                }
+                )
             )
-    layers.append(
-        {"data": {"values": [{}]}, "mark": {"type": "rule", "style": "zero"}, "encoding": {"y": at(y, 0)}}
-    )
+    layers.append(layer([{}], {"type": "rule", "style": "zero"}, {"y": at(y, 0)}))
     pitch = WIDTH / places
     middle = x | {"field": "xm"}
     if pitch >= ROOM_FOR_CODE_PX:
         for up in (True, False):
             layers.append(
-                {
-                    "data": {"values": [row for row in rows if (row["c"] >= 0) == up]},
-                    "mark": {
+                layer(
+                    [row for row in rows if (row["c"] >= 0) == up],
+                    {
                         "type": "text",
                         "style": "small",
                         "baseline": "bottom" if up else "top",
                         "dy": -3 if up else 4,
                     },
-                    "encoding": {"x": middle, "y": y, "text": {"field": "code"}},
-                }
+                    {"x": middle, "y": y, "text": {"field": "code"}},
+                )
             )
     cut = [row for row in rows if row["cut"]]
     if cut and pitch >= look.SMALL_SIZE:
         layers.append(
-            {
-                "data": {"values": cut},
-                "mark": {"type": "text", "style": "in-bar", "angle": 270, "align": "right", "dx": -5},
-                "encoding": {"x": middle, "y": y, "text": {"field": "cut"}},
-            }
+            layer(
+                cut,
+                {"type": "text", "style": "in-bar", "angle": 270, "align": "right", "dx": -5},
+                {"x": middle, "y": y, "text": {"field": "cut"}},
+            )
         )
     plot = {"name": "plot", "width": WIDTH, "height": WATERFALL_HEIGHT, "layer": layers}
     notes = [
@@ -134,7 +133,7 @@ def waterfall_spec(lines: Sequence[CourseLine], about: About, *, theme: look.The
         notes.append(f"{counted(len(cut), 'bar')} cut at +{top} %.")
     notes.append(not_drawn(lines, drawn))
     strip = _strip(drawn, present, x, theme) | {"title": footer(notes, about, theme)}
-    return figure(title, about, lines, [plot, strip], waterfall_alt(lines, about), theme)
+    return figure(title, about, [about.counted(lines)], [plot, strip], waterfall_alt(lines, about), theme)
 
 
 def _bar(index: int, line: CourseLine, top: int, theme: look.Theme) -> Spec:
@@ -178,33 +177,24 @@ def _strip(drawn: Sequence[CourseLine], present: Sequence[str], x: Spec, theme: 
             for index, line in enumerate(drawn)
             if line.best_response == code
         ]
-        # Too narrow for shapes: the row itself says it.
-        if pitch < LEAST_SHAPE_PX:
-            layer: Spec = {
-                "mark": {"type": "bar", "style": style_of("bar", code), "height": 9, "cursor": cursor(theme)},
-                "encoding": {"x": x, "x2": {"field": "x2"}, "y": y},
-            }
+        key = {"x": {"value": WIDTH + 14}, "y": y}
+        if pitch < LEAST_SHAPE_PX:  # too narrow for shapes: the row itself says it
+            mark = {"type": "bar", "style": style_of("bar", code), "height": 9, "cursor": cursor(theme)}
+            places: Spec = {"x": x, "x2": {"field": "x2"}, "y": y}
         else:
-            layer = {
-                "mark": point_mark(code, min(64.0, (pitch * 0.7) ** 2), theme),
-                "encoding": {"x": x | {"field": "xm"}, "y": y},
-            }
-        layer["encoding"] |= link(theme, "Best response")
-        key = {
-            "data": {"values": [{"row": number + 0.5}]},
-            "mark": point_mark(code, 64, "print"),
-            "encoding": {"x": {"value": WIDTH + 14}, "y": y},
-        }
-        layers += [layer | {"data": {"values": values}}, key]
+            mark = point_mark(code, min(64.0, (pitch * 0.7) ** 2), theme)
+            places = {"x": x | {"field": "xm"}, "y": y}
+        layers.append(layer(values, mark, places | link(theme, "Best response")))
+        layers.append(layer([{"row": number + 0.5}], point_mark(code, 64, "print"), key))
     names = [
         {"row": number + 0.5, "t": f"{WORDS[code]}: {counts[code]:,}"} for number, code in enumerate(present)
     ]
     layers.append(
-        {
-            "data": {"values": names},
-            "mark": {"type": "text", "style": "small", "align": "left", "baseline": "middle", "dx": 24},
-            "encoding": {"x": {"value": WIDTH}, "y": y, "text": {"field": "t"}},
-        }
+        layer(
+            names,
+            {"type": "text", "style": "small", "align": "left", "baseline": "middle", "dx": 24},
+            {"x": {"value": WIDTH}, "y": y, "text": {"field": "t"}},
+        )
     )
     return {"name": "strip", "width": WIDTH, "height": STRIP_ROW_PX * len(present), "layer": layers}
 
@@ -242,6 +232,6 @@ def waterfall_csv(lines: Sequence[CourseLine], about: About) -> str:
         )
     return csv_of(
         about,
-        ["best_overall_response", "best_change_percent", "best_change_day", "sum_of_diameters_mm"],
+        ["course", "best_overall_response", "best_change_percent", "best_change_day", "sum_of_diameters_mm"],
         rows,
     )

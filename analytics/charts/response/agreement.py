@@ -1,0 +1,167 @@
+"""Agreement of two readers: the crosstable of their responses, with Cohen's kappa."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from analytics.charts import theme as look
+from analytics.charts.numbers import counted
+from analytics.charts.response.courses import WORDS, About, csv_of
+from analytics.charts.response.pieces import Spec, empty, figure, footer, layer
+from imaging.rules.agreement import Agreement
+
+CELL_WIDTH, CELL_HEIGHT = 92, 34
+NAMES_PX = 176  # beside the table
+SHORT = {"NON_CR_NON_PD": "Non-CR/non-PD"}
+
+
+def agreement_spec(found: Agreement, n_courses: int, about: About, *, theme: look.Theme = "screen") -> Spec:
+    """Return the studies by what the first reader (down) and the second (across) said; only responses that occur."""
+    title = "Agreement of two readers"
+    words = agreement_alt(found, n_courses, about)
+    if not found.n:
+        return empty(title, "No study was read by two readers", words, about, theme)
+    cells, codes = _crosstable(found)
+    size = len(codes) + 1  # with the sums
+    width, height = CELL_WIDTH * size, CELL_HEIGHT * size
+    x = _axis("x", [0, size])
+    y = _axis("y", [size, 0])
+    layers: list[Spec] = []
+    for style in ("cell-none", "cell-differed", "cell-agreed"):
+        rows: list[Spec] = [
+            {"x": column + 0.02, "x2": column + 0.98, "y": row + 0.05, "y2": row + 0.95}
+            for row, counts in enumerate(cells)
+            for column, n in enumerate(counts)
+            if _style(row, column, n) == style
+        ]
+        if rows:
+            places: Spec = {"x": x, "x2": {"field": "x2"}, "y": y, "y2": {"field": "y2"}}
+            layers.append(layer(rows, {"type": "rect", "style": style}, places))
+    texts = [(row, column, n, "count") for row, counts in enumerate(cells) for column, n in enumerate(counts)]
+    texts += [(row, len(codes), sum(counts), "note") for row, counts in enumerate(cells)]
+    columns = [sum(column) for column in zip(*cells, strict=True)]
+    texts += [(len(codes), column, n, "note") for column, n in enumerate([*columns, found.n])]
+    for style in ("count", "note"):
+        rows = [
+            {"x": column + 0.5, "y": row + 0.5, "t": f"{n:,}"} for row, column, n, of in texts if of == style
+        ]
+        mark: Spec = {"type": "text", "style": style, "baseline": "middle"}
+        layers.append(layer(rows, mark, {"x": x, "y": y, "text": {"field": "t"}}))
+    down = [{"y": row + 0.5, "t": name} for row, name in enumerate([*map(WORDS.get, codes), "All"])]
+    side = {"type": "text", "style": "small", "align": "right", "baseline": "middle", "dx": -8}
+    layers.append(layer(down, side, {"x": {"value": 0}, "y": y, "text": {"field": "t"}}))
+    across = [{"x": column + 0.5, "t": name} for column, name in enumerate([*map(_short, codes), "All"])]
+    above = {"type": "text", "style": "small", "baseline": "bottom", "dy": -5}
+    layers.append(layer(across, above, {"x": x, "y": {"value": 0}, "text": {"field": "t"}}))
+    corner: Spec = {"x": {"value": 0}, "y": {"value": 0}, "text": {"field": "t"}}
+    heads: list[tuple[str, Spec]] = [
+        ("Second reader", {"align": "left", "dx": 4, "dy": -22}),
+        ("First reader", {"align": "right", "dx": -8, "dy": -5}),
+    ]
+    for text, place in heads:
+        mark = {"type": "text", "style": "heading", "baseline": "bottom"} | place
+        layers.append(layer([{"t": text}], mark, corner))
+    notes = [
+        "A study read by both, by what each said before any adjudication. Shaded blue: they agree; orange: they do not."
+        " Unweighted kappa; limits after Fleiss, Cohen and Everitt, which take studies as independent.",
+        found.undefined,
+    ]
+    plot = {
+        "name": "plot",
+        "width": width,
+        "height": height,
+        "layer": layers,
+        "title": footer(notes, about, theme, width=width + NAMES_PX),
+    }
+    facts = [_studies(found, n_courses), kappa_said(found)]
+    return figure(title, about, facts, [plot], words, theme, width=width + NAMES_PX)
+
+
+def agreement_alt(found: Agreement, n_courses: int, about: About) -> str:
+    """Return the figure in words: how many agree, kappa, and every pair of responses that differ."""
+    if not found.n:
+        return f"No study of {about.name} was read by two readers."
+    differing = [
+        f"{_short(first)} against {_short(second)}: {found.crosstable[row][column]:,}"
+        for row, first in enumerate(found.categories)
+        for column, second in enumerate(found.categories)
+        if row != column and found.crosstable[row][column]
+    ]
+    said = f" First against second reader where they differ: {'; '.join(differing)}." if differing else ""
+    why = f" {found.undefined}" if found.undefined else ""
+    return (
+        f"Agreement of two readers in {about.name}, {_studies(found, n_courses)}: {found.n_agreed:,} agree"
+        f" ({_percent(found.observed)}, by chance {_percent(found.expected)}); {kappa_said(found)}.{why}{said}"
+    )
+
+
+def agreement_csv(found: Agreement, n_courses: int, about: About) -> str:
+    """Return the crosstable, a pair of responses a line, and then what follows from it; undefined is an empty cell."""
+    rows: list[list[Any]] = [
+        ["studies", first, second, found.crosstable[row][column]]
+        for row, first in enumerate(found.categories)
+        for column, second in enumerate(found.categories)
+    ]
+    lower, upper = found.limits or (None, None)
+    rows += [
+        [kind, "", "", "" if value is None else value]
+        for kind, value in (
+            ("n_studies", found.n),
+            ("n_courses", n_courses),
+            ("observed_agreement", found.observed),
+            ("expected_agreement", found.expected),
+            ("kappa", found.kappa),
+            ("standard_error", found.standard_error),
+            ("lower_95", lower),
+            ("upper_95", upper),
+        )
+    ]
+    return csv_of(about, ["kind", "first_reader", "second_reader", "value"], rows)
+
+
+def kappa_said(found: Agreement) -> str:
+    """Return ``kappa 0.43 (95 % CI 0.32 to 0.53)``, or that it is undefined."""
+    if found.kappa is None:
+        return "kappa undefined"
+    if found.limits is None:
+        return f"kappa {_signed(found.kappa)} (no limits)"
+    lower, upper = found.limits
+    return f"kappa {_signed(found.kappa)} (95 % CI {_signed(lower)} to {_signed(upper)})"
+
+
+def _crosstable(found: Agreement) -> tuple[list[list[int]], list[str]]:
+    """Return the crosstable of the responses that occur, and their codes."""
+    kept = [
+        index
+        for index in range(len(found.categories))
+        if any(found.crosstable[index]) or any(row[index] for row in found.crosstable)
+    ]
+    cells = [[found.crosstable[row][column] for column in kept] for row in kept]
+    return cells, [found.categories[index] for index in kept]
+
+
+def _style(row: int, column: int, n: int) -> str:
+    if not n:
+        return "cell-none"
+    return "cell-agreed" if row == column else "cell-differed"
+
+
+def _axis(field: str, domain: Sequence[int]) -> Spec:
+    scale = {"domain": list(domain), "nice": False, "zero": False}
+    return {"field": field, "type": "quantitative", "scale": scale, "axis": None}
+
+
+def _short(code: str) -> str:
+    return SHORT.get(code, code)
+
+
+def _studies(found: Agreement, n_courses: int) -> str:
+    studies = "1 study" if found.n == 1 else f"{found.n:,} studies"
+    return f"{studies} of {counted(n_courses, 'course')} read by both"
+
+
+def _percent(share: float | None) -> str:
+    return "undefined" if share is None else f"{100 * share:.1f} %"
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
