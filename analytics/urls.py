@@ -10,4 +10,15 @@ urlpatterns = [
     path("cohorts/<slug:slug>/live/", views.cohort_live, name="cohort-live"),
     path("cohorts/<slug:slug>/figures/<slug:figure>.json", views.figure_spec, name="figure-spec"),
     path("cohorts/<slug:slug>/figures/<slug:figure>.<slug:file_type>", views.figure_file, name="figure-file"),
+    path("cohorts/<slug:slug>/response/", views.cohort_response, name="cohort-response"),
+    path(
+        "cohorts/<slug:slug>/response/figures/<slug:response_figure>.json",
+        views.response_figure_spec,
+        name="response-figure-spec",
+    ),
+    path(
+        "cohorts/<slug:slug>/response/figures/<slug:response_figure>.<slug:file_type>",
+        views.response_figure_file,
+        name="response-figure-file",
+    ),
 ]

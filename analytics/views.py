@@ -1,22 +1,32 @@
-"""Dashboards of cohorts: the page, the part of it that keeps asking whether it is still true, and its figures' files."""
+"""Dashboards of cohorts: the page, the part of it that keeps asking whether it is still true, figures and files."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.access import Act
 from accounts.http import SignedInRequest
-from analytics import results
+from analytics import responses, results
 from analytics.charts import CONTENT_TYPES, FIGURES, numbers_csv
 from analytics.charts import render as render_figure
 from analytics.charts.numbers import RESPONSES, causes_of_death, cutoff_text, discontinuation_reasons
+from analytics.charts.response import RESPONSE_FIGURES
+from analytics.charts.response.agreement import agreement_alt, agreement_csv, agreement_spec
+from analytics.charts.response.courses import About
+from analytics.charts.specs import Spec
 from analytics.models import Cohort
 
+AGREEMENT = "agreement"
 FILE_TYPES = ["svg", "png", "pdf", "csv"]
 # How often an open page asks again. A change is often counted within a few seconds: a page that asked less often while all
 # is fresh would seldom show that something is on its way.
@@ -42,11 +52,19 @@ def cohort_list(request: SignedInRequest) -> HttpResponse:
     return render(request, "analytics/cohort_list.html", {"rows": rows})
 
 
+def _shown(title: str, alt: str, kind: str, *place: str, query: str = "") -> dict[str, Any]:
+    """Return a figure as ``_figure.html`` shows it; ``kind`` begins the names of its addresses, ``place`` is in them."""
+    files = {file_type: reverse(f"{kind}-file", args=[*place, file_type]) for file_type in FILE_TYPES}
+    spec_url = reverse(f"{kind}-spec", args=place) + query
+    return {"title": title, "alt": alt, "spec_url": spec_url, "files": files}
+
+
 def _context(cohort: Cohort, result: dict[str, Any]) -> dict[str, Any]:
     """Return what the dashboard's templates need, from one reading of the result."""
     courses, orr = result["courses"], result["orr"]
+    query = f"?revision={result['revision']}"
     figures = {
-        key: {"key": key, "figure": figure, "alt": figure.alt_text(result), "files": FILE_TYPES}
+        key: _shown(figure.title, figure.alt_text(result), "figure", cohort.slug, key, query=query)
         for key, figure in FIGURES.items()
     }
     return {
@@ -119,17 +137,138 @@ def figure_file(request: SignedInRequest, slug: str, figure: str, file_type: str
     cohort, name = _cohort(request, slug), _figure(figure)
     # A file leaves the pages that say that the patients are synthetic, so the figure says it too.
     result = results.payload(cohort, request.user) | {"synthetic": settings.SYNTHETIC_DATA_BANNER}
+    return _file(
+        request,
+        f"{cohort.slug}-{name}-r{result['revision']}.{file_type}",
+        title=f"{FIGURES[name].title}: {result['name']}",
+        spec=lambda: FIGURES[name].build(result, theme="print"),
+        numbers=lambda: numbers_csv(result, name),
+    )
+
+
+def _file(
+    request: SignedInRequest,
+    file_name: str,
+    *,
+    title: str,
+    spec: Callable[[], Spec],
+    numbers: Callable[[], str],
+) -> HttpResponse:
+    """Return a figure as the kind of file that its name ends in; 404 for another kind."""
+    file_type = file_name.rpartition(".")[2]
     if file_type == "csv":
-        content: bytes = numbers_csv(result, name).encode()
+        content: bytes = numbers().encode()
         content_type = "text/csv; charset=utf-8"
     elif file_type in CONTENT_TYPES:
-        spec = FIGURES[name].build(result, theme="print")
-        content = render_figure(spec, file_type, scale=4, title=f"{FIGURES[name].title}: {result['name']}")  # type: ignore[arg-type]
+        content = render_figure(spec(), file_type, scale=4, title=title)  # type: ignore[arg-type]
         content_type = CONTENT_TYPES[file_type]  # type: ignore[index]
     else:
         raise Http404
     response = HttpResponse(content, content_type=content_type)
     kind = "inline" if "inline" in request.GET else "attachment"
-    file_name = f"{cohort.slug}-{name}-r{result['revision']}.{file_type}"
     response["Content-Disposition"] = f'{kind}; filename="{file_name}"'
     return response
+
+
+# Figures of single courses and of two readers
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A figure of responses with what it is drawn from."""
+
+    title: str
+    build: Callable[..., Spec]  # (theme="screen")
+    alt: Callable[[], str]
+    numbers: Callable[[], str]
+
+
+def _course_figures(cohort: Cohort, found: responses.CohortCourses) -> dict[str, _Drawn]:
+    about = _about(cohort, found.cutoff, n_courses=found.n_courses)
+    return {
+        key: _Drawn(
+            figure.title,
+            partial(figure.build, found.lines, about),
+            partial(figure.alt_text, found.lines, about),
+            partial(figure.numbers, found.lines, about),
+        )
+        for key, figure in RESPONSE_FIGURES.items()
+    }
+
+
+def _agreement_figure(cohort: Cohort, found: responses.ReaderAgreement) -> _Drawn:
+    drawn_from = found.agreement, found.n_courses, _about(cohort, found.cutoff)
+    return _Drawn(
+        "Agreement of two readers",
+        partial(agreement_spec, *drawn_from),
+        partial(agreement_alt, *drawn_from),
+        partial(agreement_csv, *drawn_from),
+    )
+
+
+def _about(cohort: Cohort, cutoff: date, *, n_courses: int | None = None) -> About:
+    return About(cohort.name, cutoff.isoformat(), settings.SYNTHETIC_DATA_BANNER, n_courses)
+
+
+def _response_figure(request: SignedInRequest, slug: str, figure: str) -> tuple[Cohort, date, _Drawn]:
+    """Return the figure as far as the user may see what it shows; single courses are for who may see records."""
+    cohort = _cohort(request, slug)
+    if figure == AGREEMENT:
+        readers = responses.reader_agreement(cohort, request.user)
+        return cohort, readers.cutoff, _agreement_figure(cohort, readers)
+    request.user.require(Act.VIEW_RECORDS)
+    if figure not in RESPONSE_FIGURES:
+        raise Http404
+    courses = responses.cohort_courses(cohort, request.user)
+    return cohort, courses.cutoff, _course_figures(cohort, courses)[figure]
+
+
+@never_cache
+@require_safe
+def cohort_response(request: SignedInRequest, slug: str) -> HttpResponse:
+    """Show how the tumours of a cohort responded, course by course, and how far two readers agree."""
+    cohort = _cohort(request, slug)
+
+    def shown(key: str, figure: _Drawn) -> dict[str, Any]:
+        return _shown(figure.title, figure.alt(), "response-figure", slug, key)
+
+    readers = responses.reader_agreement(cohort, request.user)
+    context: dict[str, Any] = {
+        "cohort": cohort,
+        "cutoff": readers.cutoff,
+        "readers": readers,
+        "agreement": shown(AGREEMENT, _agreement_figure(cohort, readers)),
+        "may_see_records": request.user.may(Act.VIEW_RECORDS),
+    }
+    if context["may_see_records"]:
+        courses = responses.cohort_courses(cohort, request.user)
+        context |= {
+            "courses": courses,
+            "figures": {key: shown(key, figure) for key, figure in _course_figures(cohort, courses).items()},
+            "has_sums": any(line.best_change_percent is not None for line in courses.lines),
+        }
+    return render(request, "analytics/cohort_response.html", context)
+
+
+@never_cache
+@require_safe
+def response_figure_spec(request: SignedInRequest, slug: str, response_figure: str) -> HttpResponse:
+    """Return the figure's Vega-Lite specification for the browser; each course opens its patient."""
+    _, _, figure = _response_figure(request, slug, response_figure)
+    return JsonResponse(figure.build())
+
+
+@never_cache
+@require_safe
+def response_figure_file(
+    request: SignedInRequest, slug: str, response_figure: str, file_type: str
+) -> HttpResponse:
+    """Return the figure as a file for print (SVG, PNG, PDF), or the numbers behind it (CSV)."""
+    cohort, cutoff, figure = _response_figure(request, slug, response_figure)
+    return _file(
+        request,
+        f"{slug}-{response_figure}-{cutoff}.{file_type}",
+        title=f"{figure.title}: {cohort.name}",
+        spec=partial(figure.build, theme="print"),
+        numbers=figure.numbers,
+    )

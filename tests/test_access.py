@@ -195,6 +195,9 @@ PAGES = {
     "cohorts/<slug:slug>/live/": Act.VIEW_RESULTS,
     "cohorts/<slug:slug>/figures/<slug:figure>.json": Act.VIEW_RESULTS,
     "cohorts/<slug:slug>/figures/<slug:figure>.<slug:file_type>": Act.VIEW_RESULTS,
+    "cohorts/<slug:slug>/response/": Act.VIEW_RESULTS,
+    "cohorts/<slug:slug>/response/figures/<slug:response_figure>.json": Act.VIEW_RECORDS,
+    "cohorts/<slug:slug>/response/figures/<slug:response_figure>.<slug:file_type>": Act.VIEW_RECORDS,
 }
 KINDS = {
     "diagnosis": Act.EDIT_PATIENTS,
@@ -275,6 +278,7 @@ def test_pages_answer_by_role_at_the_own_centre_and_are_absent_elsewhere(role, c
         for clinic in (own, other):
             path = clinic.path(route).replace("<slug:figure>", "pfs").replace("<slug:file_type>", "csv")
             path = path.replace("<slug:analyte>", "platelets").replace("<slug:lesion_figure>", "suvmax")
+            path = path.replace("<slug:response_figure>", "waterfall")
             answer = client.post(path, clinic.cell) if route in POSTED_PAGES else client.get(path)
             status = answer.status_code
             has_object = "<uuid:" in route
@@ -402,6 +406,7 @@ def test_identity_reaches_no_role_that_may_not_see_it(clinics):
         for route in [*PAGES, *walkable("api/v1/", OWN_ACCOUNT), *walkable("admin/patients/")]:
             path = own.path(route).replace("<slug:figure>", "pfs").replace("<slug:file_type>", "csv")
             path = path.replace("<slug:analyte>", "platelets").replace("<slug:lesion_figure>", "suvmax")
+            path = path.replace("<slug:response_figure>", "waterfall")
             content = b"".join(client.get(path))
             assert b"CANARY77" not in content, (role, path)
             assert b"Canaryname" not in content, (role, path)

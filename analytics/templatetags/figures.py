@@ -1,10 +1,12 @@
 """How the numbers of a result are written: percentages with one decimal, intervals with both limits, days as months."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from django import template
 
 from analytics.charts.numbers import median_limits_text
+from analytics.charts.response.courses import WORDS, signed_percent
 from analytics.rules.endpoints import MONTH_DAYS
 
 register = template.Library()
@@ -47,3 +49,15 @@ def share(part: dict[str, int]) -> str:
 def dict_item(items: dict[str, object], key: str) -> object:
     """Return the item under a key that template syntax cannot say, such as ``best-response``."""
     return items[key]
+
+
+@register.filter
+def response_word(code: str) -> str:
+    """Return a best response in words; none as ``No assessment``."""
+    return WORDS[code]
+
+
+@register.filter
+def change(percent: Decimal | None) -> str:
+    """Return a change from baseline as ``−34.0 %``; None as a dash."""
+    return "–" if percent is None else signed_percent(percent)
