@@ -12,7 +12,11 @@ import pytest
 
 from analytics.charts import FIGURES, render
 from analytics.charts.bundle import build_vega_bundle
+from analytics.charts.response import RESPONSE_FIGURES
+from analytics.charts.response.agreement import agreement_spec
+from imaging.rules.agreement import cohens_kappa
 from tests.analytics.test_charts import result
+from tests.analytics.test_response_charts import ABOUT, course, everyone
 from tests.conftest import CHROMIUM, needs
 from tests.processes import wait_for
 
@@ -78,6 +82,12 @@ def page(result: dict[str, Any], library: str) -> Iterator[Any]:
     for slug, figure in FIGURES.items():
         files[f"/spec/{slug}.json"] = ("application/json", json.dumps(figure.build(result)))
 
+    for slug, drawn in RESPONSE_FIGURES.items():
+        files[f"/{slug}"] = ("text/html", PAGE.format(url=f"/spec/{slug}.json"))
+        one = [course("STA-0001", "PR", "-34", progressed_day=120)]
+        files[f"/spec/{slug}.json"] = ("application/json", json.dumps(drawn.build(one, ABOUT)))
+    files["/patients/STA-0001/"] = ("text/html", "<h1>STA-0001</h1>")
+
     def answer(route: Route) -> None:
         path = route.request.url.removeprefix(SITE)
         kind, body = files.get(path, ("text/plain", ""))
@@ -132,6 +142,26 @@ def test_pointing_at_the_curve_says_the_numbers_of_the_nearest_day(page: Any) ->
     assert "20.0–97.0 %" in tip.inner_text()
     assert tip.evaluate("element => getComputedStyle(element).position") == "fixed"
     assert page.evaluate("violations") == []
+
+
+@pytest.mark.parametrize(
+    ("slug", "mark"),
+    [
+        ("waterfall", ".mark-rect path"),
+        ("spider", ".mark-symbol path[stroke]:not([stroke='none'])"),
+        ("swimmer", ".mark-rect path"),
+        ("swimmer", ".mark-text text:text('STA-0001')"),
+    ],
+)
+def test_a_course_opens_its_patient(page: Any, slug: str, mark: str) -> None:
+    page.goto(f"{SITE}/{slug}")
+    figure = state(page, "ready")
+
+    figure.locator(mark).last.click()
+    page.get_by_role("heading", name="STA-0001").wait_for()
+
+    assert page.url == f"{SITE}/patients/STA-0001/"
+    assert page.evaluate("window.violations") == []
 
 
 def test_a_page_that_turns_dark_turns_its_figures(page: Any) -> None:
@@ -227,12 +257,19 @@ def test_a_figure_wider_than_its_place_says_that_it_scrolls_and_can_be_scrolled_
     assert drawing.get_attribute("tabindex") is None
 
 
-@pytest.mark.parametrize("slug", FIGURES)
+@pytest.mark.parametrize("slug", [*FIGURES, *RESPONSE_FIGURES, "agreement"])
 def test_no_text_of_a_downloaded_figure_is_cut_off_in_a_wider_font(
     page: Any, result: dict[str, Any], slug: str
 ) -> None:
     """Liberation Sans is not everywhere; DejaVu Sans is about as wide as what browsers fall back on gets."""
-    svg = render(FIGURES[slug].build(result | {"synthetic": True}, theme="print"), "svg").decode()
+    if slug in FIGURES:
+        spec = FIGURES[slug].build(result | {"synthetic": True}, theme="print")
+    elif slug == "agreement":
+        pairs = [("PD", "NON_CR_NON_PD"), ("CR", "PR"), ("SD", "SD")]
+        spec = agreement_spec(cohens_kappa(pairs), 3, ABOUT, theme="print")
+    else:
+        spec = RESPONSE_FIGURES[slug].build(everyone(), ABOUT, theme="print")
+    svg = render(spec, "svg").decode()
     page.goto(SITE + "/nothing")
     page.evaluate(
         "svg => { document.body.innerHTML = svg }", svg.replace("Liberation Sans, Arial", "DejaVu Sans")

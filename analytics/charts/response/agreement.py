@@ -6,7 +6,7 @@ from typing import Any
 from analytics.charts import theme as look
 from analytics.charts.numbers import counted
 from analytics.charts.response.courses import WORDS, About, csv_of
-from analytics.charts.response.pieces import Spec, empty, figure, footer, layer
+from analytics.charts.response.pieces import Spec, empty, figure, footer, kept_free, layer
 from imaging.rules.agreement import Agreement
 
 CELL_WIDTH, CELL_HEIGHT = 92, 34
@@ -49,6 +49,7 @@ def agreement_spec(found: Agreement, n_courses: int, about: About, *, theme: loo
     down = [{"y": row + 0.5, "t": name} for row, name in enumerate([*map(WORDS.get, codes), "All"])]
     side = {"type": "text", "style": "small", "align": "right", "baseline": "middle", "dx": -8}
     layers.append(layer(down, side, {"x": {"value": 0}, "y": y, "text": {"field": "t"}}))
+    layers.append(kept_free(-8 - max(look.text_width(f"{name['t']}", look.SMALL_SIZE) for name in down), 0))
     across = [{"x": column + 0.5, "t": name} for column, name in enumerate([*map(_short, codes), "All"])]
     above = {"type": "text", "style": "small", "baseline": "bottom", "dy": -5}
     layers.append(layer(across, above, {"x": x, "y": {"value": 0}, "text": {"field": "t"}}))

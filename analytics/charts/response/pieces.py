@@ -28,6 +28,12 @@ def layer(values: list[Spec], mark: Spec, encoding: Spec) -> Spec:
     return {"data": {"values": values}, "mark": mark, "encoding": encoding}
 
 
+def kept_free(begin: float, end: float) -> Spec:
+    """Return a mark that is not seen: beside the plot it keeps place for words in a wider font."""
+    across = {"x": {"value": round(begin)}, "x2": {"value": round(end)}, "y": {"value": 0}}
+    return layer([{}], {"type": "rule", "opacity": 0}, across)
+
+
 def top_of(changes: Sequence[Decimal], most: int) -> int:
     """Return the upper end of an axis of changes: a multiple of 20 above all of them, but no more than ``most``."""
     return min(most, max(LEAST_TOP, 20 * ceil(max(changes) / 20)))

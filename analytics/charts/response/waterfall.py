@@ -29,6 +29,7 @@ from analytics.charts.response.pieces import (
     empty,
     figure,
     footer,
+    kept_free,
     layer,
     link,
     percent_axis,
@@ -43,6 +44,7 @@ WATERFALL_HEIGHT = 320
 FEWEST_PLACES = 16  # of the waterfall: fewer bars would be as broad as a hand
 ROOM_FOR_CODE_PX = 23
 STRIP_ROW_PX = 15
+KEY_PX = 24  # a mark before its words
 LEAST_SHAPE_PX = 7  # between bars: smaller shapes cannot be told apart
 
 # Axes end here, since one bar of +400 % would flatten all others; what goes beyond is cut, and said to be.
@@ -177,7 +179,7 @@ def _strip(drawn: Sequence[CourseLine], present: Sequence[str], x: Spec, theme: 
             for index, line in enumerate(drawn)
             if line.best_response == code
         ]
-        key = {"x": {"value": WIDTH + 14}, "y": y}
+        key = {"x": {"value": WIDTH + KEY_PX - 10}, "y": y}
         if pitch < LEAST_SHAPE_PX:  # too narrow for shapes: the row itself says it
             mark = {"type": "bar", "style": style_of("bar", code), "height": 9, "cursor": cursor(theme)}
             places: Spec = {"x": x, "x2": {"field": "x2"}, "y": y}
@@ -189,13 +191,10 @@ def _strip(drawn: Sequence[CourseLine], present: Sequence[str], x: Spec, theme: 
     names = [
         {"row": number + 0.5, "t": f"{WORDS[code]}: {counts[code]:,}"} for number, code in enumerate(present)
     ]
-    layers.append(
-        layer(
-            names,
-            {"type": "text", "style": "small", "align": "left", "baseline": "middle", "dx": 24},
-            {"x": {"value": WIDTH}, "y": y, "text": {"field": "t"}},
-        )
-    )
+    beside: Spec = {"type": "text", "style": "small", "align": "left", "baseline": "middle", "dx": KEY_PX}
+    layers.append(layer(names, beside, {"x": {"value": WIDTH}, "y": y, "text": {"field": "t"}}))
+    widest = max(look.text_width(f"{name['t']}", look.SMALL_SIZE) for name in names)
+    layers.append(kept_free(WIDTH, WIDTH + KEY_PX + widest))
     return {"name": "strip", "width": WIDTH, "height": STRIP_ROW_PX * len(present), "layer": layers}
 
 
