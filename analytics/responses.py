@@ -4,8 +4,8 @@ Read from the records as they are now, up to the cohort's data cut-off and of th
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -126,7 +126,22 @@ def _treated(cohort: Cohort, centre_codes: Sequence[str], *, most: int) -> tuple
     return [course_id for course_id, _ in rows], rows[0][1] if rows else 0
 
 
-def course_lines(courses: Sequence[Course], rules: EndpointDefinition, *, cutoff: date) -> list[CourseLine]:
+def _number_of(course: Course) -> str:
+    return course.patient.registry_number + ("" if course.number == 1 else f" course {course.number}")
+
+
+def _chart_of(course: Course) -> str:
+    return reverse("patient-chart", args=[course.patient_id])
+
+
+def course_lines(
+    courses: Sequence[Course],
+    rules: EndpointDefinition,
+    *,
+    cutoff: date,
+    label: Callable[[Course], str] = _number_of,
+    href: Callable[[Course], str] = _chart_of,
+) -> list[CourseLine]:
     """Return the courses as the figures draw them, by label; without those that were not begun or cannot be derived.
 
     The courses have their patients along. Six queries for any number.
@@ -146,23 +161,23 @@ def course_lines(courses: Sequence[Course], rules: EndpointDefinition, *, cutoff
         if of_course is None:
             continue
         key = (course.patient_id, course.number)
-        line = _line(course, of_course, sums.get((*key, ReaderRole.FIRST)), read[key], rules, cutoff)
+        line = _line(of_course, sums.get((*key, ReaderRole.FIRST)), read[key], rules, cutoff)
         if line is not None:
-            lines.append(line)
+            lines.append(replace(line, label=label(course), href=href(course)))
     return sorted(lines, key=lambda line: line.label)
 
 
 def _line(
-    course: Course,
     facts: CourseFacts,
     sums: CourseResponse | None,
     read: Iterable[Reading],
     rules: EndpointDefinition,
     cutoff: date,
 ) -> CourseLine | None:
+    """Return the course without its name; None where it was not begun by the cut-off, or contradicts itself."""
     try:
         outcome = derive(facts, rules, cutoff=cutoff)
-    except ValueError:  # contradicts itself by the cut-off
+    except ValueError:
         return None
     zero = outcome.time_zero
     if zero is None or outcome.os is None:
@@ -183,8 +198,8 @@ def _line(
     died_day = outcome.os.days if outcome.os.event else None
     has_progressed = progressed_on != date.max
     return CourseLine(
-        label=course.patient.registry_number + ("" if course.number == 1 else f" course {course.number}"),
-        href=reverse("patient-chart", args=[course.patient_id]),
+        label="",
+        href="",
         best_response=outcome.best_overall_response or "",
         best_change_percent=min(changes, default=None),
         points=(*_baseline(sums, zero, cutoff), *points),

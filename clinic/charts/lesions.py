@@ -1,4 +1,4 @@
-"""Lesions of one course over time: SUVmax of each, and the sum of diameters with what it is judged by.
+"""Lesions of one course over time: SUVmax of each, the sum of diameters with what it is judged by, and the courses.
 
 A figure says nothing of whose lesions it shows. Plain data in the looks of ``analytics.charts.theme``; nothing here imports
 the drawing engine.
@@ -7,14 +7,15 @@ the drawing engine.
 import csv
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from analytics.charts import VEGA_LITE_VERSION
 from analytics.charts import theme as look
-from analytics.charts.response.courses import signed_percent
+from analytics.charts.response.courses import About, CourseLine, signed_percent
+from analytics.charts.response.swimmer import swimmer_alt, swimmer_csv, swimmer_spec
 from clinic.charts.laboratory import CycleMark
 from imaging.rules.recist import PD_INCREASE, PD_INCREASE_MM, PR_DECREASE, LesionRole, mm, number
 
@@ -91,12 +92,18 @@ class SumPoint:
 
 @dataclass(frozen=True)
 class LesionCourse:
-    """The lesions of one reader through a course, and the cycles given meanwhile."""
+    """The lesions of one reader through a course, and the cycles given meanwhile.
+
+    Attributes:
+        lanes: all courses of the patient that were begun, up to ``lanes_until``.
+    """
 
     course_number: int
     traces: Sequence[LesionTrace]
     sums: Sequence[SumPoint]
     cycles: Sequence[CycleMark]
+    lanes: Sequence[CourseLine] = ()
+    lanes_until: date = date.min
 
     @property
     def hottest(self) -> LesionTrace | None:
@@ -374,6 +381,26 @@ def sums_csv(course: LesionCourse) -> str:
     )
 
 
+# Courses
+
+
+def lanes_spec(course: LesionCourse, *, theme: look.Theme = "screen", synthetic: bool = False) -> Spec:
+    """Return the patient's courses as lanes: cycles, responses, progression, and how they go on."""
+    return swimmer_spec(course.lanes, replace(_about(course), synthetic=synthetic), theme=theme)
+
+
+def lanes_alt(course: LesionCourse) -> str:
+    return swimmer_alt(course.lanes, _about(course))
+
+
+def lanes_csv(course: LesionCourse) -> str:
+    return swimmer_csv(course.lanes, _about(course))
+
+
+def _about(course: LesionCourse) -> About:
+    return About("One patient", course.lanes_until.isoformat())
+
+
 @dataclass(frozen=True)
 class LesionFigure:
     """A figure of a course's lesions: what draws it, what says it in words, the numbers, and whether there are any."""
@@ -383,12 +410,16 @@ class LesionFigure:
     alt_text: Callable[[LesionCourse], str]
     numbers: Callable[[LesionCourse], str]
     has_values: Callable[[LesionCourse], bool]
+    is_wide: bool = False
 
 
 LESION_FIGURES: dict[str, LesionFigure] = {
     "sums": LesionFigure("Sum of diameters", sums_spec, sums_alt, sums_csv, lambda course: bool(course.sums)),
     "suvmax": LesionFigure(
         "SUVmax of lesions", uptake_spec, uptake_alt, uptake_csv, lambda course: bool(course.traces)
+    ),
+    "courses": LesionFigure(
+        "Courses over time", lanes_spec, lanes_alt, lanes_csv, lambda course: bool(course.lanes), is_wide=True
     ),
 }
 

@@ -1,17 +1,25 @@
 """The lesions of a course as their figures take them."""
 
+from datetime import date
+
+from django.urls import reverse
+from django.utils import timezone
+
+from analytics.charts.response.courses import CourseLine
+from analytics.responses import course_lines
+from analytics.rules.endpoints import EndpointDefinition
 from clinic.charts.laboratory import CycleMark
 from clinic.charts.lesions import LesionCourse, LesionTrace, SumPoint, Uptake
 from imaging.models import ReaderRole, Reading, Study
 from imaging.selectors.response import course_response
 from patients.models import Patient
-from treatments.models import Administration
+from treatments.models import Administration, Course
 
 
 def lesions_over_time(
     patient: Patient, course_number: int, reader_role: str = ReaderRole.FIRST
 ) -> LesionCourse:
-    """Return SUVmax and sums of a reader's lesions through a course. Five queries.
+    """Return SUVmax and sums of a reader's lesions through a course, and all courses of the patient. 15 queries.
 
     What was imported and not accepted yet does not count.
     """
@@ -47,7 +55,19 @@ def lesions_over_time(
                 read=read.get(study.pk, ""),
             )
         )
-    return LesionCourse(course_number, traces, sums, _cycles(patient, course_number))
+    today = timezone.now().astimezone(patient.centre.zone).date()
+    lanes = _lanes(patient, today)
+    return LesionCourse(course_number, traces, sums, _cycles(patient, course_number), lanes, today)
+
+
+def _lanes(patient: Patient, today: date) -> list[CourseLine]:
+    return course_lines(
+        list(Course.objects.current().filter(patient=patient)),
+        EndpointDefinition(),
+        cutoff=today,
+        label=lambda course: f"Course {course.number}",
+        href=lambda course: reverse("imaging", args=[patient.pk, course.number]),
+    )
 
 
 def _responses_in_force(studies: list[Study]) -> dict[object, str]:

@@ -20,16 +20,17 @@ class ShownFigure:
     title: str
     alt: str
     query: str
+    is_wide: bool = False
     files: tuple[str, ...] = ("svg", "png", "pdf", "csv")
 
 
 @register.simple_tag
 def lesion_figures(patient: Patient, course_number: int, reader: str = "") -> list[ShownFigure]:
-    """Return the figures of which there are values, with their words. Five queries."""
+    """Return the figures of which there are values, with their words. 15 queries."""
     course = lesions_over_time(patient, course_number, reader or ReaderRole.FIRST)
     query = f"reader={reader}" if reader and reader != ReaderRole.FIRST else ""
     return [
-        ShownFigure(slug, figure.title, figure.alt_text(course), query)
+        ShownFigure(slug, figure.title, figure.alt_text(course), query, figure.is_wide)
         for slug, figure in LESION_FIGURES.items()
         if figure.has_values(course)
     ]

@@ -349,12 +349,33 @@ def test_a_figure_is_had_as_a_file(file_type, begin, followed, physician):
     assert f"{followed.registry_number}-course-1-sums.{file_type}" in answer["Content-Disposition"]
 
 
-def test_the_fragment_shows_both_figures_with_words_and_downloads(followed):
+def test_the_courses_of_the_patient_are_lanes_that_open_their_imaging(followed, physician):
+    CourseFactory(patient=followed, number=2)  # not begun
+
+    spec = signed_in(physician).get(addresses(followed, "courses")[0]).json()
+    text = signed_in(physician).get(addresses(followed, "courses")[1]).content.decode()
+
+    plot = next(view for view in spec["vconcat"] if view["name"] == "plot")
+    lanes = [row for layer in plot["layer"] for row in layer["data"]["values"] if "Known for" in row]
+    assert [(row["course"], row["href"]) for row in lanes] == [
+        ("Course 1", reverse("imaging", args=[followed.pk, 1]))
+    ]
+    facts = [(row["kind"], row["day"], row["value"]) for row in csv.DictReader(io.StringIO(text))]
+    assert facts == [
+        ("cycle", "0", "1"),
+        ("cycle", "56", "2"),
+        ("response", "84", "SD"),
+        ("last_known", "206", "ongoing"),
+    ]
+    assert followed.registry_number not in json.dumps(spec)
+
+
+def test_the_fragment_shows_its_figures_with_words_and_downloads(followed):
     html = render_to_string("clinic/_lesion_figures.html", {"patient": followed, "course_number": 1})
 
-    assert html.count("data-vega-spec") == 2
+    assert html.count("data-vega-spec") == 3
     assert "100 mm on 2018-12-17" in html
-    assert html.count("download>") == 8
+    assert html.count("download>") == 12
     assert "reader=" not in html
     nobody = {"patient": PatientFactory(), "course_number": 1}
     assert not render_to_string("clinic/_lesion_figures.html", nobody).strip()
