@@ -26,7 +26,7 @@ class ShownFigure:
 
 @register.simple_tag
 def lesion_figures(patient: Patient, course_number: int, reader: str = "") -> list[ShownFigure]:
-    """Return the figures of which there are values, with their words. 15 queries."""
+    """Return the figures of which there are values, with their words. 13 queries."""
     course = lesions_over_time(patient, course_number, reader or ReaderRole.FIRST)
     query = f"reader={reader}" if reader and reader != ReaderRole.FIRST else ""
     return [

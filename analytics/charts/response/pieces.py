@@ -158,7 +158,8 @@ def _pixels() -> Spec:
 
 def footer(notes: Sequence[str], about: About, theme: look.Theme, *, width: float = WIDTH + 40) -> Spec:
     said = [note for note in notes if note]
-    if about.synthetic:
+    # Pages say it above everything; a file leaves them.
+    if about.synthetic and theme == "print":
         said.append("Synthetic patients.")
     return {
         "text": look.wrapped(" ".join(said), width=width, size=look.FOOTER_SIZE[theme]),
@@ -208,7 +209,7 @@ def empty(title: str, message: str, description: str, about: About, theme: look.
             {"type": "text", "style": "empty", "baseline": "middle", "align": "center"},
             {"x": {"value": WIDTH / 2}, "y": {"value": 50}, "text": {"field": "t"}},
         ),
-        **({"title": footer([], about, theme)} if about.synthetic else {}),
+        "title": footer([], about, theme),
     }
     return figure(title, about, [], [view], description, theme)
 
