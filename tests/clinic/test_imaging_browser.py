@@ -1,4 +1,4 @@
-"""The lesion grid as a reader works in it: by keyboard, with the response in sight, signed, corrected, and in the history."""
+"""The lesion grid as a reader works in it: by keyboard, the response in sight, signed, corrected, and in the history."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
