@@ -5,7 +5,7 @@ import lzma
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, BinaryIO
@@ -43,7 +43,8 @@ class Limits:
     files: int = 10_000
     file_bytes: int = 2 * GIB  # an enhanced PET or CT is one file of hundreds of MiB
     total_bytes: int = 8 * GIB  # as the zip says it would unpack to
-    header_bytes: int = 8 * MIB  # kept in memory while one file is read
+    header_bytes: int = 16 * MIB  # kept in memory while one file is read
+    upload_bytes: int = GIB  # of all that is sent, pictures included
     items: int = 100_000  # of sequences in one header: pydicom makes an object of each
     directory_bytes: int = 4 * MIB  # of a zip's list of contents, which is read into memory
     # Pictures of mostly air pack 50 : 1. Zeros pack 1000 : 1, and a small file of them does no harm.
@@ -125,11 +126,46 @@ class Head(io.RawIOBase):
 
 
 @dataclass
-class _Count:
-    limits: Limits
+class Uploads:
+    """Takes the parts of one upload apart, one after the other, and counts them."""
+
+    limits: Limits = LIMITS
+    parts: int = 0
     files: int = 0
 
-    def one_more(self) -> int:
+    def each_file(self, part: BinaryIO, *, size: int | None = None) -> Iterator[Head]:
+        """Yield every DICOM file of a part, which is one such file or a zip of them.
+
+        A yielded file is valid until the next one is asked for.
+
+        Args:
+            size: of the part, where only the beginning of a single file was kept; None: all of it is there.
+
+        Raises:
+            DicomError: something is no DICOM file, encrypted, an archive within an archive, too large, broken or empty.
+        """
+        self.parts += 1
+        place = f"file {self.parts}"
+        part.seek(0)
+        start = part.read(4)
+        part.seek(0)
+        if start in ZIP_STARTS:
+            yield from _members(part, place, self)
+            return
+        self.one_more()
+        if size is None:
+            size = part.seek(0, io.SEEK_END)
+            part.seek(0)
+        head = Head(part, place=_capital(place), size=size, limits=self.limits)
+        check_is_dicom(head)
+        yield head
+
+    def one_more(self) -> None:
+        """Count a file.
+
+        Raises:
+            DicomError: it is one too many.
+        """
         self.files += 1
         if self.files > self.limits.files:
             raise DicomError(
@@ -137,40 +173,20 @@ class _Count:
                 f"The upload has more than {self.limits.files:,} files. Upload the PET series and the CT series of one"
                 " study.",
             )
-        return self.files
+
+    def end(self) -> None:
+        """Refuse an upload of nothing.
+
+        Raises:
+            DicomError: there was no file.
+        """
+        if not self.files:
+            raise DicomError(
+                "empty", "The upload holds no file. Choose DICOM files, or a zip of a series, then repeat."
+            )
 
 
-def each_file(uploads: Iterable[BinaryIO], limits: Limits = LIMITS) -> Iterator[Head]:
-    """Yield every DICOM file of the uploads, each of which is one such file or a zip of them.
-
-    A yielded file is valid until the next one is asked for.
-
-    Raises:
-        DicomError: something is no DICOM file, encrypted, an archive within an archive, too large, broken or empty.
-    """
-    count = _Count(limits)
-    n_uploads = 0
-    for n_uploads, upload in enumerate(uploads, 1):
-        place = f"file {n_uploads}"
-        upload.seek(0)
-        start = upload.read(4)
-        upload.seek(0)
-        if start in ZIP_STARTS:
-            yield from _members(upload, place, count)
-            continue
-        count.one_more()
-        size = upload.seek(0, io.SEEK_END)
-        upload.seek(0)
-        head = Head(upload, place=_capital(place), size=size, limits=limits)
-        check_is_dicom(head)
-        yield head
-    if not count.files:
-        raise DicomError(
-            "empty", "The upload holds no file. Choose DICOM files, or a zip of a series, then repeat."
-        )
-
-
-def _members(upload: BinaryIO, place: str, count: _Count) -> Iterator[Head]:
+def _members(upload: BinaryIO, place: str, count: Uploads) -> Iterator[Head]:
     limits = count.limits
     _check_directory(upload, place, limits)
     archive = None

@@ -1,8 +1,11 @@
 """Whose files they are: held while an upload is compared with a patient, shown to nobody, kept nowhere."""
 
+import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
+BIRTH_DATE_FORMS = ("%Y%m%d", "%d%m%Y", "%m%d%Y")
 SEXES = {"M": "male", "F": "female", "O": "other"}
 
 
@@ -40,13 +43,20 @@ class Identity:
         )
 
     def is_named_in(self, text: str) -> bool:
-        """Return whether a free text of the files names the person: by a part of the name, or the ID."""
+        """Return whether a free text of the files names the person: by a part of the name, the ID or the birth date."""
         words = text.casefold()
         parts = [part for part in _name(self.name).split() if len(part) > 2]
-        return any(part in words for part in [*parts, self.patient_id.strip().casefold()] if part)
+        parts.append(self.patient_id.strip().casefold())
+        if any(part in words for part in parts if part):
+            return True
+        born = self.birth_date
+        digits = re.sub(r"\D", "", text)
+        return born is not None and any(f"{born:{form}}" in digits for form in BIRTH_DATE_FORMS)
 
 
-def mismatches(identity: Identity, *, mrn: str, birth_date: date | None, sex: str) -> list[str]:
+def mismatches(
+    identity: Identity, *, mrn: str, birth_date: date | None, sex: str, family_name: str = ""
+) -> list[str]:
     """Return what speaks against the files being this patient's, a sentence each.
 
     The sentences repeat nothing of the files: they may be another person's.
@@ -54,6 +64,7 @@ def mismatches(identity: Identity, *, mrn: str, birth_date: date | None, sex: st
     Args:
         mrn: the patient's number at the hospital; blank: not known.
         sex: "female", "male" or another word of the registry.
+        family_name: looked at where the IDs do not settle it; blank: not known.
     """
     found = []
     in_file, in_registry = _plain(identity.patient_id), _plain(mrn)
@@ -62,6 +73,10 @@ def mismatches(identity: Identity, *, mrn: str, birth_date: date | None, sex: st
             found.append("The patient ID in the files is this patient's MRN but for leading zeros.")
         else:
             found.append("The patient ID in the files is not this patient's MRN.")
+    if not in_file or in_file != in_registry:
+        told, known = _letters(identity.name), _letters(family_name)
+        if told and known and not told & known:
+            found.append("The name in the files is another one, or written in another way.")
     if identity.birth_date and birth_date and identity.birth_date != birth_date:
         parts = [
             part
@@ -92,3 +107,13 @@ def _plain(text: str) -> str:
 def _name(text: str) -> str:
     """Return a DICOM person name as plain words: its alphabetic group, without the carets between its parts."""
     return " ".join(text.split("=")[0].replace("^", " ").replace(",", " ").split()).casefold()
+
+
+_SPELLED = str.maketrans({"ß": "ss", "ø": "o", "æ": "a", "œ": "o", "đ": "d", "ł": "l"})
+
+
+def _letters(name: str) -> set[str]:
+    """Return the words of a name without accents, and an umlaut as its vowel, in whichever way it was written."""
+    plain = unicodedata.normalize("NFKD", name.casefold()).translate(_SPELLED)
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return set(re.findall(r"\w+", re.sub(r"([aou])e", r"\1", plain).replace("_", " ")))

@@ -10,7 +10,7 @@ from pydicom import Dataset
 
 from imaging.dicom import headers, suv
 from imaging.dicom.errors import DicomError
-from imaging.dicom.files import LIMITS, Limits, each_file
+from imaging.dicom.files import LIMITS, Limits, Uploads
 from imaging.dicom.identity import Identity
 from imaging.dicom.quiet import plainly
 from imaging.dicom.reports import ReportedMeasurement, joined, read_report
@@ -18,7 +18,7 @@ from imaging.dicom.suv import SeriesHeader, SuvFactor
 
 MOST_SERIES = 500
 MOST_REPORTS = 50
-MOST_MEASUREMENTS = 1_000
+MOST_MEASUREMENTS = 200  # as many as a person can look through
 SMALL_PART = Decimal("0.001")
 # Of 68Ga, s: 67.71 min, and what scanners' tables hold. Another value belongs to another nuclide or was mistyped.
 GALLIUM_HALF_LIFE_S = (Decimal(4_040), Decimal(4_100))
@@ -158,7 +158,7 @@ class StudyReader:
             if self._reports > MOST_REPORTS or len(self._measurements) > MOST_MEASUREMENTS:
                 raise DicomError(
                     "too_many_reports",
-                    f"The upload has more than {MOST_REPORTS} reports or {MOST_MEASUREMENTS:,} measurements."
+                    f"The upload has more than {MOST_REPORTS} reports or {MOST_MEASUREMENTS} measurements."
                     " Upload the reports that count alone.",
                 )
 
@@ -375,15 +375,45 @@ def _is_uid(written: str) -> bool:
     return 0 < len(written) <= 64 and set(written) <= set("0123456789.")
 
 
+class UploadReader:
+    """Reads the headers of one study out of an upload, part by part.
+
+    Memory does not grow with the number of files, and pixels are not read.
+    """
+
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self._uploads = Uploads(limits)
+        self._study = StudyReader()
+
+    def take(self, part: BinaryIO, *, size: int | None = None) -> None:
+        """Take in a part of the upload: a DICOM file, or a zip of them.
+
+        Args:
+            size: of the whole file, where ``part`` is only its beginning, at least ``Limits.header_bytes`` of it.
+
+        Raises:
+            DicomError: any file cannot be used; then nothing of the upload is.
+        """
+        for head in self._uploads.each_file(part, size=size):
+            self._study.add(headers.read_header(head), head.place)
+
+    def result(self) -> DicomStudy:
+        """Return what was read.
+
+        Raises:
+            DicomError: there was nothing of a study.
+        """
+        self._uploads.end()
+        return self._study.result()
+
+
 def read_upload(uploads: Iterable[BinaryIO], limits: Limits = LIMITS) -> DicomStudy:
     """Read the headers of one study out of uploaded files, each a DICOM file or a zip of them.
-
-    Memory does not grow with the number of files. Pixels are not read.
 
     Raises:
         DicomError: any file cannot be used; then nothing of the upload is.
     """
-    reader = StudyReader()
-    for head in each_file(uploads, limits):
-        reader.add(headers.read_header(head), head.place)
+    reader = UploadReader(limits)
+    for upload in uploads:
+        reader.take(upload)
     return reader.result()

@@ -187,6 +187,32 @@ def test_ids_are_compared_without_blanks_and_case_and_leading_zeros_are_told(in_
     assert all("zeros" in words for words in found) or in_file == "123"
 
 
+@pytest.mark.parametrize(
+    ("in_file", "family_name", "differs"),
+    [
+        ("MUELLER^JUERGEN", "Müller", False),
+        ("Müller-Groß^Eva", "Gross", False),
+        ("ØDEGAARD^KARI", "Ødegaard", False),
+        ("Quillfeather^Ottoline", "Example", True),
+        ("", "Example", False),
+        ("Quillfeather^Ottoline", "", False),
+    ],
+)
+def test_names_are_compared_in_any_spelling_where_no_id_settles_it(in_file, family_name, differs):
+    identity = Identity(name=in_file)
+
+    found = mismatches(identity, mrn="7", birth_date=None, sex="", family_name=family_name)
+
+    assert found == (["The name in the files is another one, or written in another way."] if differs else [])
+    assert not any(family_name in words for words in found if family_name)
+
+
+def test_a_married_name_is_no_mismatch_where_the_ids_agree():
+    identity = Identity(patient_id="7", name="Quillfeather^Ottoline")
+
+    assert mismatches(identity, mrn="7", birth_date=None, sex="", family_name="Example") == []
+
+
 def test_what_cannot_be_compared_is_said():
     assert not_compared(Identity(sex="O"), mrn="1", birth_date=date(1957, 3, 2), sex="") == [
         "patient ID",
@@ -201,6 +227,12 @@ def test_an_identity_shows_nothing():
     for shown in (repr(study), str(study.identity), f"{study.identity!r}", repr([study.identity])):
         assert not any(secret in shown for secret in files.SECRETS)
     assert not any(secret.encode() in pickle.dumps(study.facts) for secret in files.SECRETS)
+
+
+@pytest.mark.parametrize("words", ["liver 02.03.1957", "b 1957-03-02", "03/02/1957"])
+def test_a_birth_date_names_the_person_in_any_form(words):
+    assert read(files.pet()).identity.is_named_in(words)
+    assert not read(files.pet()).identity.is_named_in(words.replace("1957", "1958"))
 
 
 def test_a_tracer_or_lesion_named_after_the_patient_loses_its_name():

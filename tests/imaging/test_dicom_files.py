@@ -103,7 +103,7 @@ def test_the_pictures_are_not_reached():
         (SLICE[:600], "cut_off"),
         (SLICE[:-1], "cut_off"),
         (b"\0" * 128 + b"DICM" + b"\xff" * 500, "cut_off"),
-        (SLICE.replace(b"\x10\x00\x10\x00PN", b"\x10\x00\x10\x00\xff\xff", 1), "broken"),
+        (SLICE.replace(b"\x10\x00\x10\x00PN", b"\x10\x00\x10\x00\xff\xff", 1), "cut_off"),
         (b"PK\x03\x04" + b"\0" * 100, "broken_zip"),
         (files.zipped([]), "empty"),
         (files.zipped([SLICE])[:-30], "broken_zip"),
