@@ -1,6 +1,6 @@
 """DICOM read for what a study needs: headers and measurement reports, never a picture. In words: docs/dicom.md.
 
-``files`` takes uploads apart, ``headers`` reads one file, ``study`` joins the files of one study, ``suv`` finds the SUVbw
-factor, ``reports`` reads TID 1500, ``web`` fetches from a DICOMweb server. Everything that cannot be used is a
-``DicomError``. Nothing here knows Django or keeps anything.
+``facts`` are what is read. ``files`` takes uploads apart, ``headers`` reads one file, ``study`` joins those of a study,
+``suv`` finds the SUVbw factor, ``reports`` reads TID 1500, ``web`` fetches from a DICOMweb server. Everything that cannot be
+used is a ``DicomError``. Nothing here knows Django or keeps anything.
 """

@@ -6,7 +6,7 @@ TID 1500, 1411 and 1419.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -14,6 +14,7 @@ from pydicom import Dataset
 from pydicom.sr.coding import Code
 
 from imaging.dicom import headers
+from imaging.dicom.facts import ReportedMeasurement
 
 TRACKING_IDENTIFIER = Code("112039", "DCM", "Tracking Identifier")
 TRACKING_UID = Code("112040", "DCM", "Tracking Unique Identifier")
@@ -35,24 +36,6 @@ MOST_MM = Decimal(2_000)
 MOST_SUV = Decimal(10_000)
 NOTHING = Code("", "", "")  # no code: pydicom cannot compare one with None
 DEEPEST = 30  # a report nests 6 levels
-
-
-@dataclass(frozen=True)
-class ReportedMeasurement:
-    """What a report says of one lesion. None or blank: nothing.
-
-    Attributes:
-        tracking_uid: the same at every time point.
-        role: "target" or "non_target".
-    """
-
-    tracking_identifier: str
-    tracking_uid: str = ""
-    finding_site: str = ""
-    role: str | None = None
-    long_axis_mm: Decimal | None = None
-    short_axis_mm: Decimal | None = None
-    suv_max: Decimal | None = None
 
 
 def read_report(dataset: Dataset) -> list[ReportedMeasurement]:

@@ -10,10 +10,11 @@ from pydicom import Dataset
 
 from imaging.dicom import headers, suv
 from imaging.dicom.errors import DicomError
+from imaging.dicom.facts import DicomStudy, ReportedMeasurement, StudyFacts
 from imaging.dicom.files import LIMITS, Limits, Uploads
 from imaging.dicom.identity import Identity
 from imaging.dicom.quiet import plainly
-from imaging.dicom.reports import ReportedMeasurement, joined, read_report
+from imaging.dicom.reports import joined, read_report
 from imaging.dicom.suv import SeriesHeader, SuvFactor
 
 MOST_SERIES = 500
@@ -23,47 +24,6 @@ SMALL_PART = Decimal("0.001")
 # Of 68Ga, s: 67.71 min, and what scanners' tables hold. Another value belongs to another nuclide or was mistyped.
 GALLIUM_HALF_LIFE_S = (Decimal(4_040), Decimal(4_100))
 LAST = datetime(9999, 12, 31)  # noqa: DTZ001 - times of scanners have no zone
-NO_PET = SuvFactor(None, "", "No SUVbw factor: the upload has no PET series.")
-
-
-@dataclass(frozen=True)
-class StudyFacts:
-    """What the files say of a study, and nothing of whose it is.
-
-    Attributes:
-        modality: "pet_ct", "pet_mr", "ct" or "mr"; None where the series uploaded leave it open.
-        injected_at: local time of the scanner's clock, without a zone.
-        utc_offset_minutes: of that clock; None where the files do not say.
-        uptake_minutes: from injection to the start of the scan, to the nearest minute.
-        slice_thickness_mm: the smallest of the CT or MR series, else of the PET.
-        suvbw: the factor, or why there is none.
-        warnings: what a person should look at, a sentence each.
-        file_count: how many files were looked into.
-    """
-
-    study_instance_uid: str
-    modality: str | None = None
-    performed_on: date | None = None
-    tracer: str = ""
-    injected_activity_mbq: Decimal | None = None
-    injected_at: datetime | None = None
-    utc_offset_minutes: int | None = None
-    half_life_s: Decimal | None = None
-    body_weight_kg: Decimal | None = None
-    uptake_minutes: int | None = None
-    slice_thickness_mm: Decimal | None = None
-    suvbw: SuvFactor = NO_PET
-    warnings: tuple[str, ...] = ()
-    file_count: int = 0
-
-
-@dataclass(frozen=True)
-class DicomStudy:
-    """One study as read: its facts, the measurements reported with it, and whose it is."""
-
-    facts: StudyFacts
-    measurements: tuple[ReportedMeasurement, ...]
-    identity: Identity
 
 
 @dataclass

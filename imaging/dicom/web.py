@@ -10,9 +10,10 @@ from pydicom import Dataset
 
 from imaging.dicom import headers
 from imaging.dicom.errors import DicomError
+from imaging.dicom.facts import DicomStudy
 from imaging.dicom.files import LIMITS, MIB
 from imaging.dicom.quiet import no_values_told
-from imaging.dicom.study import MOST_REPORTS, MOST_SERIES, DicomStudy, StudyReader
+from imaging.dicom.study import MOST_REPORTS, MOST_SERIES, StudyReader
 
 READ_MODALITIES = {"PT", "CT", "MR", "SR"}
 ANSWER_BYTES = 64 * MIB  # headers of one series as JSON; 2,000 slices need about 20 MiB

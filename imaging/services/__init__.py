@@ -1,5 +1,6 @@
-"""Every write of imaging: lesions, what is found of them, and the readings signed on it."""
+"""Every write of imaging: studies out of DICOM, lesions, what is found of them, and the readings signed on it."""
 
+from imaging.services.dicom import READ_FROM_DICOM, ReportedLesion, store_dicom_study
 from imaging.services.lesions import (
     accept_drafts,
     add_lesion,
@@ -18,6 +19,8 @@ from imaging.services.readings import (
 )
 
 __all__ = [
+    "READ_FROM_DICOM",
+    "ReportedLesion",
     "accept_drafts",
     "add_lesion",
     "change_lesion",
@@ -29,5 +32,6 @@ __all__ = [
     "report_reading",
     "save_draft",
     "sign_reading",
+    "store_dicom_study",
     "void_lesion",
 ]

@@ -11,8 +11,9 @@ import pytest
 from pydicom import Dataset
 
 from imaging.dicom.errors import DicomError
+from imaging.dicom.facts import DicomStudy
 from imaging.dicom.identity import Identity, mismatches, not_compared
-from imaging.dicom.study import DicomStudy, read_upload
+from imaging.dicom.study import read_upload
 from tests.imaging import dicom_files as files
 
 WHOLE = {"mrn": files.PATIENT_ID, "birth_date": date(1957, 3, 2), "sex": "female"}

@@ -8,7 +8,8 @@ from pydicom import dcmread
 from pydicom.sr.coding import Code
 
 from imaging.dicom import reports
-from imaging.dicom.reports import ReportedMeasurement, read_report
+from imaging.dicom.facts import ReportedMeasurement
+from imaging.dicom.reports import read_report
 from imaging.dicom.study import read_upload
 from tests.imaging import dicom_files as files
 
