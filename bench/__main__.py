@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench import measure, treatments
+    from bench import imaging, measure, treatments
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("REGISTRY_VAR", str(ROOT / "var" / "bench"))
@@ -54,8 +54,9 @@ def main(arguments: Sequence[str]) -> None:
     import django
 
     django.setup()
-    from bench import measure, treatments
+    from bench import imaging, measure, treatments
 
+    print_imaging(imaging.measure(repeats=options.repeats))
     measure.prepare()
     try:
         if options.courses:
@@ -65,6 +66,14 @@ def main(arguments: Sequence[str]) -> None:
         measure.end()
     if found:
         print_sizes(found)
+
+
+def print_imaging(found: "imaging.Measured") -> None:
+    table(
+        "Responses of one course, pure functions: 10 lesions in 6 studies (courses per second, one core)",
+        "RECIST and best response   uptake",
+        [f"{found.recist_per_second:>24,.0f} {found.uptake_per_second:>8,.0f}"],
+    )
 
 
 def print_treatments(found: "treatments.Measured") -> None:
