@@ -82,6 +82,11 @@ class ClinicalRecord(models.Model):
             value = getattr(value, step)
         return value
 
+    @property
+    def void_act(self) -> Act:
+        """What voiding this record takes; more than ``EDIT_ACT`` where it does away with a signature."""
+        return self.EDIT_ACT
+
 
 ModelT = TypeVar("ModelT", bound=type[models.Model])
 RecordT = TypeVar("RecordT", bound=ClinicalRecord)
@@ -345,6 +350,8 @@ def void_record(
         by.require(record.EDIT_ACT, record.centre_id_of_record)
     with clinical_write(by=by, reason=reason):
         locked = lock_current(record, expected_version=expected_version)
+        if by is not None:
+            by.require(locked.void_act, locked.centre_id_of_record)
         parts, others = _hanging_on(locked)
         if others:
             counted = Counter(

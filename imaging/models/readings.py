@@ -126,6 +126,10 @@ class Reading(ClinicalRecord):
         return self.status == ReadingStatus.SIGNED
 
     @property
+    def void_act(self) -> Act:
+        return Act.SIGN_READINGS if self.is_signed else self.EDIT_ACT
+
+    @property
     def is_overridden(self) -> bool:
         """Whether it says another response than the rules derived when it was stored."""
         return bool(self.derived_response) and self.derived_response != self.overall_response

@@ -442,3 +442,13 @@ def test_a_study_without_entries_and_a_course_without_a_baseline_say_so(patient,
     assert (response.derived(last).response, response.derived(last).reason) == (
         "", "Nothing has been entered for this study.",
     )  # fmt: skip
+
+
+def test_a_signed_reading_is_voided_by_a_reader_alone(measured, studies, reader, user_with):
+    signed = services.sign_reading(study=studies[1], reader_role="first", by=reader)
+    with pytest.raises(PermissionDenied):
+        void_record(signed, by=user_with(UserRole.DATA_MANAGER), reason="Entered twice")
+    signed.refresh_from_db()
+    assert signed.voided_at is None
+
+    assert void_record(signed, by=reader, reason="Another patient's study").voided_at is not None
