@@ -22,7 +22,7 @@ from accounts.records import (
 from imaging.models import OverallResponse, Reading, ReadingRole, ReadingStatus, Study, Timepoint
 from imaging.selectors.response import CourseResponse, course_response
 
-_DERIVED = (
+DERIVED_FIELDS = (
     "derived_response",
     "derived_reason",
     "target_response",
@@ -78,7 +78,7 @@ def correct_reading(
     reason: str,
     expected_version: int | None = None,
 ) -> Reading:
-    """Correct a reading that nobody has signed here.
+    """Correct a reading that nobody has signed here; it is stored beside what is derived now.
 
     Raises:
         RegistryError: ``signed_reading``: it is changed by a reader, with a new signature.
@@ -90,7 +90,17 @@ def correct_reading(
             "signed_reading",
             "This reading has been signed: a reader changes it on the imaging page, with a reason and a new signature.",
         )
-    return correct_record(reading, changes, by=by, reason=reason, expected_version=expected_version)
+    return correct_record(
+        reading, changes, by=by, reason=reason, expected_version=expected_version, also=_derive_again
+    )
+
+
+def _derive_again(reading: Reading) -> None:
+    before = [getattr(reading, name) for name in DERIVED_FIELDS]
+    derive_reading(reading, _response_of(reading.study, reading.reader_role))
+    if [getattr(reading, name) for name in DERIVED_FIELDS] != before:
+        reading.save(update_fields=DERIVED_FIELDS)
+        reading.refresh_from_db(fields=["version"])
 
 
 def save_draft(
@@ -246,6 +256,6 @@ def _store(reading: Reading, *, by: User, reason: str) -> Reading:
     if reading._state.adding:
         return create_record(reading, by=by, reason=reason)
     reading.full_clean()
-    reading.save(update_fields=[*_SIGNED, *_DERIVED])
+    reading.save(update_fields=[*_SIGNED, *DERIVED_FIELDS])
     reading.refresh_from_db(fields=["version"])
     return reading

@@ -452,3 +452,15 @@ def test_a_signed_reading_is_voided_by_a_reader_alone(measured, studies, reader,
     assert signed.voided_at is None
 
     assert void_record(signed, by=reader, reason="Another patient's study").voided_at is not None
+
+
+def test_a_corrected_reading_stands_beside_what_is_derived_at_that_moment(measured, studies, data_manager):
+    reading = services.report_reading(Reading(study=studies[1], overall_response="SD"), by=data_manager)
+    assert reading.derived_response == "PR"
+    Measurement.objects.filter(lesion=measured, study=studies[1]).update(size_mm=Decimal(45))
+
+    changes = {"note": "Second look"}
+    corrected = services.correct_reading(reading, changes, by=data_manager, reason="Report amended")
+    assert (corrected.derived_response, corrected.sum_of_diameters_mm) == ("SD", 45)
+    stored = Reading.objects.get(pk=reading.pk)
+    assert (stored.derived_response, stored.version) == ("SD", corrected.version)
