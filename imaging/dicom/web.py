@@ -1,8 +1,12 @@
 """Fetches a study from a DICOMweb server: its headers (QIDO-RS, WADO-RS metadata) and its reports, never its pictures."""
 
+import codecs
+import json
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,8 +20,9 @@ from imaging.dicom.quiet import no_values_told
 from imaging.dicom.study import MOST_REPORTS, MOST_SERIES, StudyReader
 
 READ_MODALITIES = {"PT", "CT", "MR", "SR"}
-ANSWER_BYTES = 64 * MIB  # headers of one series as JSON; 2,000 slices need about 20 MiB
-DEFAULT_TIMEOUT_S = 30
+ANSWER_BYTES = 16 * MIB  # of one answer that is read as a whole: a list of series, or a report
+CHUNK_BYTES = 64 * 1024
+DEFAULT_TIMEOUT_S = 40
 UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 
@@ -29,7 +34,7 @@ class Server:
         url: the root of its services, such as https://pacs.example.org/dicom-web.
         user, password: for basic authentication; blank: none.
         token: sent as a bearer token instead; blank: none.
-        timeout_s: the longest wait for a connection, and for more of an answer, in seconds.
+        timeout_s: the longest that reading a study may take, in seconds.
     """
 
     url: str
@@ -55,7 +60,7 @@ def fetch_study(study_instance_uid: str, server: Server) -> DicomStudy:
     refused: DicomError | None = None
     try:
         with no_values_told():
-            return _fetch(study_instance_uid, _client(server))
+            return _fetch(study_instance_uid, _Connection(server))
     except DicomError as error:
         refused = error
     except Exception as error:
@@ -63,10 +68,66 @@ def fetch_study(study_instance_uid: str, server: Server) -> DicomStudy:
     raise refused
 
 
-def _client(server: Server) -> Any:
-    # Half a second to import, which only a fetch is worth.
-    import requests
-    from dicomweb_client import DICOMwebClient
+class _Connection:
+    """Speaks to the server until the time for the whole study is over, and reads no answer of any size."""
+
+    def __init__(self, server: Server) -> None:
+        # Half a second to import, which only a fetch is worth.
+        import requests
+        from dicomweb_client import DICOMwebClient
+
+        if urlsplit(server.url).scheme not in {"http", "https"}:
+            raise DicomError(
+                "server_unreachable", "DICOMWEB_URL is no web address. Ask whoever runs the registry."
+            )
+        self._url = server.url.rstrip("/")
+        self._ends_at = time.monotonic() + server.timeout_s
+        self._session = _signed_in(requests.Session(), server)
+        connection = self
+
+        class Bounded(requests.Session):
+            def send(self, request: Any, **options: Any) -> Any:
+                response = super().send(
+                    request, **(options | {"timeout": connection.seconds_left(), "stream": True})
+                )
+                read = bytearray()
+                for chunk in connection.chunks(response):
+                    read += chunk
+                    if len(read) > ANSWER_BYTES:
+                        response.close()
+                        raise _too_large()
+                response._content = bytes(read)
+                return response
+
+        self.client = DICOMwebClient(url=self._url, session=_signed_in(Bounded(), server))
+        self.client.set_http_retry_params(retry=False)
+
+    def seconds_left(self) -> float:
+        """Return how long the study may still take.
+
+        Raises:
+            DicomError: its time is over.
+        """
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise _too_slow()
+        return left
+
+    def chunks(self, response: Any) -> Iterator[bytes]:
+        for chunk in response.iter_content(CHUNK_BYTES):
+            self.seconds_left()
+            yield chunk
+
+    def headers_of(self, study: str, series: str) -> Iterator[dict[str, Any]]:
+        """Yield the header of each instance of a series as DICOM JSON, one at a time."""
+        address = f"{self._url}/studies/{study}/series/{series}/metadata"
+        accept = {"Accept": "application/dicom+json"}
+        with self._session.get(address, headers=accept, stream=True, timeout=self.seconds_left()) as response:
+            response.raise_for_status()
+            yield from each_of_array(self.chunks(response))
+
+
+def _signed_in(session: Any, server: Server) -> Any:
     from requests.auth import AuthBase, HTTPBasicAuth
 
     class Bearer(AuthBase):
@@ -74,41 +135,63 @@ def _client(server: Server) -> Any:
             request.headers["Authorization"] = f"Bearer {server.token}"
             return request
 
-    class BoundedSession(requests.Session):
-        """Ends what takes too long or grows too large; without it, requests waits and reads without end."""
-
-        def send(self, request: Any, **options: Any) -> Any:
-            options["timeout"] = server.timeout_s
-            options["stream"] = True
-            response = super().send(request, **options)
-            read = bytearray()
-            for chunk in response.iter_content(64 * 1024):
-                read += chunk
-                if len(read) > ANSWER_BYTES:
-                    response.close()
-                    raise DicomError(
-                        "too_large",
-                        "The DICOMweb server's answer is too large. Upload the PET series instead.",
-                    )
-            response._content = bytes(read)
-            return response
-
-    if urlsplit(server.url).scheme not in {"http", "https"}:
-        raise DicomError(
-            "server_unreachable", "DICOMWEB_URL is no web address. Ask whoever runs the registry."
-        )
-    session = BoundedSession()
     session.max_redirects = 3
     if server.token:
         session.auth = Bearer()
     elif server.user:
         session.auth = HTTPBasicAuth(server.user, server.password)
-    client = DICOMwebClient(url=server.url.rstrip("/"), session=session)
-    client.set_http_retry_params(retry=False)
-    return client
+    return session
 
 
-def _fetch(study: str, client: Any) -> DicomStudy:
+def each_of_array(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a JSON array one by one while it arrives, so that no more than one is held.
+
+    Raises:
+        DicomError: one of them is too large.
+        ValueError: it is no array of objects, or ends before its end.
+    """
+    decoder, as_text = json.JSONDecoder(), codecs.getincrementaldecoder("utf-8")()
+    text, is_begun, enough = "", False, 0
+    for chunk in chain(chunks, [b""]):
+        text += as_text.decode(chunk)
+        enough = enough if chunk else 0
+        # A long object is not begun anew with every chunk of it.
+        while len(text) >= enough:
+            text = text.lstrip(" \r\n\t," if is_begun else " \r\n\t")
+            if text and not is_begun:
+                if text[0] != "[":
+                    raise ValueError("no array")
+                text, is_begun = text[1:].lstrip(), True
+            if text.startswith("]"):
+                return
+            try:
+                found, end = decoder.raw_decode(text)
+            except ValueError:
+                enough = 2 * len(text) or 1
+                break
+            if not isinstance(found, dict):
+                raise ValueError("no object")
+            yield found
+            text, enough = text[end:], 1
+        if len(text) > LIMITS.header_bytes:
+            raise _too_large()
+    raise ValueError("cut off")
+
+
+def _too_large() -> DicomError:
+    return DicomError(
+        "too_large", "The DICOMweb server's answer is too large. Upload the PET series instead."
+    )
+
+
+def _too_slow() -> DicomError:
+    return DicomError(
+        "server_timeout", "The DICOMweb server did not answer in time. Try again later, or upload the files."
+    )
+
+
+def _fetch(study: str, connection: _Connection) -> DicomStudy:
+    client = connection.client
     found = [Dataset.from_json(one) for one in client.search_for_series(study_instance_uid=study)]
     series = {
         headers.text(one, "SeriesInstanceUID"): headers.text(one, "Modality")
@@ -125,7 +208,9 @@ def _fetch(study: str, client: Any) -> DicomStudy:
     n_read = 0
     for series_uid, modality in series.items():
         each = (
-            _reports(client, study, series_uid) if modality == "SR" else _headers(client, study, series_uid)
+            _reports(client, study, series_uid)
+            if modality == "SR"
+            else _headers(connection, study, series_uid)
         )
         for dataset in each:
             n_read += 1
@@ -142,8 +227,8 @@ def _fetch(study: str, client: Any) -> DicomStudy:
     return reader.result()
 
 
-def _headers(client: Any, study: str, series: str) -> Iterator[Dataset]:
-    for one in client.retrieve_series_metadata(study, series):
+def _headers(connection: _Connection, study: str, series: str) -> Iterator[Dataset]:
+    for one in connection.headers_of(study, series):
         yield Dataset.from_json({tag: value for tag, value in one.items() if tag in _TAGS})
 
 
@@ -166,10 +251,7 @@ def _reason(error: Exception) -> DicomError:
     import requests
 
     if isinstance(error, requests.Timeout):
-        return DicomError(
-            "server_timeout",
-            "The DICOMweb server did not answer in time. Try again later, or upload the files.",
-        )
+        return _too_slow()
     if isinstance(error, requests.HTTPError):
         status = error.response.status_code if error.response is not None else 0
         if status in {401, 403}:
