@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench import imaging, measure, treatments
+    from bench import dicom, imaging, measure, treatments
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("REGISTRY_VAR", str(ROOT / "var" / "bench"))
@@ -54,9 +54,10 @@ def main(arguments: Sequence[str]) -> None:
     import django
 
     django.setup()
-    from bench import imaging, measure, treatments
+    from bench import dicom, imaging, measure, treatments
 
     print_imaging(imaging.measure(repeats=options.repeats))
+    print_dicom(dicom.measure())
     measure.prepare()
     try:
         if options.courses:
@@ -73,6 +74,20 @@ def print_imaging(found: "imaging.Measured") -> None:
         "Responses of one course, pure functions: 10 lesions in 6 studies (courses per second, one core)",
         "RECIST and best response   uptake",
         [f"{found.recist_per_second:>24,.0f} {found.uptake_per_second:>8,.0f}"],
+    )
+
+
+def print_dicom(found: "dicom.Measured") -> None:
+    table(
+        "Headers of a PET series of single files: files per second, and the rise of peak memory (MiB)",
+        "files   files/s   peak MiB",
+        [
+            f"{dicom_files:>5} {per_second:>9,.0f} {mib:>10.1f}"
+            for dicom_files, per_second, mib in (
+                (found.few, found.few_per_second, found.few_mib),
+                (found.many, found.many_per_second, found.many_mib),
+            )
+        ],
     )
 
 
