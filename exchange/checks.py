@@ -5,47 +5,16 @@ The database checks the same at the end of the transaction (``*/migrations/0002_
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from exchange.columns import SHEET
+from exchange.facts import Fact, PatientFacts, problem_at
+from exchange.lesions import check_lesions
 from exchange.problems import Problem
-from exchange.rows import Row
 from imaging.models import OverallResponse, Timepoint
 from treatments.models import CycleStatus, Organ, Protocol
-
-
-@dataclass(slots=True)
-class Fact:
-    """A row of the file completed by what the registry holds, or a record of the registry alone (``row`` is None)."""
-
-    values: dict[str, Any]
-    row: Row | None = None
-
-    def readable(self, column: str) -> bool:
-        return self.row is None or column not in self.row.unreadable
-
-
-@dataclass
-class PatientFacts:
-    """Everything known of a patient once the file is in: sheet name to facts."""
-
-    registry_number: str
-    sheets: dict[str, list[Fact]] = field(default_factory=dict)
-
-    def of(self, sheet: str) -> list[Fact]:
-        return self.sheets.get(sheet, [])
-
-
-def _at(expected: str, *candidates: tuple[Fact | None, str]) -> Problem:
-    """Return a problem at the first candidate that stands in the file."""
-    for fact, column in candidates:
-        if fact is not None and fact.row is not None:
-            return fact.row.problem(column, expected)
-    return Problem(expected)
-
 
 _FAST_CLOCK = timedelta(minutes=10)  # by which the clock that wrote the file may be ahead
 
@@ -62,6 +31,7 @@ _DATED = (
     ("somatostatin_analogue_doses", "given_at", "somatostatin analogue"),
     ("prior_prrt", "last_given_on", "earlier therapy"),
     ("studies", "performed_on", "study"),
+    ("studies", "injected_at", "injection of the tracer"),
 )
 # What a clinic writes down may follow a death that it did not know of yet.
 _DATED_OF_THE_CLINIC = (
@@ -100,6 +70,7 @@ def check_patient(
     for course in facts.of("courses"):
         yield from _course(facts, course, protocols=protocols, zone=zone)
     yield from _imaging(facts)
+    yield from check_lesions(facts)
     yield from _orders(facts)
     yield from _of_cycles(facts)
     yield from _limits(facts)
@@ -117,7 +88,7 @@ def _dates(facts: PatientFacts, *, zone: ZoneInfo, now: datetime) -> Iterator[Pr
     born = patient.values["birth_date"] if patient else None
     died = death.values["died_on"] if death else None
     if patient is not None and born is not None and born > latest:
-        yield _at("lies in the future", (patient, "birth_date"))
+        yield problem_at("lies in the future", (patient, "birth_date"))
     for sheet, column, what, ends_with_life in (
         *((*each, True) for each in _DATED),
         *((*each, False) for each in _DATED_OF_THE_CLINIC),
@@ -129,15 +100,15 @@ def _dates(facts: PatientFacts, *, zone: ZoneInfo, now: datetime) -> Iterator[Pr
             on = _local_date(value, zone)
             is_moment_ahead = isinstance(value, datetime) and value > now + _FAST_CLOCK
             if (on > latest or is_moment_ahead) and fact.row is not None:
-                yield _at("lies in the future", (fact, column))
+                yield problem_at("lies in the future", (fact, column))
             if born is not None and on < born:
-                yield _at(
+                yield problem_at(
                     f"{what} on {on}, but the patient was born on {born}",
                     (fact, column),
                     (patient, "birth_date"),
                 )
             if ends_with_life and died is not None and on > died:
-                yield _at(
+                yield problem_at(
                     f"{what} on {on}, but the patient died on {died}", (fact, column), (death, "died_on")
                 )
 
@@ -147,25 +118,25 @@ def _identity(facts: PatientFacts) -> Iterator[Problem]:
         if not patient.values.get("mrn") and patient.readable("mrn"):
             for column in ("family_name", "given_names"):
                 if patient.values.get(column):
-                    yield _at("a name needs an MRN beside it", (patient, column))
+                    yield problem_at("a name needs an MRN beside it", (patient, column))
 
 
 def _course_numbers(facts: PatientFacts) -> Iterator[Problem]:
-    """Yield courses and studies whose course the patient does not have. A baseline may precede the course it is for."""
+    """Yield what names a course that the patient does not have. A baseline may precede the course it is for."""
     numbers = {course.values["course_number"] for course in facts.of("courses")}
     for course in facts.of("courses"):
         number = course.values["course_number"]
         if number > 1 and number - 1 not in numbers:
-            yield _at(
+            yield problem_at(
                 f"there is no course {number - 1} before it: courses are numbered 1 to n without a gap",
                 (course, "course_number"),
             )
     following = len(numbers) + 1
-    for sheet in ("studies", "readings"):
+    for sheet in ("studies", "lesions", "readings"):
         for fact in facts.of(sheet):
             number = fact.values["course_number"]
             if number not in numbers and number != following:
-                yield _at(
+                yield problem_at(
                     f"the patient has no course {number}, and the next one would be {following}",
                     (fact, "course_number"),
                 )
@@ -195,13 +166,13 @@ def _course(
     for cycle in cycles:
         values = cycle.values
         if values["cycle_number"] > 1 and values["cycle_number"] - 1 not in numbers:
-            yield _at(
+            yield problem_at(
                 f"there is no cycle {values['cycle_number'] - 1} before it: cycles are numbered 1 to n without a gap",
                 (cycle, "cycle_number"),
                 (course, "course_number"),
             )
         if protocol is not None and values["cycle_number"] > protocol.planned_cycles:
-            yield _at(
+            yield problem_at(
                 f"expected at most cycle {protocol.planned_cycles}, as the protocol {protocol.code} plans",
                 (cycle, "cycle_number"),
                 (course, "protocol_code"),
@@ -209,7 +180,7 @@ def _course(
         if not cycle.readable("status"):
             continue
         if values["status"] != CycleStatus.CANCELLED and values["cancel_reason"]:
-            yield _at(
+            yield problem_at(
                 f"expected nothing, since the cycle is {values['status']}, not cancelled",
                 (cycle, "cancel_reason"),
                 (cycle, "status"),
@@ -221,11 +192,11 @@ def _course(
                 skipped = skipped or cycle
             for column in ADMINISTRATION_COLUMNS:
                 if values.get(column) not in (None, "", []):
-                    yield _at(
+                    yield problem_at(
                         f"expected nothing, since the cycle is {values['status']}, not given", (cycle, column)
                     )
             if stop is not None and values["status"] != CycleStatus.CANCELLED:
-                yield _at(
+                yield problem_at(
                     f"expected cancelled, since the course was discontinued on {stopped_on}",
                     (cycle, "status"),
                     (stop, "discontinued_on"),
@@ -235,14 +206,14 @@ def _course(
         n_left_out += len(left_out)
         for cancelled in left_out:
             if not cancelled.values["cancel_reason"] and cancelled.readable("cancel_reason"):
-                yield _at(
+                yield problem_at(
                     f"expected why it was left out, since cycle {values['cycle_number']} was given after it",
                     (cancelled, "cancel_reason"),
                     (cycle, "status"),
                 )
         left_out = []
         if skipped is not None:
-            yield _at(
+            yield problem_at(
                 f"cycle {values['cycle_number']} was given, but cycle {skipped.values['cycle_number']} is"
                 f" {skipped.values['status']}: cycles are given in order",
                 (cycle, "status"),
@@ -250,21 +221,21 @@ def _course(
             )
         for column in ("administered_at", "administered_activity_mbq"):
             if values.get(column) is None and cycle.readable(column):
-                yield _at("expected a value, since the cycle was given", (cycle, column))
+                yield problem_at("expected a value, since the cycle was given", (cycle, column))
         yield from _administration(cycle)
         at = values.get("administered_at")
         if at is None:
             continue
         on = _local_date(at, zone)
         if before is not None and on <= _local_date(before.values["administered_at"], zone):
-            yield _at(
+            yield problem_at(
                 f"expected a day after cycle {before.values['cycle_number']}, which was given on"
                 f" {_local_date(before.values['administered_at'], zone)}",
                 (cycle, "administered_at"),
                 (before, "administered_at"),
             )
         if stopped_on is not None and on > stopped_on:
-            yield _at(
+            yield problem_at(
                 f"cycle {values['cycle_number']} was given on {on}, but the course was discontinued on {stopped_on}",
                 (cycle, "administered_at"),
                 (stop, "discontinued_on"),
@@ -273,13 +244,13 @@ def _course(
 
     if stop is not None:
         if stop.values["after_cycle"] != n_given and stop.readable("after_cycle"):
-            yield _at(
+            yield problem_at(
                 f"expected {n_given}, the number of cycles that were given",
                 (stop, "after_cycle"),
                 *((cycle, "status") for cycle in cycles),
             )
         if protocol is not None and n_given + n_left_out >= protocol.planned_cycles:
-            yield _at(
+            yield problem_at(
                 "expected no discontinuation: all planned cycles were given, the course is completed",
                 (stop, "discontinued_on"),
                 *((cycle, "status") for cycle in cycles),
@@ -290,11 +261,13 @@ def _administration(cycle: Fact) -> Iterator[Problem]:
     """Yield what contradicts within one administration, but for its times and activities."""
     values = cycle.values
     if values["extravasated_percent"] is not None and values["is_extravasated"] is not True:
-        yield _at("expected nothing, since is_extravasated is not yes", (cycle, "extravasated_percent"))
+        yield problem_at(
+            "expected nothing, since is_extravasated is not yes", (cycle, "extravasated_percent")
+        )
     if bool(values["confirmed_warnings"]) != bool(values["confirmation_reason"]):
         missing = "confirmation_reason" if values["confirmed_warnings"] else "confirmed_warnings"
         if cycle.readable("confirmation_reason") and cycle.readable("confirmed_warnings"):
-            yield _at("expected a value: warnings are confirmed with a reason", (cycle, missing))
+            yield problem_at("expected a value: warnings are confirmed with a reason", (cycle, missing))
 
 
 def syringe_times_reversed(values: Mapping[str, Any]) -> bool:
@@ -312,9 +285,9 @@ def _orders(facts: PatientFacts) -> Iterator[Problem]:
             if first is None or second is None or first <= second:
                 continue
             if expected:
-                yield _at(expected.format(_said(first)), (fact, later))
+                yield problem_at(expected.format(_said(first)), (fact, later))
             else:
-                yield _at(f"expected before the infusion began at {_said(second)}", (fact, earlier))
+                yield problem_at(f"expected before the infusion began at {_said(second)}", (fact, earlier))
 
 
 def _said(value: Any) -> str:
@@ -334,7 +307,7 @@ def _of_cycles(facts: PatientFacts) -> Iterator[Problem]:
     for key, holds in open_holds.items():
         cycle = cycles.get(key)
         for other in holds[1:]:
-            yield _at(
+            yield problem_at(
                 f"expected a day: the cycle has another open hold, of {holds[0].values['held_on']}",
                 (other, "resumed_on"),
                 (holds[0], "resumed_on"),
@@ -342,7 +315,7 @@ def _of_cycles(facts: PatientFacts) -> Iterator[Problem]:
         if cycle is None or not cycle.readable("status"):
             continue
         if cycle.values["status"] not in {CycleStatus.HELD, CycleStatus.CANCELLED}:
-            yield _at(
+            yield problem_at(
                 f"the hold of {holds[0].values['held_on']} is open and the cycle {cycle.values['status']}: expected the day"
                 " on which the hold ended (resumed_on), or a cycle that is held or cancelled",
                 (holds[0], "resumed_on"),
@@ -353,17 +326,19 @@ def _of_cycles(facts: PatientFacts) -> Iterator[Problem]:
         if not (decision.readable("advice") and decision.readable("decision")):
             continue
         if values["decision"] != values["advice"] and not values["reason"] and decision.readable("reason"):
-            yield _at(
+            yield problem_at(
                 f"expected a reason, since {values['decision']} was decided and {values['advice']} advised",
                 (decision, "reason"),
             )
     for dose in facts.of("absorbed_doses"):
         values = dose.values
         if values["lesion"] and values["organ"] != Organ.LESION:
-            yield _at("expected nothing: only the dose of a lesion says which lesion", (dose, "lesion"))
+            yield problem_at(
+                "expected nothing: only the dose of a lesion says which lesion", (dose, "lesion")
+            )
         cycle = cycles.get((values["course_number"], values["cycle_number"]))
         if cycle is not None and cycle.readable("status") and cycle.values["status"] != CycleStatus.GIVEN:
-            yield _at(
+            yield problem_at(
                 f"expected a given cycle: cycle {values['cycle_number']} is {cycle.values['status']}, so that it has no"
                 " absorbed dose",
                 (dose, "cycle_number"),
@@ -375,7 +350,7 @@ def _limits(facts: PatientFacts) -> Iterator[Problem]:
     for result in facts.of("lab_results"):
         lower, upper = result.values["lower_limit"], result.values["upper_limit"]
         if upper is not None and (upper == 0 or (lower is not None and lower >= upper)):
-            yield _at(
+            yield problem_at(
                 "expected above 0 and above lower_limit", (result, "upper_limit"), (result, "lower_limit")
             )
 
@@ -388,7 +363,7 @@ def _imaging(facts: PatientFacts) -> Iterator[Problem]:
         number = study.values["course_number"]
         if number in baselines:
             other = baselines[number]
-            yield _at(
+            yield problem_at(
                 f"expected one baseline study in a course: there is one on {other.values['performed_on']} too",
                 (study, "timepoint"),
                 (other, "timepoint"),
@@ -400,14 +375,14 @@ def _imaging(facts: PatientFacts) -> Iterator[Problem]:
         if baseline is None or study.values["timepoint"] == Timepoint.BASELINE:
             continue
         if study.values["performed_on"] <= baseline.values["performed_on"]:
-            yield _at(
+            yield problem_at(
                 f"expected after the baseline of this course on {baseline.values['performed_on']}",
                 (study, "performed_on"),
                 (baseline, "performed_on"),
             )
     for reading in facts.of("readings"):
         if reading.values["timepoint"] == Timepoint.BASELINE:
-            yield _at(
+            yield problem_at(
                 "expected a study after the baseline: the baseline itself has no response",
                 (reading, "timepoint"),
             )
@@ -416,4 +391,6 @@ def _imaging(facts: PatientFacts) -> Iterator[Problem]:
             and reading.readable("overall_response")
             and reading.values["overall_response"] != OverallResponse.PD
         ):
-            yield _at("expected PD, since there are new lesions (RECIST 1.1)", (reading, "overall_response"))
+            yield problem_at(
+                "expected PD, since there are new lesions (RECIST 1.1)", (reading, "overall_response")
+            )

@@ -8,6 +8,7 @@ from typing import Any
 from accounts.access import Act
 from accounts.records import ClinicalRecord
 from exchange.values import (
+    Code,
     Codes,
     Date,
     Kind,
@@ -15,13 +16,33 @@ from exchange.values import (
     Measured,
     Moment,
     Number,
+    Parts,
     Text,
     Whole,
     Words,
     YesNo,
     code_of,
 )
-from imaging.models import Modality, OverallResponse, Reading, Study, Timepoint
+from imaging.models import (
+    KRENNING,
+    MOST_SIZE_MM,
+    MOST_SUV,
+    MOST_TRACER_ACTIVITY_MBQ,
+    Lesion,
+    LesionOrgan,
+    LesionState,
+    Measurement,
+    Modality,
+    OverallResponse,
+    ReaderRole,
+    Reading,
+    ReadingRole,
+    ReadingStatus,
+    Role,
+    Study,
+    Timepoint,
+)
+from imaging.models.studies import MOST_SLICE_MM, MOST_WEIGHT_KG
 from patients.models import (
     Contact,
     ContactSource,
@@ -94,6 +115,21 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A record that a row names beside the one it belongs to.
+
+    Attributes:
+        field: of the row's model.
+        sheet: where that record stands.
+        columns: of the row, in the order of that sheet's key; where the last is blank, none is named.
+    """
+
+    field: str
+    sheet: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Sheet:
     """One kind of record: a file ``<name>.csv``, or the worksheet ``<name>``.
 
@@ -102,6 +138,7 @@ class Sheet:
         parent: field that holds the record it belongs to, and the sheet that record stands in.
         key: names of the columns that say which record a row is; the first columns of the sheet. One that is not needed
             may be left out: it is then blank.
+        references: further records that a row names.
         extra_model, extra_link: a second record that a row may hold, and its field that points at the first.
     """
 
@@ -111,6 +148,7 @@ class Sheet:
     parent: tuple[str, str] | None
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    references: tuple[Reference, ...] = ()
     extra_model: type[ClinicalRecord] | None = None
     extra_link: str = ""
 
@@ -202,6 +240,58 @@ def _study_columns(prefix: str) -> tuple[Column, ...]:
     )
 
 
+@dataclass(frozen=True)
+class _Status(Code):
+    """A signature is given in the registry, with a password, and by nothing else: in a file it is one given elsewhere."""
+
+    def read(self, text: str) -> str:
+        status = super().read(text)
+        return ReadingStatus.REPORTED.value if status == ReadingStatus.SIGNED else status
+
+    def same(self, stored: Any, read: Any) -> bool:
+        return bool((stored == ReadingStatus.DRAFT) == (read == ReadingStatus.DRAFT))
+
+
+def _suv(name: str, words: str, *, above_least: bool = True) -> Column:
+    return Column(
+        name,
+        name,
+        Number(
+            "a number with a decimal point, such as 24.60",
+            max_digits=6,
+            decimal_places=2,
+            most=MOST_SUV - Decimal("0.01"),
+            above_least=above_least,
+        ),
+        words,
+    )
+
+
+def _lesion_columns(prefix: str) -> tuple[Column, ...]:
+    return (
+        _patient(f"{prefix}patient__registry_number"),
+        _course(f"{prefix}course_number"),
+        Column(
+            "reader_role",
+            f"{prefix}reader_role",
+            code_of(ReaderRole.values),
+            "Which reader follows the lesion: two independent readers have lesions of their own.",
+            blank=ReaderRole.FIRST.value,
+        ),
+        Column(
+            "label",
+            f"{prefix}label",
+            _LABEL,
+            "What the lesion is called, once for each reader of a course.",
+            required=True,
+        ),
+    )
+
+
+_LABEL = Text("capital letters and digits, such as L1", max_length=12, pattern=r"[A-Z0-9][A-Z0-9_-]*")
+_SITE = Text("text of at most 80 characters", max_length=80)
+_UID = Text("a DICOM UID of digits and dots", max_length=64, pattern=r"[0-9]+(\.[0-9]+)*")
+_LESION_KEY = ("registry_number", "course_number", "reader_role", "label")
 _STUDY_KEY = ("registry_number", "course_number", "timepoint", "performed_on", "modality")
 
 SHEETS: tuple[Sheet, ...] = (
@@ -762,27 +852,170 @@ SHEETS: tuple[Sheet, ...] = (
             Column(
                 "tracer_activity_mbq",
                 "tracer_activity_mbq",
-                Number("a number with a decimal point, such as 148.5", max_digits=6, most=Decimal(2000)),
+                Number(
+                    "a number with a decimal point, such as 148.5",
+                    max_digits=6,
+                    most=Decimal(MOST_TRACER_ACTIVITY_MBQ),
+                ),
                 "Injected tracer activity, MBq.",
             ),
             Column(
                 "uptake_minutes", "uptake_minutes", Whole("a whole number"), "Injection to scan, minutes."
             ),
+            Column("injected_at", "injected_at", Moment(), "When the tracer was injected."),
+            Column(
+                "body_weight_kg",
+                "body_weight_kg",
+                Number(
+                    "a number with a decimal point, such as 71.5", max_digits=5, most=Decimal(MOST_WEIGHT_KG)
+                ),
+                "Body weight at the scan, kg.",
+            ),
+            Column(
+                "slice_thickness_mm",
+                "slice_thickness_mm",
+                Number(
+                    "a number with a decimal point, such as 3.00",
+                    max_digits=5,
+                    decimal_places=2,
+                    most=Decimal(MOST_SLICE_MM),
+                ),
+                "Slice thickness of the CT or MRI that lesions are measured on, mm.",
+            ),
+            _suv("liver_suv_mean", "SUVmean of normal liver, g/mL."),
+            _suv("spleen_suv_mean", "SUVmean of the spleen, g/mL."),
+            Column(
+                "krenning_score",
+                "krenning_score",
+                Whole("a whole number from 0 to 4", most=KRENNING[-1][0]),
+                "Krenning score of the lesion with the highest uptake.",
+            ),
+            Column(
+                "study_instance_uid",
+                "study_instance_uid",
+                _UID,
+                "Study Instance UID (DICOM).",
+                blank="",
+            ),
+            Column(
+                "suvbw_factor_g_per_bq",
+                "suvbw_factor",
+                Number(
+                    "a number with a decimal point, such as 0.00052",
+                    max_digits=18,
+                    decimal_places=14,
+                    most=Decimal(9999),
+                ),
+                "What an activity concentration in Bq/mL is multiplied by to give the SUV by body weight, g/Bq.",
+            ),
+            Column("suvbw_basis", "suvbw_basis", _NOTE, "How that factor was found.", blank=""),
+        ),
+    ),
+    Sheet(
+        "lesions",
+        "One row per lesion that a reader follows through the studies of a course.",
+        Lesion,
+        ("patient", "patients"),
+        _LESION_KEY,
+        (
+            *_lesion_columns(""),
+            Column(
+                "role",
+                "role",
+                code_of(Role.values),
+                "Target, non-target, or new after the baseline.",
+                required=True,
+            ),
+            Column("organ", "organ", code_of(LesionOrgan.values), "Where it is.", required=True),
+            Column("site", "site", _SITE, "Where in the organ, such as segment VII.", blank=""),
+            Column(
+                "selection_reason",
+                "selection_reason",
+                _NOTE,
+                "Why it is kept against what RECIST 1.1 asks of a baseline.",
+                blank="",
+            ),
+            Column("tracking_uid", "tracking_uid", _UID, "Tracking UID of a measurement report.", blank=""),
+        ),
+    ),
+    Sheet(
+        "measurements",
+        "What was found of a lesion in a study: a size or a state, and its uptake.",
+        Measurement,
+        ("lesion", "lesions"),
+        (*_LESION_KEY, "timepoint", "performed_on", "modality"),
+        (
+            *_lesion_columns("lesion__"),
+            *_study_columns("study__")[2:],
+            Column(
+                "state",
+                "state",
+                code_of(LesionState.values),
+                "How it was found; blank: measured where there is a size, split with parts, merged with merged_into, or else"
+                " only the uptake was measured.",
+                blank="",
+            ),
+            Column(
+                "size_mm",
+                "size_mm",
+                Number(
+                    "a number with a decimal point, such as 23.0", max_digits=5, most=Decimal(MOST_SIZE_MM)
+                ),
+                "Longest diameter, of a node the short axis, mm; of a split lesion the sum of its parts, computed if blank.",
+            ),
+            Column("parts_mm", "parts_mm", Parts(), "The parts of a split lesion, mm.", blank=()),
+            Column(
+                "merged_into",
+                "merged_into__label",
+                _LABEL,
+                "Label of the lesion that a merged one is a part of now.",
+                blank="",
+            ),
+            _suv("suv_max", "SUVmax by body weight, g/mL.", above_least=False),
+            Column(
+                "is_draft",
+                "is_draft",
+                YesNo(),
+                "Whether no reader has accepted it yet, so that it does not count; blank: no.",
+                blank=False,
+            ),
+            _note(),
+        ),
+        references=(
+            Reference("study", "studies", _STUDY_KEY),
+            Reference(
+                "merged_into", "lesions", ("registry_number", "course_number", "reader_role", "merged_into")
+            ),
         ),
     ),
     Sheet(
         "readings",
-        "What was read from a study after the baseline, at most one row per study.",
+        "What was read from a study after the baseline, one row for each reader.",
         Reading,
         ("study", "studies"),
-        _STUDY_KEY,
+        (*_STUDY_KEY, "reader_role"),
         (
             *_study_columns("study__"),
+            Column(
+                "reader_role",
+                "reader_role",
+                code_of(ReadingRole.values),
+                "Whose reading it is; an adjudicator's counts where the two readers differ.",
+                blank=ReadingRole.FIRST.value,
+            ),
+            Column(
+                "status",
+                "status",
+                _Status(codes=tuple(ReadingStatus.values)),
+                "Exports say how the reading stands. An import stores a draft as one, which does not count, and every other"
+                " as reported: a signature is given in the registry only.",
+                blank=ReadingStatus.REPORTED.value,
+            ),
             Column(
                 "overall_response",
                 "overall_response",
                 code_of(OverallResponse.values),
-                "Overall response by RECIST 1.1.",
+                "Overall response by RECIST 1.1, as the reader said it.",
                 required=True,
             ),
             Column(
@@ -791,6 +1024,13 @@ SHEETS: tuple[Sheet, ...] = (
                 YesNo(),
                 "Whether a new lesion was seen; blank: no.",
                 blank=False,
+            ),
+            Column(
+                "override_reason",
+                "override_reason",
+                _NOTE,
+                "Why it is another response than the one derived from the measurements.",
+                blank="",
             ),
             _note(),
         ),

@@ -12,18 +12,16 @@ from django.utils import timezone
 
 from accounts.models import Centre
 from accounts.records import ClinicalRecord
-from exchange.checks import (
-    ADMINISTRATION_COLUMNS,
-    Fact,
-    PatientFacts,
-    check_patient,
-    syringe_times_reversed,
-)
-from exchange.columns import SHEET, SHEETS, Column, Sheet
+from exchange.checks import ADMINISTRATION_COLUMNS, check_patient, syringe_times_reversed
+from exchange.columns import SHEET, SHEETS, Column, Reference, Sheet
+from exchange.facts import Fact, PatientFacts
 from exchange.labs import NotConverted, contradicted_original, convert
+from exchange.lesions import complete_measurement, derive_readings
 from exchange.problems import Problem
 from exchange.rows import Key, Row, SheetRows, blanks
 from exchange.values import tidy
+from imaging.models import Reading, ReadingStatus, Role, Timepoint
+from imaging.services.readings import DERIVED_FIELDS
 from patients.models import Patient, PatientIdentity
 from treatments.models import OPEN, CycleStatus, Protocol
 from treatments.services import fit_cycles, replan
@@ -34,6 +32,9 @@ _TO_COME = frozenset({CycleStatus.PLANNED.value, CycleStatus.HELD.value})
 _PLAN_COLUMNS = frozenset({"status", "planned_on", "set_on", "planned_activity_mbq", "cancel_reason"})
 # Nothing but birth and death can contradict these: without them in a file they need not be read.
 _OF_A_LIFE = frozenset({"lab_results", "adverse_events", "somatostatin_analogue_doses", "prior_prrt"})
+# Nothing but studies and readings can contradict these.
+_OF_LESIONS = frozenset({"lesions", "measurements"})
+_OF_IMAGING = _OF_LESIONS | {"studies", "readings"}
 _NET = "administered_activity_mbq"
 # By how much a net activity that a file gives may differ from the one that follows from its syringe and residual.
 _NET_TOLERANCE_MBQ = Decimal("0.1")
@@ -92,6 +93,12 @@ class Plan:
         self.changed: list[tuple[Sheet, _Stored, Row, list[Column]]] = []
         self.extra_new: list[tuple[Sheet, _Stored, Row]] = []
         self.extra_void: list[_Stored] = []
+        self.made: dict[str, dict[Key, Any]] = {}  # sheet name to what was written new
+        # Patient, course and reader to the days and kinds of the studies that this reader has signed.
+        self.signed: dict[Key, set[Key]] = defaultdict(set)
+        self.derived: list[
+            Reading
+        ] = []  # readings that were written, or of which the rules derive something else now
 
     # Reading and checking
 
@@ -128,8 +135,13 @@ class Plan:
         for sheet in SHEETS:
             if sheet.name in _OF_A_LIFE and sheet.name not in self.found and not is_of_lives:
                 continue
+            if sheet.name in _OF_LESIONS and not _OF_IMAGING & self.found.keys():
+                continue
             for chunk in _chunks(patient_ids):
                 self._load_sheet(sheet, chunk)
+        for key, stored in self.stored["readings"].items():
+            if stored.record.status == ReadingStatus.SIGNED:
+                self.signed[*key[:2], key[-1]].add(key[2:-1])
 
     def _load_sheet(self, sheet: Sheet, patient_ids: Sequence[Any]) -> None:
         path = "pk" if sheet.model is Patient else sheet.model.PATIENT_PATH
@@ -143,6 +155,7 @@ class Plan:
             parent = SHEET[parent[1]].parent
         if sheet.name == "courses":
             related.append("protocol")
+        related += [reference.field for reference in sheet.references]
         held = list(records.select_related(*related).select_for_update(of=("self",)))
         extras: dict[Any, Any] = {}
         if sheet.extra_model is not None:
@@ -179,8 +192,11 @@ class Plan:
                 self._take_cancel_reason_back(row)
         if sheet.name == "lab_results":
             self._fill_lab_result(rows, row, stored)
+        if sheet.name == "measurements":
+            complete_measurement(row, stored.values if stored is not None else None)
         if stored is None:
             row.values = dict(blanks(sheet)) | row.values
+            self._require_reason_of_signed(sheet, row)
             self.new[sheet.name].append((key, row))
             self.touched.add(key[0])
             counts.new += 1
@@ -231,6 +247,25 @@ class Plan:
                     )
                 )
             return
+        if sheet.name == "readings" and stored.record.status == ReadingStatus.SIGNED:
+            for column in differing:
+                self.problems.append(
+                    row.problem(
+                        column.name,
+                        f"the registry holds “{column.kind.write(stored.values[column.name])}”, and a reader has signed it:"
+                        " it is changed on the imaging page, with a reason and a new signature",
+                        value=column.kind.write(row.values[column.name]) or "(blank)",
+                    )
+                )
+            return
+        if sheet.name == "measurements" and row.values["is_draft"] and not stored.values["is_draft"]:
+            self.problems.append(
+                row.problem(
+                    "is_draft",
+                    "expected no: it counts in the registry, and does not become a draft again",
+                    value="yes",
+                )
+            )
         if corrected and not self.reason:
             for column in corrected:
                 self.problems.append(
@@ -250,6 +285,26 @@ class Plan:
         elif extra:
             self.changed.append((sheet, stored, row, extra))
 
+    def _require_reason_of_signed(self, sheet: Sheet, row: Row) -> None:
+        """What a signature rests on is not added to without a reason, as at the reader's own desk."""
+        values = row.values
+        if self.reason or sheet.name not in _OF_LESIONS:
+            return
+        signed = self.signed.get((values["registry_number"], values["course_number"], values["reader_role"]))
+        if not signed:
+            return
+        if sheet.name == "lesions":
+            rests = values["role"] != Role.NEW
+        else:
+            study = (values["timepoint"], values["performed_on"], values["modality"])
+            rests = not values["is_draft"] and (values["timepoint"] == Timepoint.BASELINE or study in signed)
+        if rests:
+            self.problems.append(
+                row.problem(
+                    "label", "a reader has signed what this changes: a correction, which needs a reason"
+                )
+            )
+
     def _belongs(self, sheet: Sheet, key: Key, row: Row) -> bool:
         """Return whether the row's patient and parent exist in the file or the registry; else add the problem."""
         number = key[0]
@@ -264,17 +319,24 @@ class Plan:
         if sheet.parent is None:
             return True
         parent = SHEET[sheet.parent[1]]
-        parent_key = key[: len(parent.key)]
-        in_file = self.found.get(parent.name)
-        if (in_file is not None and parent_key in in_file.rows) or parent_key in self.stored[parent.name]:
+        is_there = self._is_there(row, parent, key[: len(parent.key)], parent.key[-1])
+        for reference in sheet.references:
+            named = _named(reference, row.values)
+            if named is not None:
+                is_there &= self._is_there(row, SHEET[reference.sheet], named, reference.columns[-1])
+        return is_there
+
+    def _is_there(self, row: Row, sheet: Sheet, key: Key, column: str) -> bool:
+        """Return whether a record stands in the file or the registry; else add the problem, at a column of the row."""
+        in_file = self.found.get(sheet.name)
+        if (in_file is not None and key in in_file.rows) or key in self.stored[sheet.name]:
             return True
         if in_file is not None and in_file.unreadable:
             return False  # the header of that sheet is the problem, and has been told
-        what = ", ".join(str(part) for part in parent_key)
+        what = ", ".join(str(part) for part in key)
         self.problems.append(
             row.problem(
-                parent.key[-1],
-                f"there is no such row in {parent.name}, nor such a record in the registry ({what})",
+                column, f"there is no such row in {sheet.name}, nor such a record in the registry ({what})"
             )
         )
         return False
@@ -436,9 +498,8 @@ class Plan:
 
     def write(self) -> None:
         """Store the plan. Records are written in batches; triggers keep their history all the same."""
-        made: dict[str, dict[Key, Any]] = {}
         for sheet in SHEETS:
-            made[sheet.name] = {}
+            self.made[sheet.name] = {}
             records, extras = [], []
             for key, row in self.new[sheet.name]:
                 record = sheet.model(**self._fields(sheet, row, extra=False))
@@ -446,23 +507,29 @@ class Plan:
                     record.centre = self.centre  # type: ignore[attr-defined]
                 else:
                     field, parent = sheet.parent
-                    parent_key = key[: len(SHEET[parent].key)]
-                    setattr(
-                        record, field, made[parent].get(parent_key) or self.stored[parent][parent_key].record
-                    )
-                made[sheet.name][key] = record
+                    setattr(record, field, self._record(parent, key[: len(SHEET[parent].key)]))
+                self.made[sheet.name][key] = record
                 records.append(record)
                 if _has_extra(sheet, row):
                     extras.append(self._extra(sheet, record, row))
             for of, stored, row in self.extra_new:
                 if of is sheet and _has_extra(sheet, row):
                     extras.append(self._extra(sheet, stored.record, row))
+            if sheet.name == "readings":
+                # Lesions and measurements are in by now.
+                readings = cast(list[Reading], records)
+                derive_readings(readings)
+                self.derived += readings
             self._create(sheet.model, records)
             if sheet.extra_model is not None:
                 self._create(sheet.extra_model, extras)
-        self._save_changes()
+            self._save_changes(sheet)
         self._void_administrations()
         self._plan_anew()
+
+    def _record(self, sheet: str, key: Key) -> Any:
+        """Return a record that the file or the registry holds."""
+        return self.made[sheet].get(key) or self.stored[sheet][key].record
 
     def _plan_anew(self) -> None:
         """Plan the rest of the registry's own courses of which the file says something that moves it.
@@ -498,6 +565,9 @@ class Plan:
         }
         if sheet.name == "courses":
             fields["protocol"] = self.protocols[row.values["protocol_code"], row.values["protocol_version"]]
+        for reference in sheet.references:
+            named = _named(reference, row.values)
+            fields[reference.field] = self._record(reference.sheet, named) if named is not None else None
         return fields
 
     def _extra(self, sheet: Sheet, record: Any, row: Row) -> Any:
@@ -516,19 +586,43 @@ class Plan:
             with connection.cursor() as cursor:
                 cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
 
-    def _save_changes(self) -> None:
+    def _save_changes(self, sheet: Sheet) -> None:
+        """Save what a sheet changes of records that were there before."""
         by_model: dict[type[Any], dict[Any, Any]] = defaultdict(dict)
         fields: dict[type[Any], set[str]] = defaultdict(set)
-        for sheet, stored, row, columns in self.changed:
+        for of, stored, row, columns in self.changed:
+            if of is not sheet:
+                continue
             record = stored.extra if columns[0].extra else stored.record
             values = self._fields(sheet, row, extra=columns[0].extra)
             for column in columns:
-                name = "protocol" if column.path.startswith("protocol__") else column.path
+                name = column.path.partition("__")[0]
                 setattr(record, name, values[name])
                 fields[type(record)].add(name)
             by_model[type(record)][record.pk] = record
+        if sheet.name == "readings":
+            for reading in derive_readings(self._unsigned_readings()):
+                by_model[Reading][reading.pk] = reading
+                fields[Reading].update(DERIVED_FIELDS)
+            self.derived += by_model[Reading].values()
         for model, records in by_model.items():
-            model._default_manager.bulk_update(records.values(), sorted(fields[model]), batch_size=_BATCH)
+            if records:
+                model._default_manager.bulk_update(records.values(), sorted(fields[model]), batch_size=_BATCH)
+
+    def _unsigned_readings(self) -> list[Reading]:
+        """Return the readings that were there before, of patients of whose imaging something is new or changed.
+
+        What a signed one derived at its signature stays with it.
+        """
+        numbers = {key[0] for name in _OF_IMAGING for key, _ in self.new[name]}
+        numbers |= {
+            row.values["registry_number"] for sheet, _, row, _ in self.changed if sheet.name in _OF_IMAGING
+        }
+        return [
+            stored.record
+            for key, stored in self.stored["readings"].items()
+            if key[0] in numbers and stored.record.status != ReadingStatus.SIGNED
+        ]
 
     def _void_administrations(self) -> None:
         now = timezone.now()
@@ -559,6 +653,13 @@ def _copy(model: type[ClinicalRecord], records: Sequence[Any]) -> None:
         ) as copy:
             for record in records:
                 copy.write_row([getattr(record, attribute) for attribute in attributes])
+
+
+def _named(reference: Reference, values: dict[str, Any]) -> Key | None:
+    """Return the key of the record that a row names; None where it names none."""
+    if not values.get(reference.columns[-1]):
+        return None
+    return tuple(values[name] for name in reference.columns)
 
 
 def _key_part(value: Any) -> Any:

@@ -59,7 +59,7 @@ class SheetRows:
 
 def _quoted(value: Any) -> str:
     if isinstance(value, list):
-        return "|".join(value)
+        return "|".join(value) if all(isinstance(part, str) for part in value) else "+".join(map(str, value))
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 

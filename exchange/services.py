@@ -1,6 +1,6 @@
 """Importing a cohort file, all or nothing, and exporting one. In words: docs/cohort-file.md."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.core.exceptions import ValidationError
@@ -14,6 +14,7 @@ from exchange import exporting, reading, writing
 from exchange.planning import IDENTITY_COLUMNS, Counts, Plan
 from exchange.problems import ImportRefused, Problem
 from exchange.rows import SheetRows, read_rows
+from imaging.models import Reading
 
 __all__ = [
     "Counts",
@@ -28,11 +29,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """What an import did, or would do: sheet name to counts, of the sheets that the file holds."""
+    """What an import did, or would do.
+
+    Attributes:
+        counts: by name of the sheet, of the sheets that the file holds.
+        differing: readings it wrote that say another response than their measurements derive, a sentence each.
+    """
 
     centre: str
     counts: dict[str, Counts]
     dry_run: bool
+    differing: list[str] = field(default_factory=list)
 
 
 def find_centre(code: str) -> Centre:
@@ -83,6 +90,9 @@ def import_cohort(
             if problems:
                 raise ImportRefused(sorted(problems, key=_place))
             plan.write()
+            summary.differing.extend(
+                sorted(_differing(reading) for reading in plan.derived if reading.is_overridden)
+            )
             if dry_run:
                 check_deferred()
                 raise _DryRun
@@ -93,6 +103,15 @@ def import_cohort(
             [Problem(f"the database refused the file: {text}") for text in error.messages]
         ) from error
     return summary
+
+
+def _differing(reading: Reading) -> str:
+    study = reading.study
+    return (
+        f"{study.patient.registry_number}, {study.get_timepoint_display().lower()} of {study.performed_on},"
+        f" {reading.get_reader_role_display().lower()}: {reading.overall_response} was read; derived is"
+        f" {reading.derived_reason}"
+    )
 
 
 def _place(problem: Problem) -> tuple[str, int]:

@@ -215,6 +215,31 @@ class Measured(Number):
         return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+_PART = Number("", max_digits=5, most=Decimal(500))
+_MOST_PARTS = 12
+
+
+@dataclass(frozen=True)
+class Parts(Kind):
+    """Diameters of the parts of a lesion, with a plus between them."""
+
+    expected: str = f"2 to {_MOST_PARTS} numbers with + between them, such as 12+9"
+
+    def read(self, text: str) -> Any:
+        found = [part.strip() for part in text.split("+")]
+        if not 2 <= len(found) <= _MOST_PARTS:
+            raise ValueError(self.expected)
+        try:
+            return [_PART.read(part) for part in found]
+        except ValueError:
+            raise ValueError(
+                f"{self.expected}, each above 0 up to {_PART.most} with at most 1 decimal place"
+            ) from None
+
+    def write(self, value: Any) -> str:
+        return "+".join(_PART.write(part) for part in value or [])
+
+
 @dataclass(frozen=True)
 class Code(Kind):
     codes: tuple[str, ...] = ()

@@ -297,8 +297,11 @@ class Story:
             timepoint=timepoint,
             performed_on=on,
             modality="pet_ct",
+            reader_role="first",
+            status="reported",
             overall_response=response,
             new_lesions=new_lesions,
+            override_reason="",
             note="New liver lesion." if new_lesions else "",
         )
 

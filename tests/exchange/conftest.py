@@ -271,10 +271,95 @@ SMALL: Tables = {
             "tracer": tracer,
             "tracer_activity_mbq": activity,
             "uptake_minutes": minutes,
+            "injected_at": injected_at,
+            "body_weight_kg": weight,
+            "slice_thickness_mm": slice_mm,
+            "liver_suv_mean": liver,
+            "spleen_suv_mean": spleen,
+            "krenning_score": krenning,
+            "study_instance_uid": uid,
+            "suvbw_factor_g_per_bq": "0.00087950000000" if uid else "",
+            "suvbw_basis": "DECY, 68Ga, 71.5 kg" if uid else "",
         }
-        for timepoint, on, tracer, activity, minutes in (
-            ("baseline", "2018-12-17", "68Ga-DOTATATE", "148.5", "60"),
-            ("interim", "2019-05-13", "", "", ""),
+        for timepoint, on, tracer, activity, minutes, injected_at, weight, slice_mm, liver, spleen, krenning, uid in (
+            (
+                "baseline",
+                "2018-12-17",
+                "68Ga-DOTATATE",
+                "148.5",
+                "60",
+                "2018-12-17T09:05:30+01:00",
+                "71.5",
+                "3.00",
+                "5.40",
+                "21.75",
+                "4",
+                "1.2.840.113619.2.55.3",
+            ),
+            ("interim", "2019-05-13", "", "", "", "", "", "", "", "", "", ""),
+        )
+    ],
+    "lesions": [
+        {
+            "registry_number": "STA-0001",
+            "course_number": "1",
+            "reader_role": reader,
+            "label": label,
+            "role": role,
+            "organ": organ,
+            "site": site,
+            "selection_reason": reason,
+            "tracking_uid": uid,
+        }
+        for reader, label, role, organ, site, reason, uid in (
+            ("first", "L1", "target", "liver", "segment VII", "", "1.2.3.4"),
+            ("first", "L2", "target", "liver", "segment IV", "", ""),
+            ("first", "L3", "target", "lymph_node", "", "Short axis 14 mm, but hot", ""),
+            ("first", "L4", "non_target", "bone", "L5", "", ""),
+            ("second", "L1", "target", "liver", "", "", ""),
+        )
+    ],
+    # By hand: 40 + 20 + 14 = 74 mm, then 21 + 0 + 9 = 30 mm, 59.5 % below: PR. The second reader: 40 mm, 41 mm: SD.
+    "measurements": [
+        {
+            "registry_number": "STA-0001",
+            "course_number": "1",
+            "reader_role": reader,
+            "label": label,
+            "timepoint": timepoint,
+            "performed_on": on,
+            "modality": "pet_ct",
+            "state": state,
+            "size_mm": size,
+            "parts_mm": parts,
+            "merged_into": merged,
+            "suv_max": suv,
+            "is_draft": draft,
+            "note": note,
+        }
+        for reader, label, timepoint, on, state, size, parts, merged, suv, draft, note in (
+            ("first", "L1", "baseline", "2018-12-17", "measured", "40.0", "", "", "32.50", "no", ""),
+            (
+                "first",
+                "L1",
+                "interim",
+                "2019-05-13",
+                "split",
+                "21.0",
+                "12.0+9.0",
+                "",
+                "14.00",
+                "no",
+                "Necrosis",
+            ),
+            ("first", "L2", "baseline", "2018-12-17", "measured", "20.0", "", "", "", "no", ""),
+            ("first", "L2", "interim", "2019-05-13", "merged", "", "", "L1", "", "no", ""),
+            ("first", "L3", "baseline", "2018-12-17", "measured", "14.0", "", "", "0.00", "no", ""),
+            ("first", "L3", "interim", "2019-05-13", "measured", "9.0", "", "", "", "no", ""),
+            ("first", "L4", "baseline", "2018-12-17", "", "", "", "", "8.10", "no", ""),
+            ("first", "L4", "interim", "2019-05-13", "present", "", "", "", "", "yes", ""),
+            ("second", "L1", "baseline", "2018-12-17", "measured", "40.0", "", "", "", "no", ""),
+            ("second", "L1", "interim", "2019-05-13", "measured", "41.0", "", "", "", "no", ""),
         )
     ],
     "readings": [
@@ -284,10 +369,18 @@ SMALL: Tables = {
             "timepoint": "interim",
             "performed_on": "2019-05-13",
             "modality": "pet_ct",
-            "overall_response": "SD",
+            "reader_role": reader,
+            "status": status,
+            "overall_response": response,
             "new_lesions": "no",
+            "override_reason": override,
             "note": "",
         }
+        for reader, status, response, override in (
+            ("adjudicator", "draft", "SD", ""),
+            ("first", "reported", "SD", "Fewer slices"),
+            ("second", "reported", "SD", ""),
+        )
     ],
 }
 

@@ -235,6 +235,7 @@ def test_a_problem_names_its_place_its_value_and_what_was_expected(
 def test_a_study_and_its_reading_of_a_course_that_is_not_there_are_both_told(
     problems_of: Problems, tables: Tables
 ) -> None:
+    del tables["lesions"], tables["measurements"], tables["readings"][1:]
     for sheet, row in (("studies", 1), ("readings", 0)):
         tables[sheet][row]["course_number"] = "7"
 
@@ -247,6 +248,7 @@ def test_a_study_and_its_reading_of_a_course_that_is_not_there_are_both_told(
 
 
 def test_a_baseline_may_precede_the_course_it_is_for(import_tables: Importer, tables: Tables) -> None:
+    del tables["lesions"], tables["measurements"]
     tables["studies"][0]["registry_number"] = "STA-0002"
     tables["studies"][0]["course_number"] = "2"
     tables["studies"][0]["performed_on"] = "2019-07-01"

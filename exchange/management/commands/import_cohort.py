@@ -41,9 +41,15 @@ class Command(BaseCommand):
             raise CommandError(f"{len(refused.problems)} problem(s). Nothing was stored.") from refused
         except (RegistryError, PermissionDenied) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{'':<18}{'new':>10}{'changed':>10}{'unchanged':>11}")
+        self.stdout.write(f"{'':<28}{'new':>10}{'changed':>10}{'unchanged':>11}")
         for name, counts in summary.counts.items():
-            self.stdout.write(f"{name:<18}{counts.new:>10,}{counts.changed:>10,}{counts.unchanged:>11,}")
+            self.stdout.write(f"{name:<28}{counts.new:>10,}{counts.changed:>10,}{counts.unchanged:>11,}")
+        if summary.differing:
+            self.stdout.write(
+                f"\n{len(summary.differing):,} reading(s) differ from what their measurements derive:"
+            )
+            for sentence in summary.differing:
+                self.stdout.write(f"- {sentence}")
         if dry_run:
             self.stdout.write("Dry run: nothing was stored.")
 
