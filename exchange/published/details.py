@@ -92,7 +92,7 @@ class Clinic:
 def add_details(cohort: Cohort, clinic: Clinic) -> None:
     """Add what surrounds the cycles of every patient of a cohort."""
     of_patient: dict[str, dict[str, list[Row]]] = {}
-    for sheet in ("patients", "diagnoses", "contacts", "cycles", "deaths", "discontinuations"):
+    for sheet in ("patients", "diagnoses", "contacts", "cycles", "deaths", "discontinuations", "studies"):
         for row in cohort.sheets.get(sheet, []):
             of_patient.setdefault(row["registry_number"], {}).setdefault(sheet, []).append(row)
     for number, rows in of_patient.items():
@@ -124,6 +124,8 @@ class _Details:
         for row in self.rows["cycles"]:
             if row["cycle_number"] == 1 and row["status"] == "planned":
                 row["set_on"] = row["planned_on"]  # the start of a course is set by hand
+        for row in self.rows["studies"]:
+            row["body_weight_kg"] = _decimal(self._weight(row["performed_on"]), 1)
         for row in self.given:
             row.update(self._administration(row))
         self._laboratory()

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from exchange.columns import SHEETS
 from exchange.published.details import US_UNITS, Clinic, Thrombocytopenia, add_details
+from exchange.published.lesions import add_lesions
 from exchange.published.timelines import Cohort, Fate, Story, add_patient, spread
 from exchange.writing import OutTable
 
@@ -188,6 +189,7 @@ def published_cohort() -> Cohort:
         )
         ongoing = fate or _ongoing(on, held=index == 55)
         Story(rng, cohort, number, zone, CUTOFF, lot_prefix="SYN").tell(on, ongoing)
+    add_lesions(cohort, seed=STATION.seed, zone=zone)
     add_details(cohort, STATION)
     return cohort
 
@@ -246,6 +248,7 @@ def second_cohort() -> Cohort:
             story.tell(on, fates[index])
         if index == 1:  # stable for long, then treated again
             story.tell(date(2021, 2, 10), Fate(2, "ongoing"), course_number=2, intent="salvage")
+    add_lesions(cohort, seed=NORTH_RIDGE.seed, zone=zone, is_read_twice=True)
     add_details(cohort, NORTH_RIDGE)
     return cohort
 
