@@ -6,7 +6,7 @@ clinical apps call these; no door writes a record by itself.
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta
@@ -299,6 +299,7 @@ def correct_record(
     by: User | None,
     reason: str,
     expected_version: int | None = None,
+    follow: Callable[[RecordT], Iterable[str]] | None = None,
     also: Callable[[RecordT], None] | None = None,
 ) -> RecordT:
     """Store a correction of ``record`` with its reason. Values that stay the same are no change.
@@ -306,6 +307,7 @@ def correct_record(
     Args:
         changes: field name to new value.
         expected_version: the version the values were read at; None where nothing was read before.
+        follow: sets what follows from a change, and returns the names of these fields.
         also: further writes of the same act, in the same transaction, given the corrected record.
 
     Raises:
@@ -330,6 +332,8 @@ def correct_record(
                 setattr(locked, name, value)
                 changed.append(name)
         if changed:
+            if follow is not None:
+                changed += follow(locked)
             _save_valid(locked, update_fields=changed)
         if also is not None:
             also(locked)

@@ -153,6 +153,7 @@ def make_kinds(centre: Centre) -> list[Kind]:
             reading,
             {"overall_response": "PR"},
             {"study": str(later.pk), "overall_response": "SD"},
+            follows={"derived_reason": "There is no baseline study of this course: nothing can be compared."},
         ),
         Kind(
             "lesions",

@@ -4,6 +4,7 @@ Every stored reading carries what the rules derived from the measurements at tha
 from what the measurements say today.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -91,16 +92,13 @@ def correct_reading(
             "This reading has been signed: a reader changes it on the imaging page, with a reason and a new signature.",
         )
     return correct_record(
-        reading, changes, by=by, reason=reason, expected_version=expected_version, also=_derive_again
+        reading, changes, by=by, reason=reason, expected_version=expected_version, follow=_derive_again
     )
 
 
-def _derive_again(reading: Reading) -> None:
-    before = [getattr(reading, name) for name in DERIVED_FIELDS]
+def _derive_again(reading: Reading) -> Iterable[str]:
     derive_reading(reading, _response_of(reading.study, reading.reader_role))
-    if [getattr(reading, name) for name in DERIVED_FIELDS] != before:
-        reading.save(update_fields=DERIVED_FIELDS)
-        reading.refresh_from_db(fields=["version"])
+    return DERIVED_FIELDS
 
 
 def save_draft(

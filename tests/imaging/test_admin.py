@@ -186,12 +186,17 @@ def test_a_signed_reading_is_shown_and_says_where_it_is_changed(desk, signed):
     stored(correct(desk, reported, overall_response="PR"))
 
 
-def test_a_signed_reading_is_voided_with_a_reason(desk, signed):
+def test_a_signed_reading_is_voided_with_a_reason_by_one_who_may_sign(desk, signed, data_manager, centre):
     address = page(Reading, "void", signed.pk)
+    voided = WHY | {"expected_version": signed.version}
 
+    desk.post(address, voided)
+    signed.refresh_from_db()
+    assert signed.voided_at is None
+
+    data_manager.memberships.create(centre=centre, role=Role.READER)
     assert desk.get(address).status_code == 200
-    desk.post(address, WHY | {"expected_version": signed.version})
-
+    desk.post(address, voided)
     signed.refresh_from_db()
     assert signed.void_reason == "Typing error"
 
