@@ -4,6 +4,7 @@ from django.urls import path
 
 from clinic.views import (
     correcting,
+    dicom,
     entering,
     home,
     imaging,
@@ -48,6 +49,7 @@ urlpatterns = [
     path(f"{PATIENT}study/<uuid:study_id>/read/", entering.reading_new, name="reading-new"),
     path(IMAGING, imaging.imaging, name="imaging"),
     path(f"{IMAGING}cell/", imaging.imaging_cell, name="imaging-cell"),
+    path(f"{IMAGING}dicom/", dicom.dicom_read, name="dicom-read"),
     path(f"{IMAGING}lesion/new/", imaging.lesion_new, name="lesion-new"),
     path(f"{IMAGING}lesion/<uuid:lesion_id>/", imaging.lesion_change, name="lesion-change"),
     path(f"{IMAGING}lesion/<uuid:lesion_id>/void/", imaging.lesion_void, name="lesion-void"),

@@ -225,6 +225,23 @@ STORAGES = {
     "staticfiles": {"BACKEND": "prrt_registry.storage.RegistryStaticFilesStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = ["prrt_registry.uploads.SmallUploadHandler"]
+# A PET and its CT are thousands of files. One more than imaging.dicom.files takes, so that it is the one to refuse.
+DATA_UPLOAD_MAX_NUMBER_FILES = 10_001
+
+# DICOM: a PACS to fetch studies from (blank: none), and a viewer to open them in (docs/dicom.md).
+
+DICOMWEB_URL = env.text("DICOMWEB_URL")
+DICOMWEB_USER = env.text("DICOMWEB_USER")
+DICOMWEB_PASSWORD = env.text("DICOMWEB_PASSWORD")
+DICOMWEB_TOKEN = env.text("DICOMWEB_TOKEN")
+DICOMWEB_TIMEOUT_SECONDS = env.whole_number("DICOMWEB_TIMEOUT_SECONDS", default=40)
+DICOM_VIEWER_URL = env.text("DICOM_VIEWER_URL")
+for name, address in {"DICOMWEB_URL": DICOMWEB_URL, "DICOM_VIEWER_URL": DICOM_VIEWER_URL}.items():
+    if address and not address.startswith(("https://", "http://")):
+        raise ImproperlyConfigured(f"{name} must begin with https:// or http://.")
+if DICOM_VIEWER_URL and "{study_instance_uid}" not in DICOM_VIEWER_URL:
+    raise ImproperlyConfigured("DICOM_VIEWER_URL must hold {study_instance_uid}, where the study's UID goes.")
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -183,6 +183,7 @@ PAGES = {
     "patients/<uuid:patient_id>/laboratory/figures/<slug:analyte>.<slug:file_type>": Act.VIEW_RECORDS,
     f"{IMAGING}": Act.VIEW_RECORDS,
     f"{IMAGING}cell/": Act.EDIT_IMAGING,
+    f"{IMAGING}dicom/": Act.EDIT_IMAGING,
     f"{IMAGING}lesion/new/": Act.EDIT_IMAGING,
     f"{IMAGING}lesion/<uuid:lesion_id>/": Act.EDIT_IMAGING,
     f"{IMAGING}lesion/<uuid:lesion_id>/void/": Act.EDIT_IMAGING,

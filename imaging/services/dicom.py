@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from accounts.access import Act
-from accounts.errors import RegistryError
+from accounts.errors import RegistryError, StaleRecord
 from accounts.models import User
 from accounts.records import clinical_write, correct_record, create_record, require_reason
 from imaging.dicom.facts import ReportedMeasurement
@@ -72,6 +72,12 @@ def store_dicom_study(
     """
     by.require(Act.EDIT_IMAGING, patient.centre_id)
     reason = reason.strip()
+    if study is not None and expected_version not in (None, study.version):
+        # Told first: what would be a change rests on how the study stood.
+        raise StaleRecord(
+            "This study was changed while you had it open. Nothing of yours was stored.",
+            current_version=study.version,
+        )
     changes = {} if study is None else _changes(study, values)
     if study is not None and not reason and any(getattr(study, name) not in (None, "") for name in changes):
         raise ValidationError(

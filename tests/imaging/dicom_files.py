@@ -50,7 +50,7 @@ def image(sop_class: str, modality: str, number: int = 1, **values: Any) -> Data
     dataset.PatientID = PATIENT_ID
     dataset.PatientBirthDate = BIRTH_DATE
     dataset.PatientSex = "F"
-    dataset.StudyDate = dataset.SeriesDate = dataset.AcquisitionDate = "20260310"
+    dataset.StudyDate = dataset.SeriesDate = dataset.AcquisitionDate = "20190310"
     dataset.StudyTime = "105500"
     dataset.AccessionNumber = dataset.StudyID = dataset.ReferringPhysicianName = ""
     dataset.SeriesTime = dataset.AcquisitionTime = "110000"
@@ -92,7 +92,7 @@ def drug(**values: Any) -> Dataset:
     found.RadionuclideTotalDose = "150000000"
     found.RadionuclideHalfLife = HALF_LIFE_S
     found.RadiopharmaceuticalStartTime = "100000.00"
-    found.RadiopharmaceuticalStartDateTime = "20260310100000.00"
+    found.RadiopharmaceuticalStartDateTime = "20190310100000.00"
     found.RadionuclideCodeSequence = Sequence([coded("C-131A3", "SRT", "^68^Gallium")])
     return changed(found, values)
 
@@ -120,14 +120,14 @@ def ct(number: int = 1, **values: Any) -> Dataset:
     return image(CTImageStorage, "CT", number, **{"SliceThickness": "1.5"} | values)
 
 
-def enhanced_pet(frames: Iterable[str] = ("20260310110000", "20260310110300"), **values: Any) -> Dataset:
+def enhanced_pet(frames: Iterable[str] = ("20190310110000", "20190310110300"), **values: Any) -> Dataset:
     """Return an enhanced PET of 70 kg and 150 MBq, whose dose is in MBq and whose decay is corrected to a stated time."""
     dataset = image(ENHANCED_PET, "PT")
     del dataset.SliceThickness
     dataset.PatientWeight = "70"
-    dataset.AcquisitionDateTime = "20260310110000"
+    dataset.AcquisitionDateTime = "20190310110000"
     dataset.DecayCorrected = dataset.AttenuationCorrected = "YES"
-    dataset.DecayCorrectionDateTime = "20260310110000"
+    dataset.DecayCorrectionDateTime = "20190310110000"
     dataset.RadiopharmaceuticalInformationSequence = Sequence([drug(RadionuclideTotalDose="150")])
     measures, mapping, shared = Dataset(), Dataset(), Dataset()
     measures.SliceThickness = "2.5"
@@ -219,7 +219,7 @@ def foreign_report() -> Dataset:
         "Modality": "SR",
         "PatientID": PATIENT_ID,
         "PatientName": NAME,
-        "StudyDate": "20260310",
+        "StudyDate": "20190310",
     }.items():
         setattr(root, keyword, value)
     group = _item("CONTAINER", "CONTAINS", ("125007", "DCM", "Measurement Group"))

@@ -144,7 +144,7 @@ def test_a_study_that_was_stored_is_found(pacs):
                     files.pet(SeriesTime="113000"),
                     0x0009,
                     "GEMS_PETD_01",
-                    {0x0D: ("DT", "20260310105900.00")},
+                    {0x0D: ("DT", "20190310105900.00")},
                 )
             ],
             id="ge",
