@@ -19,6 +19,7 @@ from imaging.dicom.facts import NO_PET, DicomStudy, ReportedMeasurement, StudyFa
 from imaging.dicom.suv import SuvFactor
 from imaging.models import Lesion, LesionOrgan, Measurement, Modality, Role, Study, Timepoint
 from imaging.rules.recist import number
+from imaging.services.dicom import is_other_than
 from patients.models import Patient
 
 SALT = "clinic.dicom_check"
@@ -216,6 +217,8 @@ def rows_of(facts: StudyFacts, study: Study | None, patient: Patient) -> list[Ro
 
 def _row(name: str, label: str, found: Any, study: Study | None, unit: str = "", *, note: str = "") -> Row:
     stored = getattr(study, name) if study is not None else None
+    if name == "modality" and stored:
+        stored = Modality(stored)
     if found in (None, ""):
         return Row(name, label, "", _shown(stored, unit), note=note)
     if study is None:
@@ -345,6 +348,7 @@ class LesionRow:
 
     Attributes:
         goes_to: key of a lesion, a role of a new one, or blank: a person is to say.
+        matched: the label of the lesion that it is of, and by what that was found.
         stored: what has been found of that lesion in the study already.
     """
 
@@ -352,7 +356,7 @@ class LesionRow:
     measured: ReportedMeasurement
     goes_to: str
     organ: str
-    matched: str
+    matched: str = ""
     stored: str = ""
 
     @property
@@ -384,22 +388,28 @@ def lesion_rows(
     """
     stored = {
         one.lesion_id: one
-        for one in Measurement.objects.current().filter(study=study, lesion__in=lesions)
+        for one in Measurement.objects.current().filter(study=study, lesion__in=lesions).select_related("lesion")
     } if study is not None else {}  # fmt: skip
     labels = {lesion.pk: lesion.label for lesion in lesions}
     found = []
     for index, measured in enumerate(measurements):
         lesion = lesion_like(measured, lesions)
-        if lesion is not None:
-            by = "tracking UID" if lesion.tracking_uid == measured.tracking_uid != "" else "label"
-            one = stored.get(lesion.pk)
-            said = (
-                _stands(cell_of(lesion, study, one, labels)) if study is not None and one is not None else ""
-            )
-            found.append(LesionRow(index, measured, str(lesion.pk), lesion.organ, by, said))
-        else:
+        if lesion is None:
             role = measured.role if is_baseline and measured.role in Role.values else ""
-            found.append(LesionRow(index, measured, role or "", organ_of(measured.finding_site), ""))
+            found.append(LesionRow(index, measured, role or "", organ_of(measured.finding_site)))
+            continue
+        by = "tracking UID" if lesion.tracking_uid == measured.tracking_uid != "" else "label"
+        one = stored.get(lesion.pk)
+        stands = ""
+        goes_to = str(lesion.pk)
+        if one is not None and study is not None:
+            stands = _stands(cell_of(lesion, study, one, labels))
+            # What a reader has accepted is not overwritten: by itself it stays, and the page says so.
+            if not one.is_draft and is_other_than(one, measured):
+                goes_to = LEFT_OUT
+        found.append(
+            LesionRow(index, measured, goes_to, lesion.organ, f"{lesion.label}, by its {by}", stands)
+        )
     return found
 
 

@@ -67,34 +67,34 @@ class DicomStudyForm(forms.Form):
         facts = read.facts
         like = study_like(facts, studies)
         chosen = str((data or {}).get("study", like.pk if like is not None else NEW_STUDY))
-        self.study = next((one for one in studies if str(one.pk) == chosen), None)
+        self.into = next((one for one in studies if str(one.pk) == chosen), None)
         reader = str((data or {}).get("reader", ReaderRole.FIRST))
-        self.reader = reader if reader in ReaderRole.values else ReaderRole.FIRST.value
-        self.rows: list[Row] = rows_of(facts, self.study, patient)
+        self.reader_role = reader if reader in ReaderRole.values else ReaderRole.FIRST.value
+        self.rows: list[Row] = rows_of(facts, self.into, patient)
         self.lesion_rows: list[LesionRow] = []
-        self.comparing = f"{chosen} {self.reader if read.measurements else ''}".strip()
+        self.comparing = f"{chosen} {self.reader_role if read.measurements else ''}".strip()
         self.is_compared = data is None or data.get("compared") == self.comparing
         timepoint = (data or {}).get("timepoint", timepoint_at_first(studies))
         if read.measurements:
             self.lesion_rows = lesion_rows(
                 read.measurements,
-                lesions.get(self.reader, []),
-                self.study,
-                is_baseline=(self.study.timepoint if self.study is not None else timepoint)
+                lesions.get(self.reader_role, []),
+                self.into,
+                is_baseline=(self.into.timepoint if self.into is not None else timepoint)
                 == Timepoint.BASELINE,
             )
         super().__init__(data if is_stored and self.is_compared else None)
         self.initial = {
             "seen": seal,
             "compared": self.comparing,
-            "version": self.study.version if self.study is not None else None,
+            "version": self.into.version if self.into is not None else None,
             "study": chosen,
-            "reader": self.reader,
+            "reader": self.reader_role,
             "timepoint": timepoint,
             "modality": (data or {}).get("modality", modality_of(facts)),
             "performed_on": (data or {}).get("performed_on", facts.performed_on),
         }
-        self.lesions = lesions.get(self.reader, [])
+        self.lesions = lesions.get(self.reader_role, [])
         self._add_fields()
 
     def _add_fields(self) -> None:
@@ -104,7 +104,7 @@ class DicomStudyForm(forms.Form):
             for one in self.studies
         ]
         self.fields["study"] = forms.ChoiceField(label="Store it in", choices=choices)
-        if self.study is None:
+        if self.into is None:
             self.fields["timepoint"] = forms.ChoiceField(
                 choices=[("", CHOOSE), *Timepoint.choices],
                 error_messages={"required": "Choose the timepoint of the new study."},
@@ -220,7 +220,7 @@ class DicomStudyForm(forms.Form):
     def values(self) -> dict[str, Any]:
         """Return the study's fields that are to be stored."""
         found: dict[str, Any] = {}
-        if self.study is None:
+        if self.into is None:
             found = {name: self.cleaned_data[name] for name in ("timepoint", "modality", "performed_on")}
             found["tracer"] = ""
         for row in self.rows:

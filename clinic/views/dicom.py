@@ -191,10 +191,10 @@ def _checked(request: SignedInRequest, patient: Patient, course_number: int) -> 
             study = store_dicom_study(
                 patient=patient,
                 course_number=course_number,
-                study=form.study,
+                study=form.into,
                 values=form.values(),
                 lesions=form.reported(),
-                reader_role=form.reader,
+                reader_role=form.reader_role,
                 by=request.user,
                 reason=values["reason"],
                 identity_reason=values.get("identity_reason", ""),
@@ -220,9 +220,11 @@ def _stored(
     n = len(form.reported())
     drafts = f" {n} measurement{' is' if n == 1 else 's are'} a draft until a reader accepts it." if n else ""
     drafts = drafts.replace("are a draft until a reader accepts it", "are drafts until a reader accepts them")
-    messages.success(request, f"{what} was {'recorded' if form.study is None else 'filled in'}.{drafts}")
+    messages.success(request, f"{what} was {'recorded' if form.into is None else 'filled in'}.{drafts}")
     address = reverse("imaging", args=[patient.pk, course_number])
-    return redirect(f"{address}?reader={form.reader}" if form.reader != ReaderRole.FIRST else address)
+    return redirect(
+        f"{address}?reader={form.reader_role}" if form.reader_role != ReaderRole.FIRST else address
+    )
 
 
 def _check_page(

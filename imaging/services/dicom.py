@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -102,11 +101,6 @@ def _changes(study: Study, values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if getattr(study, name) != value}
 
 
-def size_of(measured: ReportedMeasurement, *, is_node: bool) -> Decimal | None:
-    """Return the size in mm that counts of a lesion: of a node the short axis."""
-    return measured.short_axis_mm if is_node else measured.long_axis_mm
-
-
 def _new_lesion(one: ReportedLesion, study: Study, reader_role: str, *, by: User, reason: str) -> Lesion:
     measured = one.measured
     label = measured.tracking_identifier.upper()
@@ -141,16 +135,27 @@ def _keep_tracking_uid(lesion: Lesion, measured: ReportedMeasurement, *, by: Use
         change_lesion(lesion, {"tracking_uid": measured.tracking_uid}, by=by, reason=reason)
 
 
-def _store_measurement(
-    lesion: Lesion, study: Study, measured: ReportedMeasurement, *, by: User, reason: str
-) -> None:
-    size_mm = size_of(measured, is_node=lesion.is_node)
-    values: dict[str, Any] = {
+def _found(measured: ReportedMeasurement, lesion: Lesion) -> dict[str, Any]:
+    """Return what a measurement of the lesion says, as fields of a record."""
+    size_mm = measured.short_axis_mm if lesion.is_node else measured.long_axis_mm
+    return {
         "state": LesionState.MEASURED if size_mm is not None else "",
         "size_mm": size_mm,
         "suv_max": measured.suv_max,
     }
-    if size_mm is None and measured.suv_max is None:
+
+
+def is_other_than(stored: Measurement, measured: ReportedMeasurement) -> bool:
+    """Return whether a report says something else of a lesion than what stands there; what it leaves out is nothing."""
+    said = _found(measured, stored.lesion)
+    return any(getattr(stored, name) != value for name, value in said.items() if value not in (None, ""))
+
+
+def _store_measurement(
+    lesion: Lesion, study: Study, measured: ReportedMeasurement, *, by: User, reason: str
+) -> None:
+    said = _found(measured, lesion)
+    if said["size_mm"] is None and said["suv_max"] is None:
         axis = "short axis" if lesion.is_node else "longest diameter"
         raise RegistryError(
             "nothing_measured",
@@ -158,12 +163,17 @@ def _store_measurement(
         )
     stored = Measurement.objects.current().filter(lesion=lesion, study=study).first()
     if stored is None:
-        record_measurement(Measurement(lesion=lesion, study=study, is_draft=True, **values), by=by)
-    elif stored.is_draft:
-        if any(getattr(stored, name) != value for name, value in values.items()):
-            correct_measurement(stored, values | {"parts_mm": [], "merged_into": None}, by=by, reason=reason)
-    elif any(getattr(stored, name) != value for name, value in values.items() if value not in (None, "")):
+        record_measurement(Measurement(lesion=lesion, study=study, is_draft=True, **said), by=by)
+    elif not is_other_than(stored, measured):
+        return
+    elif not stored.is_draft:
         raise RegistryError(
             "measured_already",
             f"{lesion.label} has been measured in this study already: leave it out, or change it in the grid.",
         )
+    else:
+        # What the report leaves out stays as it is.
+        changes = {name: value for name, value in said.items() if value not in (None, "")}
+        if "state" in changes:
+            changes |= {"parts_mm": [], "merged_into": None}
+        correct_measurement(stored, changes, by=by, reason=reason)

@@ -205,7 +205,7 @@ def study(patient) -> Study:
 def test_the_study_of_the_same_day_is_filled_in_and_what_stands_there_is_kept(client, patient, study):
     checked = upload(client, patient, *PET_CT)
 
-    assert checked.context["form"].study == study
+    assert checked.context["form"].into == study
     rows = {row.name: row.state for row in checked.context["form"].rows}
     assert rows["tracer_activity_mbq"] == "differs"
     assert rows["body_weight_kg"] == "same"
@@ -251,7 +251,7 @@ def test_another_study_is_shown_before_it_is_stored_in(client, patient, study):
     unseen = store(client, patient, checked, study=str(other.pk))
     assert unseen.status_code == 422
     assert "You chose another study or reader" in text_of(unseen)
-    assert unseen.context["form"].study == other
+    assert unseen.context["form"].into == other
     other.refresh_from_db()
     assert other.study_instance_uid == ""
 
@@ -267,7 +267,7 @@ def test_choosing_a_study_to_compare_with_stores_nothing(client, patient, study)
     answer = client.post(address(patient), fields_of(checked) | {"study": "new"})
 
     assert answer.status_code == 200
-    assert answer.context["form"].study is None
+    assert answer.context["form"].into is None
     assert Study.objects.count() == 1
 
 
@@ -504,15 +504,17 @@ def test_an_accepted_measurement_is_not_overwritten_by_a_report(client, patient,
     lesion = LesionFactory(patient=patient, label="L1")
     MeasurementFactory(lesion=lesion, study=study, size_mm=Decimal(25))
     checked = upload(client, patient, *PET_CT, REPORT)
-    assert "In this study so far: 25" in text_of(checked)
+    assert "Here already: 25; it is kept." in text_of(checked)
+    assert fields_of(checked)["lesion_0"] == "out"
 
-    answer = store(client, patient, checked)
+    answer = store(client, patient, checked, lesion_0=str(lesion.pk))
 
     assert answer.status_code == 409
     assert "L1 has been measured in this study already" in text_of(answer)
     study.refresh_from_db()
     assert study.study_instance_uid == ""
-    assert store(client, patient, checked, lesion_0="out").status_code == 302
+    assert store(client, patient, checked).status_code == 302
+    assert Measurement.objects.get(lesion=lesion).size_mm == 25
 
 
 def test_a_draft_is_replaced_with_a_reason_and_the_same_draft_is_left(client, patient, study):
