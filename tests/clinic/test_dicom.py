@@ -6,6 +6,7 @@ import io
 import logging
 import re
 import tempfile
+import tracemalloc
 import zlib
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -22,6 +23,7 @@ from django.urls import reverse
 
 from accounts.models import Role, User
 from clinic import dicom_check
+from clinic.dicom_upload import DicomUploadHandler
 from imaging import services
 from imaging.dicom.files import LIMITS
 from imaging.models import Lesion, Measurement, Study
@@ -614,6 +616,32 @@ def test_files_beyond_the_number_are_refused_by_name_of_the_bound_and_django_let
 
     assert checked.status_code == 200  # Django's own bound is 100
     assert checked.context["facts"].file_count == 150
+
+
+def test_an_upload_holds_a_header_and_never_a_picture_or_a_thousand_files():
+    def peak_of(*contents: tuple[bytes, int]) -> tuple[int, int]:
+        """Send each beginning with so many MiB of pixels after it; return the peak of memory and the files read."""
+        pixels = b"\1\0" * (32 << 10)
+        handler = DicomUploadHandler()
+        tracemalloc.start()
+        for content, mib in contents:
+            handler.new_file("files", "x", "", None)
+            handler.receive_data_chunk(content, 0)
+            for _ in range(mib * 16):
+                handler.receive_data_chunk(pixels, 0)
+            assert handler.file_complete(0) is None
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak, handler.result().facts.file_count
+
+    peak_of((PET_CT[0], 0))  # imports and caches are not what is measured
+    few, _ = peak_of(*[(PET_CT[0], 0)] * 20)
+    many, n_files = peak_of(*[(PET_CT[0], 0)] * 1_000)
+    large, _ = peak_of((PET_CT[0], 200))
+
+    assert n_files == 1_000
+    assert many - few < 1 << 20
+    assert large < 3 * LIMITS.header_bytes
 
 
 def test_foreign_characters_do_no_harm(client, patient):

@@ -9,18 +9,23 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 import requests
 from dicomweb_client import DICOMwebClient
+from django.test import Client
+from django.urls import reverse
 from pydicom import Dataset, dcmread
 
+from accounts.models import Role, User
 from imaging.dicom.errors import DicomError
 from imaging.dicom.facts import DicomStudy
 from imaging.dicom.study import read_upload
 from imaging.dicom.web import Server, fetch_study
 from tests.conftest import needs
+from tests.factories import PatientFactory
 from tests.imaging import dicom_files as files
 
 ORTHANC = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
@@ -187,6 +192,28 @@ def test_a_long_series_is_read_one_header_at_a_time(pacs):
     stored(pacs, *datasets)
 
     assert fetch_study(study, pacs).facts.file_count == 300
+
+
+@pytest.mark.django_db
+def test_a_study_is_read_from_the_pacs_in_the_browser(pacs, user_with, centre, settings):
+    datasets = of_study(new_uid(), files.pet(1), files.pet(2), files.ct())
+    stored(pacs, *datasets)
+    study = datasets[0].StudyInstanceUID
+    patient = PatientFactory(centre=centre, birth_date=date(1957, 3, 2))
+    settings.DICOMWEB_URL, settings.DICOMWEB_USER, settings.DICOMWEB_PASSWORD = pacs.url, USER, PASSWORD
+    page = reverse("dicom-read", args=[patient.pk, 1])
+
+    checked = signed_in_as(user_with(Role.READER)).post(page, {"study_uid": study})
+
+    assert checked.status_code == 200
+    assert checked.context["facts"] == read(*datasets).facts
+    assert checked.context["mismatches"] == []
+
+
+def signed_in_as(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
 
 
 def refusal(study: str, server: Server) -> DicomError:

@@ -84,6 +84,9 @@ def test_production_names_the_one_that_is_missing_and_no_other(tmp_path, name):
         ("REGISTRY_MODE", "prod", "REGISTRY_MODE must be embedded or production, not 'prod'"),
         ("SECURE_SSL_REDIRECT", "maybe", "SECURE_SSL_REDIRECT must be yes or no, not 'maybe'"),
         ("SECURE_HSTS_SECONDS", "-1", "SECURE_HSTS_SECONDS must be a whole number, not '-1'"),
+        ("DICOMWEB_URL", "pacs.example.org", "DICOMWEB_URL must begin with https:// or http://"),
+        ("DICOM_VIEWER_URL", "javascript:alert(1)", "DICOM_VIEWER_URL must begin with https:// or http://"),
+        ("DICOM_VIEWER_URL", "https://viewer", "DICOM_VIEWER_URL must hold {study_instance_uid}"),
     ],
 )
 def test_a_value_that_cannot_be_used_stops_the_start_with_its_name(tmp_path, name, value, complaint):
