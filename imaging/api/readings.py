@@ -18,15 +18,7 @@ from accounts.rest.serializers import RECORD_FIELDS, RecordKeyField, RecordSeria
 from accounts.rest.views import EnteredRecordViewSet
 from imaging import services
 from imaging.models import OverallResponse, Reading, ReadingRole, ReadingStatus, SstrResponse, Study
-
-DERIVED = [
-    "derived_response",
-    "derived_reason",
-    "target_response",
-    "non_target_response",
-    "sum_of_diameters_mm",
-    "sstr_response",
-]
+from imaging.services.readings import DERIVED_FIELDS
 
 
 def _derived(choices: Any, **kwargs: Any) -> serializers.ChoiceField:
@@ -69,10 +61,10 @@ class ReadingSerializer(RecordSerializer):
             "new_lesions",
             "override_reason",
             "note",
-            *DERIVED,
+            *DERIVED_FIELDS,
             "is_overridden",
         ]
-        read_only_fields = [*RECORD_FIELDS, "status", "signed_at", *DERIVED]
+        read_only_fields = [*RECORD_FIELDS, "status", "signed_at", *DERIVED_FIELDS]
         validators: list[Any] = []
 
 

@@ -3,61 +3,67 @@
 from django.db import migrations
 
 CHECK = """
-CREATE FUNCTION imaging_check_lesions(patient uuid) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION imaging_check_measurement(measurement uuid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    wrong text;
+    m imaging_measurement;
+    l imaging_lesion;
+    s imaging_study;
+    o imaging_lesion;
 BEGIN
-    PERFORM FROM patients_patient WHERE id = patient FOR NO KEY UPDATE;
-    SELECT l.label INTO wrong FROM imaging_measurement m
-    JOIN imaging_lesion l ON l.id = m.lesion_id
-    JOIN imaging_study s ON s.id = m.study_id
-    WHERE (l.patient_id = patient OR s.patient_id = patient) AND m.voided_at IS NULL
-        AND (l.voided_at IS NOT NULL OR s.voided_at IS NOT NULL
-            OR s.patient_id <> l.patient_id OR s.course_number <> l.course_number)
-    LIMIT 1;
-    IF wrong IS NOT NULL THEN
+    SELECT * INTO m FROM imaging_measurement WHERE id = measurement;
+    IF m.voided_at IS NOT NULL THEN RETURN; END IF;
+    SELECT * INTO l FROM imaging_lesion WHERE id = m.lesion_id;
+    SELECT * INTO s FROM imaging_study WHERE id = m.study_id;
+    IF l.voided_at IS NOT NULL OR s.voided_at IS NOT NULL
+        OR s.patient_id <> l.patient_id OR s.course_number <> l.course_number THEN
         RAISE EXCEPTION USING ERRCODE = '23514', CONSTRAINT = 'imaging_measurement_of_one_course',
-            MESSAGE = format('Lesion %s is measured in a study of another course or patient, or one that was voided.', wrong);
+            MESSAGE = format('Lesion %s is measured in a study of another course or patient, or one that was voided.', l.label);
     END IF;
-    SELECT l.label INTO wrong FROM imaging_measurement m
-    JOIN imaging_lesion l ON l.id = m.lesion_id
-    JOIN imaging_lesion o ON o.id = m.merged_into_id
-    WHERE (l.patient_id = patient OR o.patient_id = patient) AND m.voided_at IS NULL
-        AND (o.voided_at IS NOT NULL OR o.patient_id <> l.patient_id OR o.course_number <> l.course_number
-            OR o.reader_role <> l.reader_role);
-    IF wrong IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = '23514', CONSTRAINT = 'imaging_lesion_merged_into_own',
-            MESSAGE = format('Lesion %s can only merge into another lesion of the same course and reader.', wrong);
+    IF m.merged_into_id IS NOT NULL THEN
+        SELECT * INTO o FROM imaging_lesion WHERE id = m.merged_into_id;
+        IF o.voided_at IS NOT NULL OR o.patient_id <> l.patient_id OR o.course_number <> l.course_number
+            OR o.reader_role <> l.reader_role THEN
+            RAISE EXCEPTION USING ERRCODE = '23514', CONSTRAINT = 'imaging_lesion_merged_into_own',
+                MESSAGE = format('Lesion %s can only merge into another lesion of the same course and reader.', l.label);
+        END IF;
     END IF;
-    SELECT l.label INTO wrong FROM imaging_measurement m
-    JOIN imaging_lesion l ON l.id = m.lesion_id
-    LEFT JOIN imaging_lesion o ON o.id = m.merged_into_id
-    WHERE l.patient_id = patient AND m.voided_at IS NULL AND (
-        (l.role = 'target' AND (m.state IN ('present', 'progressed', 'equivocal')
+    IF (l.role = 'target' AND (m.state IN ('present', 'progressed', 'equivocal')
             OR (m.state = 'merged' AND o.role <> 'target')))
         OR (l.role = 'non_target' AND m.state = 'equivocal')
-        OR (l.role = 'new' AND m.state = 'progressed'))
-    LIMIT 1;
-    IF wrong IS NOT NULL THEN
+        OR (l.role = 'new' AND m.state = 'progressed') THEN
         RAISE EXCEPTION USING ERRCODE = '23514', CONSTRAINT = 'imaging_measurement_state_of_role',
-            MESSAGE = format('What was found of %s cannot be said of a lesion of its kind: correct the measurement first.', wrong);
+            MESSAGE = format('What was found of %s cannot be said of a lesion of its kind: correct the measurement first.', l.label);
     END IF;
 END $$;
 
-CREATE FUNCTION imaging_check_lesions_of_row() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN PERFORM imaging_check_lesions(NEW.patient_id); RETURN NULL; END $$;
-CREATE FUNCTION imaging_check_lesions_of_measurement() RETURNS trigger LANGUAGE plpgsql AS $$
+-- The patient is locked, so that what one transaction checks another one cannot change before both have ended.
+CREATE FUNCTION imaging_check_of_measurement() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM imaging_check_lesions(patient_id) FROM imaging_lesion WHERE id = NEW.lesion_id;
+    PERFORM FROM patients_patient WHERE id = (SELECT patient_id FROM imaging_lesion WHERE id = NEW.lesion_id)
+        FOR NO KEY UPDATE;
+    PERFORM imaging_check_measurement(NEW.id);
+    RETURN NULL;
+END $$;
+CREATE FUNCTION imaging_check_of_lesion() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM patients_patient WHERE id = NEW.patient_id FOR NO KEY UPDATE;
+    PERFORM imaging_check_measurement(id) FROM imaging_measurement WHERE lesion_id = NEW.id;
+    PERFORM imaging_check_measurement(id) FROM imaging_measurement WHERE merged_into_id = NEW.id;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION imaging_check_of_study() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM patients_patient WHERE id = NEW.patient_id FOR NO KEY UPDATE;
+    PERFORM imaging_check_measurement(id) FROM imaging_measurement WHERE study_id = NEW.id;
     RETURN NULL;
 END $$;
 
 CREATE CONSTRAINT TRIGGER lesions_in_order AFTER INSERT OR UPDATE ON imaging_measurement
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION imaging_check_lesions_of_measurement();
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION imaging_check_of_measurement();
 CREATE CONSTRAINT TRIGGER lesions_in_order AFTER UPDATE ON imaging_lesion
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION imaging_check_lesions_of_row();
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION imaging_check_of_lesion();
 CREATE CONSTRAINT TRIGGER lesions_in_order AFTER UPDATE ON imaging_study
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION imaging_check_lesions_of_row();
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION imaging_check_of_study();
 
 -- The adjudicator's; else the first reader's, unless a second one differs; else the second's alone.
 CREATE VIEW imaging_reading_in_force AS
@@ -79,9 +85,10 @@ DROP VIEW imaging_reading_in_force;
 DROP TRIGGER lesions_in_order ON imaging_measurement;
 DROP TRIGGER lesions_in_order ON imaging_lesion;
 DROP TRIGGER lesions_in_order ON imaging_study;
-DROP FUNCTION imaging_check_lesions_of_measurement();
-DROP FUNCTION imaging_check_lesions_of_row();
-DROP FUNCTION imaging_check_lesions(uuid);
+DROP FUNCTION imaging_check_of_measurement();
+DROP FUNCTION imaging_check_of_lesion();
+DROP FUNCTION imaging_check_of_study();
+DROP FUNCTION imaging_check_measurement(uuid);
 """
 
 
