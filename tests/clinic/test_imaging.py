@@ -306,6 +306,18 @@ def test_two_readers_that_differ_leave_no_response_until_a_third_decides(
     assert Reading.objects.in_force().get().reader == third
 
 
+def test_who_may_not_sign_is_not_shown_how_to_change_what_was_signed(
+    client, user_with, patient, studies, lesion
+):
+    assert sign(client, patient, studies[1]).status_code == 302
+    chart = reverse("patient-chart", args=[patient.pk])
+    assert "Void reading" in text_of(client.get(chart))
+    said = text_of(signed_in(user_with(UserRole.DATA_MANAGER, username="manager")).get(chart))
+    assert "Partial response" in said
+    assert "Void reading" not in said
+    assert "Sign anew" not in said
+
+
 def test_another_centre_s_reader_finds_nothing(user_with, other_centre, patient, studies, lesion):
     stranger = signed_in(user_with(UserRole.READER, other_centre, username="stranger"))
     pages = [
