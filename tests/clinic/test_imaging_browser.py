@@ -13,8 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 from accounts.models import Centre, Role
 from imaging.models import Measurement, Reading
 from patients.models import Patient
-from tests.clinic.test_pages import signed_in
-from tests.conftest import CHROMIUM, needs
+from tests.clinic.browser import signed_in_tab
 from tests.factories import CentreFactory, CourseFactory, PatientFactory, StudyFactory, make_user
 
 pytestmark = pytest.mark.browser
@@ -29,9 +28,6 @@ DAYS = {
 @pytest.fixture
 def reader_page(live_server_of_committed: LiveServer) -> Iterator[tuple[Any, Patient, str]]:
     """A tab at the empty grid of a patient with a baseline and two later studies, signed in as a reader."""
-    needs(CHROMIUM, "chromium")
-    from playwright.sync_api import sync_playwright
-
     site = live_server_of_committed.url
     centre: Centre = CentreFactory(code="STA")
     with transaction.atomic():
@@ -42,23 +38,9 @@ def reader_page(live_server_of_committed: LiveServer) -> Iterator[tuple[Any, Pat
     user = make_user(centre=centre, role=Role.READER, username="reader")
     user.set_password(PASSWORD)
     user.save()
-    session = signed_in(user).cookies["sessionid"].value
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"],
-        )
-        context = browser.new_context(viewport={"width": 1440, "height": 1000})
-        context.add_cookies([{"name": "sessionid", "value": session, "url": site}])
-        tab = context.new_page()
-        tab.set_default_timeout(10_000)
-        tab.add_init_script(
-            "window.violations = [];"
-            "document.addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective))"
-        )
+    with signed_in_tab(site, user) as tab:
         tab.goto(site + reverse("imaging", args=[patient.pk, 1]))
         yield tab, patient, site
-        browser.close()
 
 
 def stored(read: Callable[[], Any]) -> Any:

@@ -7,8 +7,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Centre
-from tests.clinic.test_pages import signed_in
-from tests.conftest import CHROMIUM, needs
+from tests.clinic.browser import signed_in_tab
 from tests.factories import CentreFactory, PatientFactory, ReferenceRangeFactory, make_user
 
 pytestmark = pytest.mark.browser
@@ -21,32 +20,15 @@ BLOCK = (
 @pytest.fixture
 def page(live_server_of_committed: LiveServer) -> Iterator[Any]:
     """A tab at the grid of a patient whose centre has limits of normal of platelets, signed in."""
-    needs(CHROMIUM, "chromium")
-    from playwright.sync_api import sync_playwright
-
     site = live_server_of_committed.url
     centre: Centre = CentreFactory(code="STA")
     patient = PatientFactory(centre=centre)
     ReferenceRangeFactory(centre=centre)
     user = make_user(centre=centre, username="physician")
-    session = signed_in(user).cookies["sessionid"].value
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"],
-        )
-        context = browser.new_context(viewport={"width": 1440, "height": 900})
-        context.add_cookies([{"name": "sessionid", "value": session, "url": site}])
-        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site)
-        tab = context.new_page()
-        tab.set_default_timeout(10_000)
-        tab.add_init_script(
-            "window.violations = [];"
-            "document.addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective))"
-        )
+    with signed_in_tab(site, user) as tab:
+        tab.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site)
         tab.goto(f"{site}/patients/{patient.pk}/laboratory/enter/")
         yield tab
-        browser.close()
 
 
 def paste(page: Any, block: str, into: str) -> None:

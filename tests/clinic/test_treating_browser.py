@@ -9,8 +9,7 @@ from django.urls import reverse
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Centre
-from tests.clinic.test_pages import signed_in
-from tests.conftest import CHROMIUM, needs
+from tests.clinic.browser import signed_in_tab
 from tests.factories import CentreFactory, CourseFactory, PatientFactory, make_user
 
 pytestmark = pytest.mark.browser
@@ -19,32 +18,15 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def page(live_server_of_committed: LiveServer) -> Iterator[Any]:
     """A tab at the entry of cycle 3, planned on 2019-04-29, signed in."""
-    needs(CHROMIUM, "chromium")
-    from playwright.sync_api import sync_playwright
-
     site = live_server_of_committed.url
     centre: Centre = CentreFactory(code="STA")
     with transaction.atomic():
         course = CourseFactory(patient=PatientFactory(centre=centre), given=2)
     user = make_user(centre=centre, username="physician")
-    session = signed_in(user).cookies["sessionid"].value
     give = reverse("cycle-administer", args=[course.patient_id, course.cycles.get(number=3).pk])
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"],
-        )
-        context = browser.new_context(viewport={"width": 1440, "height": 900})
-        context.add_cookies([{"name": "sessionid", "value": session, "url": site}])
-        tab = context.new_page()
-        tab.set_default_timeout(10_000)
-        tab.add_init_script(
-            "window.violations = [];"
-            "document.addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective))"
-        )
+    with signed_in_tab(site, user) as tab:
         tab.goto(site + give)
         yield tab
-        browser.close()
 
 
 def fill(page: Any, **values: str) -> None:

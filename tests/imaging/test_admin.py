@@ -1,6 +1,6 @@
 """The correction desk's pages of imaging: lesions and measurements through their services, signed readings only shown."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -8,16 +8,14 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Centre, Role, User
+from accounts.models import Role, User
 from imaging.models import Lesion, Measurement, Reading, Study
-from patients.models import Patient
 from tests.accounts.test_admin import errors_of, form_values, history_rows, page
 from tests.factories import (
     LesionFactory,
     MeasurementFactory,
     PatientFactory,
     ReadingFactory,
-    StudyFactory,
 )
 
 WHY = {"reason": "Typing error"}
@@ -27,27 +25,6 @@ WHY = {"reason": "Typing error"}
 def desk(client: Client, data_manager: User) -> Client:
     client.force_login(data_manager)
     return client
-
-
-@pytest.fixture
-def patient(centre: Centre) -> Patient:
-    return PatientFactory(centre=centre)
-
-
-@pytest.fixture
-def baseline(patient: Patient) -> Study:
-    return StudyFactory(patient=patient)
-
-
-@pytest.fixture
-def interim(patient: Patient) -> Study:
-    return StudyFactory(patient=patient, timepoint="interim", performed_on=date(2019, 4, 1))
-
-
-@pytest.fixture
-def lesion(patient: Patient, baseline: Study) -> Lesion:
-    """A target of 50 mm at baseline."""
-    return MeasurementFactory(lesion__patient=patient, lesion__label="L1", study=baseline, size_mm=50).lesion
 
 
 @pytest.fixture

@@ -11,41 +11,18 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.access import ROLE_ACTS, Act, Role
-from accounts.models import Centre, User
+from accounts.models import User
 from imaging.models import Lesion, Measurement, Reading, Study
-from patients.models import Patient
 from tests.api import REASON, ROOT, client_for, if_match
 from tests.factories import (
     CourseFactory,
     LesionFactory,
     MeasurementFactory,
-    PatientFactory,
     ReadingFactory,
     StudyFactory,
 )
 
 PASSWORD = "correct horse battery staple"
-
-
-@pytest.fixture
-def patient(centre: Centre) -> Patient:
-    return PatientFactory(centre=centre)
-
-
-@pytest.fixture
-def baseline(patient: Patient) -> Study:
-    return StudyFactory(patient=patient)
-
-
-@pytest.fixture
-def interim(patient: Patient) -> Study:
-    return StudyFactory(patient=patient, timepoint="interim", performed_on=date(2019, 4, 1))
-
-
-@pytest.fixture
-def lesion(patient: Patient, baseline: Study) -> Lesion:
-    """A target in the liver of 50 mm at baseline."""
-    return MeasurementFactory(lesion__patient=patient, lesion__label="L1", study=baseline, size_mm=50).lesion
 
 
 @pytest.fixture

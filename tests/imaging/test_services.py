@@ -39,11 +39,6 @@ BASELINE, INTERIM, POST = date(2018, 12, 17), date(2019, 4, 1), date(2019, 8, 1)
 
 
 @pytest.fixture
-def patient(centre) -> Patient:
-    return PatientFactory(centre=centre)
-
-
-@pytest.fixture
 def studies(patient) -> list[Study]:
     return [
         StudyFactory(patient=patient, performed_on=BASELINE),
