@@ -80,7 +80,11 @@ WHERE r.voided_at IS NULL AND r.status <> 'draft' AND (
             AND o.reader_role IN ('adjudicator', 'first'))));
 """
 
+# Before, a study had one reading, and every one of them counted: those that do not would begin to.
 UNDO = """
+UPDATE imaging_reading SET voided_at = now(), void_reason = 'It did not count: a draft, or one of two readers.'
+WHERE voided_at IS NULL AND id NOT IN (SELECT id FROM imaging_reading_in_force);
+SET CONSTRAINTS ALL IMMEDIATE;
 DROP VIEW imaging_reading_in_force;
 DROP TRIGGER lesions_in_order ON imaging_measurement;
 DROP TRIGGER lesions_in_order ON imaging_lesion;
