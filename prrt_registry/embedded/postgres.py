@@ -367,7 +367,12 @@ def _start(place: _Place) -> None:
         _launch(place, bin_folder)
     if _probe(place, DATABASE) == _NO_SUCH_DATABASE:
         createdb = program("createdb")
-        _run([createdb, "-h", place.socket_folder, "-p", str(PORT), "-U", USER, DATABASE], None)
+        try:
+            _run([createdb, "-h", place.socket_folder, "-p", str(PORT), "-U", USER, DATABASE], None)
+        except EmbeddedServerError:
+            # A starter that was killed may have asked for it already: the server goes on and makes it.
+            if _probe(place, DATABASE) == _NO_SUCH_DATABASE:
+                raise
 
 
 def _create_cluster(place: _Place, bin_folder: Path) -> None:
