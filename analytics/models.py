@@ -28,6 +28,8 @@ class Definition(models.Model):
     data_cutoff = models.DateField(
         null=True, blank=True, help_text="Facts after it do not exist. Blank: today."
     )
+    # Raised by a database trigger with every change of what it says; as a cohort's.
+    version = models.PositiveIntegerField(default=1, editable=False)
 
     def __str__(self) -> str:
         return self.name
@@ -46,11 +48,12 @@ class Definition(models.Model):
 
 class CohortQuerySet(models.QuerySet["Cohort"]):
     def visible_to(self, user: User) -> Self:
-        """Return the cohorts that hold patients of a centre whose results ``user`` may see."""
+        """Return the user's own cohorts and shared ones, that hold patients of a centre whose results ``user`` may see."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
         if user.is_superuser:
             return self.all()
+        self = self.filter(Q(is_shared=True) | Q(owner=user))
         codes = list(Centre.objects.visible_to(user, Act.VIEW_RESULTS).values_list("code", flat=True))
         if not codes:
             return self.none()
@@ -60,6 +63,34 @@ class CohortQuerySet(models.QuerySet["Cohort"]):
 class CoursesCounted(models.TextChoices):
     FIRST = "first", "Each patient's first course"
     ALL = "all", "Every course"
+
+
+class Strata(models.TextChoices):
+    """By what a cohort's courses are divided."""
+
+    NONE = "", "Not divided"
+    CENTRE = "centre", "Centre"
+    SEX = "sex", "Sex"
+    AGE = "age", "Age below 65, 65 and over"
+    TUMOUR_TYPE = "tumour_type", "Tumour type"
+    PRIMARY_SITE = "primary_site", "Primary site"
+    WHO_GRADE = "who_grade", "WHO grade"
+    KI67 = "ki67", "Ki-67 below 3 %, 3 to 20 %, above 20 %"
+    FUNCTIONAL = "functional", "Functional syndrome or none"
+    ECOG = "ecog", "ECOG 0, 1, 2 and over"
+    PRIOR_PRRT = "prior_prrt", "With and without earlier PRRT"
+    PROTOCOL = "protocol", "Protocol"
+    INTENT = "intent", "Intent"
+    KRENNING = "krenning", "Krenning score at baseline"
+    STATUS = "status", "Completed, discontinued, ongoing"
+
+
+def _codes(length: int, help_text: str = "") -> ArrayField:
+    return ArrayField(models.CharField(max_length=length), default=list, blank=True, help_text=help_text)
+
+
+def _bound(help_text: str) -> models.PositiveSmallIntegerField:
+    return models.PositiveSmallIntegerField(null=True, blank=True, help_text=help_text)
 
 
 @tracked(exclude=["tallied_by", "tallied_to"])
@@ -84,6 +115,54 @@ class Cohort(models.Model):
     primary_sites = ArrayField(models.CharField(max_length=20), default=list, blank=True)
     started_from = models.DateField(null=True, blank=True, help_text="First administration on or after.")
     started_to = models.DateField(null=True, blank=True, help_text="First administration on or before.")
+    sexes = _codes(10)
+    age_from = _bound("Age at the first administration, in years, at least.")
+    age_to = _bound("Age at the first administration, in years, at most.")
+    who_grades = _codes(8)
+    ki67_from = models.DecimalField(
+        "Ki-67 from (%)", max_digits=4, decimal_places=1, null=True, blank=True, help_text="At least, in %."
+    )
+    ki67_to = models.DecimalField(
+        "Ki-67 to (%)", max_digits=4, decimal_places=1, null=True, blank=True, help_text="At most, in %."
+    )
+    functional_syndromes = _codes(16)
+    ecogs = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)
+    with_prior_therapies = _codes(24, "With at least one of these before the first administration.")
+    without_prior_therapies = _codes(24, "With none of these before the first administration.")
+    protocols = _codes(70)
+    intents = _codes(8)
+    cycles_from = _bound("Cycles given, at least.")
+    cycles_to = _bound("Cycles given, at most.")
+    suv_max_from = models.DecimalField(
+        "baseline SUVmax from",
+        max_digits=6,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="At least, in g/mL.",
+    )
+    suv_max_to = models.DecimalField(
+        "baseline SUVmax to",
+        max_digits=6,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="At most, in g/mL.",
+    )
+    krenning_scores = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)
+    statuses = _codes(12)
+    discontinuation_reasons = _codes(16)
+
+    strata_by = models.CharField(max_length=20, choices=Strata, blank=True, default=Strata.NONE)
+    version = models.PositiveIntegerField(default=1, editable=False)
+    owner = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="+"
+    )
+    is_shared = models.BooleanField(
+        "shared",
+        default=True,
+        help_text="Shown to everybody who may see results; otherwise to its owner alone.",
+    )
 
     # What its tallies were last counted by, and the cut-off of their fixed-horizon rates; see analytics.tallies.
     tallied_by = models.TextField(default="", editable=False)
@@ -98,8 +177,136 @@ class Cohort(models.Model):
         return self.name
 
 
-class Outcome(models.Model):
-    """The endpoints of one course under one definition, with what each rests on, and the facts cohorts filter by."""
+def _days(comment: str) -> models.PositiveIntegerField:
+    return models.PositiveIntegerField(null=True, db_comment=comment)
+
+
+def _code(length: int, comment: str = "") -> models.CharField:
+    return models.CharField(max_length=length, db_default="", db_comment=comment)
+
+
+class AnalysisRow(models.Model):
+    """What analyses know of one course: the facts that cohorts filter by, and its endpoints with what each rests on.
+
+    Of a live course (``Outcome``) or frozen in a data lock (``LockedOutcome``): both are counted by the same SQL.
+    Of each endpoint: days from time zero (duration of response: from the first response), whether it was an event, the
+    day it falls on and what decided it; null where the course has no such time.
+    """
+
+    problem = models.CharField(
+        max_length=300,
+        db_default="",
+        db_comment="why nothing could be derived; such a course is counted apart",
+    )
+    is_first_course = models.BooleanField(db_default=True)
+    # At baseline
+    sex = _code(10)
+    age_years = models.PositiveSmallIntegerField(null=True, db_comment="at the first administration")
+    tumour_type = _code(24)
+    primary_site = _code(20)
+    who_grade = _code(8)
+    ki67_percent = models.DecimalField(max_digits=4, decimal_places=1, null=True, db_comment="%")
+    functional_syndrome = _code(16)
+    ecog = models.PositiveSmallIntegerField(
+        null=True, db_comment="0 to 5, last before the first administration"
+    )
+    prior_therapies = ArrayField(
+        models.CharField(max_length=24),
+        db_default=[],
+        db_comment="kinds begun before the first administration",
+    )
+    protocol = _code(70, "code and version")
+    intent = _code(8)
+    baseline_suv_max = models.DecimalField(
+        max_digits=6,
+        decimal_places=2,
+        null=True,
+        db_comment="g/mL, of the hottest lesion of the baseline PET",
+    )
+    baseline_krenning = models.PositiveSmallIntegerField(null=True, db_comment="0 to 4")
+    # Treatment up to the cut-off
+    started_on = models.DateField(
+        null=True, db_comment="first administration, local date; null: nothing given by the cut-off"
+    )
+    time_zero = models.DateField(
+        null=True,
+        db_comment="from which days count: the first administration unless the definition says otherwise",
+    )
+    entry_days = models.PositiveIntegerField(
+        db_default=0, db_comment="d from time_zero to started_on: at risk only from then on (left truncation)"
+    )
+    status = models.CharField(max_length=12, db_default="ongoing")
+    planned_cycles = models.PositiveSmallIntegerField(null=True)
+    cycles_given = models.PositiveSmallIntegerField(db_default=0)
+    discontinued_after_cycle = models.PositiveSmallIntegerField(null=True)
+    discontinuation_reason = _code(16)
+    cumulative_activity_mbq = models.DecimalField(
+        max_digits=9, decimal_places=1, null=True, db_comment="MBq, sum of the administered activities"
+    )
+    dose_intensity_percent = models.DecimalField(
+        max_digits=6,
+        decimal_places=1,
+        null=True,
+        db_comment="%, activity a day from the first to the last cycle against the protocol's",
+    )
+    delayed_cycles = models.PositiveSmallIntegerField(
+        null=True, db_comment="given after the protocol's window"
+    )
+    reduced_cycles = models.PositiveSmallIntegerField(
+        null=True, db_comment="prescribed below the protocol's activity"
+    )
+    toxicities = ArrayField(
+        models.CharField(max_length=140),
+        db_default=[],
+        db_comment="CTCAE term:cycle:grade, worst grade of a term after each cycle; cycle 0: over the course",
+    )
+
+    pfs_days = _days("d from time_zero")
+    pfs_event = models.BooleanField(null=True)
+    pfs_on = models.DateField(null=True)
+    pfs_basis = _code(40)
+    os_days = _days("d from time_zero")
+    os_event = models.BooleanField(null=True)
+    os_on = models.DateField(null=True)
+    os_basis = _code(40)
+    ttr_days = _days("d from time_zero to the first response that counts")
+    ttr_event = models.BooleanField(null=True)
+    ttr_on = models.DateField(null=True)
+    ttr_basis = _code(40)
+    dor_days = _days("d from the first response to progression or death; null without a response")
+    dor_event = models.BooleanField(null=True)
+    dor_on = models.DateField(null=True)
+    dor_basis = _code(40)
+    ttnt_days = _days("d from time_zero to another anticancer therapy or death")
+    ttnt_event = models.BooleanField(null=True)
+    ttnt_on = models.DateField(null=True)
+    ttnt_basis = _code(40)
+    ttd_days = _days("d from time_zero to the end of treatment before completion")
+    ttd_event = models.BooleanField(null=True)
+    ttd_on = models.DateField(null=True)
+    ttd_basis = _code(40)
+
+    responses = ArrayField(
+        models.CharField(max_length=60),
+        db_default=[],
+        db_comment="timepoint:day:RECIST response:SSTR response of each assessment, by day",
+    )
+    best_overall_response = _code(16, "RECIST, without confirmation")
+    confirmed_best_overall_response = _code(16, "RECIST, confirmed as the definition says")
+    best_sstr_response = _code(16)
+    response_evaluable = models.BooleanField(db_default=False)
+    response_evaluable_reason = _code(200)
+    death_cause = _code(12)
+
+    class Meta:
+        abstract = True
+
+
+ENDPOINTS = ("pfs", "os", "ttr", "dor", "ttnt", "ttd")
+
+
+class Outcome(AnalysisRow):
+    """What analyses know of one course under one definition, derived from its records."""
 
     definition = models.ForeignKey(Definition, on_delete=models.CASCADE, related_name="+")
     course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="outcomes")
@@ -107,36 +314,6 @@ class Outcome(models.Model):
     derived_at = models.DateTimeField(
         null=True, db_comment="null: a place held for an outcome not derived yet"
     )
-    problem = models.CharField(
-        max_length=300,
-        db_default="",
-        db_comment="why nothing could be derived; such a course is counted apart",
-    )
-    is_first_course = models.BooleanField(db_default=True)
-    tumour_type = models.CharField(max_length=24, db_default="")
-    primary_site = models.CharField(max_length=20, db_default="")
-
-    time_zero = models.DateField(
-        null=True, db_comment="first administration, local date; null: nothing given by the cut-off"
-    )
-    status = models.CharField(max_length=12, db_default="ongoing")
-    cycles_given = models.PositiveSmallIntegerField(db_default=0)
-    discontinued_after_cycle = models.PositiveSmallIntegerField(null=True)
-    discontinuation_reason = models.CharField(max_length=16, db_default="")
-
-    pfs_days = models.PositiveIntegerField(null=True, db_comment="d from time_zero")
-    pfs_event = models.BooleanField(null=True)
-    pfs_on = models.DateField(null=True)
-    pfs_basis = models.CharField(max_length=40, db_default="")
-    os_days = models.PositiveIntegerField(null=True, db_comment="d from time_zero")
-    os_event = models.BooleanField(null=True)
-    os_on = models.DateField(null=True)
-    os_basis = models.CharField(max_length=40, db_default="")
-
-    best_overall_response = models.CharField(max_length=16, db_default="")
-    response_evaluable = models.BooleanField(db_default=False)
-    response_evaluable_reason = models.CharField(max_length=200, db_default="")
-    death_cause = models.CharField(max_length=12, db_default="")
 
     class Meta:
         constraints = [
@@ -189,17 +366,20 @@ class Tally(models.Model):
 
     cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="+")
     centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="+")
-    measure = models.CharField(max_length=16)
+    measure = models.CharField(max_length=24)
     at = models.IntegerField(
-        default=0, db_comment="d for pfs and os; months for the horizon measures; cycle for status"
+        default=0,
+        db_comment="d for endpoints, months for horizon measures, the cycle for status and toxicity, else the value",
     )
-    category = models.CharField(max_length=40)
+    category = models.CharField(max_length=140)
+    stratum = models.CharField(max_length=70, db_default="")
     n = models.IntegerField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["cohort", "centre", "measure", "at", "category"], name="analytics_tally_once"
+                fields=["cohort", "centre", "measure", "at", "category", "stratum"],
+                name="analytics_tally_once",
             ),
         ]
 
@@ -217,6 +397,9 @@ class Result(models.Model):
     revision = models.PositiveIntegerField(default=0)
     computed_at = models.DateTimeField(null=True)
     data = models.JSONField(null=True)
+    curves = models.BinaryField(
+        null=True, help_text="The rows of every curve as JSON: long, and read by figures and the API alone."
+    )
 
     class Meta:
         constraints = [
@@ -225,3 +408,151 @@ class Result(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cohort_id} for {self.scope}, revision {self.revision}"
+
+
+class ResultRevision(models.Model):
+    """A revision of a result as it was: its numbers, and up to which change of an outcome it counts."""
+
+    id = models.BigAutoField(primary_key=True)
+    result = models.ForeignKey(Result, on_delete=models.CASCADE, related_name="revisions")
+    revision = models.PositiveIntegerField()
+    computed_at = models.DateTimeField()
+    cohort_version = models.PositiveIntegerField()
+    data = models.JSONField()
+
+    class Meta:
+        ordering = ["-revision"]
+        constraints = [
+            models.UniqueConstraint(fields=["result", "revision"], name="analytics_resultrevision_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"revision {self.revision} of {self.result_id}"
+
+
+class OutcomeChange(models.Model):
+    """What changed of a course's outcome when it was derived anew; the first derivation is no change."""
+
+    id = models.BigAutoField(primary_key=True)
+    definition = models.ForeignKey(Definition, on_delete=models.CASCADE, related_name="+")
+    course_id = models.UUIDField(db_index=True)
+    changed_at = models.DateTimeField(db_default=Now())
+    known_since = models.DateTimeField(null=True, db_comment="when the former outcome had been derived")
+    before = models.JSONField(null=True, db_comment="the fields that changed; null: there was no outcome")
+    after = models.JSONField(null=True, db_comment="the same fields; null: the course was voided")
+
+    class Meta:
+        indexes = [models.Index(fields=["definition", "changed_at"], name="analytics_change_by_time")]
+
+    def __str__(self) -> str:
+        return f"change of {self.course_id} at {self.changed_at}"
+
+
+class DataLock(models.Model):
+    """A frozen analysis data set: its rows, what they were counted by, the results, and a hash over all of it.
+
+    Nothing of it is changed once made: database triggers refuse it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.SlugField(unique=True)
+    note = models.CharField(max_length=500, blank=True)
+    cohort = models.ForeignKey(Cohort, on_delete=models.PROTECT, related_name="locks")
+    scope = models.TextField(help_text="Sorted centre codes joined by +: whose patients it holds.")
+    cohort_as_locked = models.JSONField(help_text="Filter, strata and version of the cohort.")
+    endpoints = models.JSONField(help_text="The endpoint definition.")
+    data_cutoff = models.DateField()
+    versions = models.JSONField(help_text="Of the registry and of what computed the results.")
+    n_rows = models.PositiveIntegerField()
+    content_hash = models.CharField(max_length=64, help_text="SHA-256 over definition and rows.")
+    results = models.JSONField()
+    results_hash = models.CharField(max_length=64)
+    locked_at = models.DateTimeField(db_default=Now())
+    locked_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["-locked_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LockedOutcome(AnalysisRow):
+    """A row of a data lock: a course as it was known then, under its registry number."""
+
+    id = models.BigAutoField(primary_key=True)
+    lock = models.ForeignKey(DataLock, on_delete=models.CASCADE, related_name="rows")
+    centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="+")
+    registry_number = models.CharField(max_length=20)
+    course_number = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["lock", "registry_number", "course_number"], name="analytics_lockedoutcome_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.registry_number} course {self.course_number} in {self.lock_id}"
+
+
+class JobKind(models.TextChoices):
+    REBUILD = "rebuild", "Derive outcomes"
+    REPORT = "report", "Cohort report"
+    EXPORT = "export", "Export of a cohort"
+
+
+class JobState(models.TextChoices):
+    QUEUED = "queued", "Waiting"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class Job(models.Model):
+    """Long work of a worker with its progress; what it made can be fetched by who asked for it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=8, choices=JobKind)
+    state = models.CharField(max_length=9, choices=JobState, default=JobState.QUEUED)
+    cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, null=True, related_name="jobs")
+    definition = models.ForeignKey(Definition, on_delete=models.CASCADE, null=True, related_name="jobs")
+    requested_by = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
+    parameters = models.JSONField(default=dict)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    step = models.CharField(max_length=120, blank=True, help_text="What it is doing, for people.")
+    problem = models.CharField(max_length=500, blank=True)
+    requested_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    file_name = models.CharField(max_length=120, blank=True)
+    content_type = models.CharField(max_length=100, blank=True)
+    content = models.BinaryField(null=True)
+
+    class Meta:
+        ordering = ["-requested_at"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}: {self.state}"
+
+
+class RebuildChunk(models.Model):
+    """A range of courses of a rebuild: claimed by one worker, done in one transaction."""
+
+    id = models.BigAutoField(primary_key=True)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="chunks")
+    first_id = models.UUIDField()
+    last_id = models.UUIDField()
+    n_courses = models.PositiveIntegerField()
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["job", "first_id"], name="analytics_rebuildchunk_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"chunk {self.pk} of {self.job_id}"
