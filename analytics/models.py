@@ -431,14 +431,22 @@ class ResultRevision(models.Model):
 
 
 class OutcomeChange(models.Model):
-    """What changed of a course's outcome when it was derived anew; the first derivation is no change."""
+    """What changed of a course's outcome when it was derived anew, written by a database trigger.
+
+    A rebuild under another definition writes none: there every outcome is another.
+    """
 
     id = models.BigAutoField(primary_key=True)
-    definition = models.ForeignKey(Definition, on_delete=models.CASCADE, related_name="+")
+    # Kept when the definition goes: the last change of an outcome is that it went along.
+    definition = models.ForeignKey(
+        Definition, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
     course_id = models.UUIDField(db_index=True)
     changed_at = models.DateTimeField(db_default=Now())
     known_since = models.DateTimeField(null=True, db_comment="when the former outcome had been derived")
-    before = models.JSONField(null=True, db_comment="the fields that changed; null: there was no outcome")
+    before = models.JSONField(
+        null=True, db_comment="the fields that changed; null: it was derived for the first time"
+    )
     after = models.JSONField(null=True, db_comment="the same fields; null: the course was voided")
 
     class Meta:

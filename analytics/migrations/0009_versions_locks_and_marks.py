@@ -1,4 +1,4 @@
-"""Versions that count every change, data locks that nothing changes, and marks for what outcomes have come to rest on.
+"""Versions that count every change, notes of what changed of an outcome, data locks that nothing changes, further marks.
 
 A place where treatment began is where days are counted from: what was ``time_zero`` alone is ``started_on`` too.
 """
@@ -53,6 +53,40 @@ DROP TRIGGER not_emptied ON analytics_lockedoutcome;
 DROP FUNCTION analytics_refuse_change_of_lock();
 """
 
+CHANGES = """
+CREATE FUNCTION analytics_note_change() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    ignored text[] := ARRAY['id', 'derived_at'];
+    former jsonb; latter jsonb;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        former := to_jsonb(OLD) - ignored;
+    ELSIF OLD.derived_at IS NULL THEN
+        latter := '{}';
+    ELSE
+        SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, n.value) INTO former, latter
+        FROM jsonb_each(to_jsonb(OLD) - ignored) o JOIN jsonb_each(to_jsonb(NEW) - ignored) n USING (key)
+        WHERE o.value IS DISTINCT FROM n.value;
+    END IF;
+    IF former IS NOT NULL OR latter IS NOT NULL THEN
+        INSERT INTO analytics_outcomechange (definition_id, course_id, changed_at, known_since, before, after)
+        VALUES (OLD.definition_id, OLD.course_id, clock_timestamp(), OLD.derived_at, former, latter);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER note_change AFTER UPDATE ON analytics_outcome FOR EACH ROW
+    WHEN (current_setting('registry.note_changes', true) IS DISTINCT FROM 'off' AND OLD IS DISTINCT FROM NEW)
+    EXECUTE FUNCTION analytics_note_change();
+CREATE TRIGGER note_deletion AFTER DELETE ON analytics_outcome FOR EACH ROW
+    WHEN (current_setting('registry.note_changes', true) IS DISTINCT FROM 'off' AND OLD.derived_at IS NOT NULL)
+    EXECUTE FUNCTION analytics_note_change();
+"""
+NO_CHANGES = """
+DROP TRIGGER note_change ON analytics_outcome;
+DROP TRIGGER note_deletion ON analytics_outcome;
+DROP FUNCTION analytics_note_change();
+"""
+
 PATIENTS_OF = {
     "imaging_measurement": "SELECT l.patient_id FROM imaging_lesion l JOIN touched t ON t.lesion_id = l.id",
     "treatments_adverseevent": "SELECT patient_id FROM touched",
@@ -98,6 +132,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(VERSIONS, NO_VERSIONS),
         migrations.RunSQL(LOCKS, NO_LOCKS),
+        migrations.RunSQL(CHANGES, NO_CHANGES),
         migrations.RunSQL(MARKS, NO_MARKS),
         migrations.RunSQL(AGAIN, BACK),
     ]
