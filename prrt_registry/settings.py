@@ -49,6 +49,9 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 # Every page of the demo says that its patients are synthetic.
 SYNTHETIC_DATA_BANNER = env.flag("SYNTHETIC_DATA_BANNER", default=not IN_PRODUCTION)
 
+# Who may see results but not records is not told numbers of patients below this one, other than 0.
+SMALL_CELL = env.whole_number("SMALL_CELL", default=5)
+
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
