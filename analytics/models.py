@@ -9,7 +9,7 @@ from typing import Self
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
 
 from accounts.access import Act
@@ -205,7 +205,7 @@ class AnalysisRow(models.Model):
     tumour_type = _code(24)
     primary_site = _code(20)
     who_grade = _code(8)
-    ki67_percent = models.DecimalField(max_digits=4, decimal_places=1, null=True, db_comment="%")
+    ki67_percent = models.DecimalField(max_digits=4, decimal_places=1, null=True, db_comment="percent")
     functional_syndrome = _code(16)
     ecog = models.PositiveSmallIntegerField(
         null=True, db_comment="0 to 5, last before the first administration"
@@ -247,7 +247,7 @@ class AnalysisRow(models.Model):
         max_digits=6,
         decimal_places=1,
         null=True,
-        db_comment="%, activity a day from the first to the last cycle against the protocol's",
+        db_comment="percent, activity a day from the first to the last cycle against the protocol's",
     )
     delayed_cycles = models.PositiveSmallIntegerField(
         null=True, db_comment="given after the protocol's window"
@@ -456,6 +456,23 @@ class OutcomeChange(models.Model):
         return f"change of {self.course_id} at {self.changed_at}"
 
 
+class DataLockQuerySet(models.QuerySet["DataLock"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the locks of whose every centre ``user`` may see the results."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if user.is_superuser:
+            return self.all()
+        codes = list(Centre.objects.visible_to(user, Act.VIEW_RESULTS).values_list("code", flat=True))
+        centres = Func(
+            F("scope"),
+            Value("+"),
+            function="string_to_array",
+            output_field=ArrayField(models.TextField()),
+        )
+        return self.alias(centres=centres).filter(centres__contained_by=codes) if codes else self.none()
+
+
 class DataLock(models.Model):
     """A frozen analysis data set: its rows, what they were counted by, the results, and a hash over all of it.
 
@@ -477,6 +494,8 @@ class DataLock(models.Model):
     results_hash = models.CharField(max_length=64)
     locked_at = models.DateTimeField(db_default=Now())
     locked_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+
+    objects = DataLockQuerySet.as_manager()
 
     class Meta:
         ordering = ["-locked_at"]
