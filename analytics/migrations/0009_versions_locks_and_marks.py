@@ -113,12 +113,14 @@ CREATE TRIGGER mark_stale_after_{name} AFTER {operation} ON {table}
 AGAIN = """
 UPDATE analytics_outcome SET started_on = time_zero;
 UPDATE analytics_cohort SET tallied_by = '';
+UPDATE analytics_result SET data = NULL;
 INSERT INTO analytics_stalecourse (course_id) SELECT id FROM treatments_course;
 """
 # Tallies of what the former release does not know are forgotten, and its own counted anew.
 BACK = """
 DELETE FROM analytics_tally;
 UPDATE analytics_cohort SET tallied_by = '';
+UPDATE analytics_result SET data = NULL;
 INSERT INTO analytics_stalecourse (course_id) SELECT id FROM treatments_course;
 """
 
