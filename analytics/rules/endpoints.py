@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, Self, get_args
 
 from analytics.rules.response import Assessment, best_overall_response
+from imaging.rules.best_response import CONFIRMATION_DAYS
 
 __all__ = [
     "MONTH_DAYS",
@@ -31,8 +32,27 @@ MONTH_DAYS = Decimal("30.4375")  # 365.25 / 12
 DEFAULT_MISSED_GAP_DAYS = 2 * (16 * 7 + 7)
 
 CensoringRule = Literal["ignore", "censor"]
+TimeZero = Literal["first_administration", "diagnosis"]
+ClinicalProgression = Literal["event", "ignore"]
+DeathInPfs = Literal["event", "censor"]
+Confirmation = Literal["none", "required"]
+AnalysisSet = Literal["treated", "response_evaluable", "completed"]
+Interval = Literal["clopper_pearson", "wilson"]
 OrrDenominator = Literal["response_evaluable", "all_treated"]
 CourseStatus = Literal["completed", "discontinued", "ongoing"]
+
+_CHOICES = {
+    "time_zero": TimeZero,
+    "clinical_progression": ClinicalProgression,
+    "death_in_pfs": DeathInPfs,
+    "new_therapy": CensoringRule,
+    "missed_assessments": CensoringRule,
+    "confirmation": Confirmation,
+    "analysis_set": AnalysisSet,
+    "orr_denominator": OrrDenominator,
+    "interval": Interval,
+}
+MOST_DAYS = 3650  # of a rule: longer is a slip of the pen
 
 _REASONS = {
     # Events.
@@ -64,6 +84,14 @@ class EndpointDefinition:
         orr_denominator: who the objective response rate is a share of.
         landmark_months: months at which rates are given, ascending.
         month_days: days in a month.
+        time_zero: from when days count. "diagnosis": patients are at risk from the first administration on.
+        clinical_progression: "ignore" leaves a progression without a scan out: of PFS and of what ends a response.
+        death_in_pfs: "censor" makes PFS the time to progression.
+        confirmation: "required" counts a CR or PR that a second study confirmed as response.
+        confirmation_days: from a CR or PR to the study that confirms it, at least.
+        sd_minimum_days: from the first administration to a study that may count as stable disease, at least.
+        analysis_set: which courses all figures count.
+        interval: of rates.
 
     Raises:
         ValueError: a value outside its range.
@@ -75,21 +103,30 @@ class EndpointDefinition:
     orr_denominator: OrrDenominator = "response_evaluable"
     landmark_months: tuple[int, ...] = (6, 12, 18, 24)
     month_days: Decimal = MONTH_DAYS
+    time_zero: TimeZero = "first_administration"
+    clinical_progression: ClinicalProgression = "event"
+    death_in_pfs: DeathInPfs = "event"
+    confirmation: Confirmation = "none"
+    confirmation_days: int = CONFIRMATION_DAYS
+    sd_minimum_days: int = 0
+    analysis_set: AnalysisSet = "treated"
+    interval: Interval = "clopper_pearson"
 
     def __post_init__(self) -> None:
-        for name in ("new_therapy", "missed_assessments"):
-            _require_choice(name, getattr(self, name), get_args(CensoringRule))
-        _require_choice("orr_denominator", self.orr_denominator, get_args(OrrDenominator))
-        if not _is_int(self.missed_gap_days) or self.missed_gap_days < 1:
-            raise ValueError(f"missed_gap_days {self.missed_gap_days!r}: expected whole days from 1")
+        for name, choices in _CHOICES.items():
+            _require_choice(name, getattr(self, name), get_args(choices))
+        for name, least in (("missed_gap_days", 1), ("confirmation_days", 1), ("sd_minimum_days", 0)):
+            days = getattr(self, name)
+            if not _is_int(days) or not least <= days <= MOST_DAYS:
+                raise ValueError(f"{name} {days!r}: expected whole days from {least} to {MOST_DAYS}")
         months = self.landmark_months
         if not isinstance(months, tuple) or not all(_is_int(month) and month > 0 for month in months):
             raise ValueError(f"landmark_months {months!r}: expected whole months from 1")
         if list(months) != sorted(set(months)):
             raise ValueError(f"landmark_months {months!r}: expected each month once, ascending")
-        days = self.month_days
-        if not isinstance(days, Decimal) or not (days.is_finite() and days > 0):
-            raise ValueError(f"month_days {days!r}: expected a Decimal above 0, such as {MONTH_DAYS}")
+        month = self.month_days
+        if not isinstance(month, Decimal) or not (month.is_finite() and month > 0):
+            raise ValueError(f"month_days {month!r}: expected a Decimal above 0, such as {MONTH_DAYS}")
 
     def to_json(self) -> dict[str, Any]:
         """Return every field as JSON values; ``month_days`` as text, since a JSON number would be a float."""
@@ -117,14 +154,48 @@ class EndpointDefinition:
         return cls(**values)
 
     def in_words(self) -> list[str]:
-        """Return the definition as sentences, for print beside a figure."""
-        sentences = [
-            "Time zero is the first administration.",
-            "Progression-free survival (PFS): the event is the first of an overall response of progressive "
-            "disease, a clinical progression, or death of any cause.",
+        """Return the definition as sentences, for print beside a figure or in a Methods section."""
+        sentences = [self._time_zero_in_words(), *self._pfs_in_words(), *self._other_times_in_words()]
+        sentences += self._response_in_words()
+        if self.landmark_months:
+            months = [str(month) for month in self.landmark_months]
+            listed = " and ".join(filter(None, [", ".join(months[:-1]), months[-1]]))
+            sentences.append(
+                f"Landmark rates are given at {listed} months; a month is {self.month_days} days."
+            )
+        return sentences
+
+    def _time_zero_in_words(self) -> str:
+        if self.time_zero == "diagnosis":
+            return (
+                "Time zero is the diagnosis; a patient is at risk from the first administration on (delayed entry), and a "
+                "patient without a day of diagnosis has no times."
+            )
+        return "Time zero is the first administration."
+
+    def _pfs_in_words(self) -> list[str]:
+        name = "Progression-free survival (PFS)"
+        progression = "an overall response of progressive disease"
+        clinical = "; a clinical progression without a scan is no progression"
+        if self.clinical_progression == "event":
+            clinical = ""
+            progression += (
+                " or a clinical progression" if self.death_in_pfs == "censor" else ", a clinical progression"
+            )
+        if self.death_in_pfs == "censor":
+            sentences = [
+                f"{name} is given as time to progression: the event is {progression}{clinical}; a death without one "
+                "censors at the last adequate tumour assessment before it."
+            ]
+        else:
+            comma = "," if self.clinical_progression == "event" else ""
+            sentences = [
+                f"{name}: the event is the first of {progression}{comma} or death of any cause{clinical}."
+            ]
+        sentences.append(
             "Without an event PFS is censored at the last adequate tumour assessment (any overall response "
-            "but NE), or at time zero when there is none.",
-        ]
+            f"but NE), or at {self._start_in_words()} when there is none."
+        )
         if self.new_therapy == "censor":
             sentences.append(
                 "Another anticancer therapy that started before the event censors PFS at the last adequate "
@@ -137,34 +208,64 @@ class EndpointDefinition:
             )
         if self.missed_assessments == "censor":
             sentences.append(
-                f"An event more than {self.missed_gap_days} days after the last adequate assessment (or time "
-                "zero) counts as preceded by two or more missed assessments, and PFS is censored there."
+                f"An event more than {self.missed_gap_days} days after the last adequate assessment (or "
+                f"{self._start_in_words()}) counts as preceded by two or more missed assessments, and PFS is censored there."
             )
         else:
             sentences.append(
                 "Missed assessments do not censor PFS: an event counts however late it was found."
             )
-        sentences += [
+        return sentences
+
+    def _start_in_words(self) -> str:
+        return "time zero" if self.time_zero == "first_administration" else "the first administration"
+
+    def _other_times_in_words(self) -> list[str]:
+        response = "confirmed CR or PR" if self.confirmation == "required" else "CR or PR"
+        return [
             "Overall survival (OS): the event is death of any cause; without it OS is censored at the last "
             "date the patient is known to have been alive.",
-            "Best overall response is the best up to the first progression on any basis; no confirmation "
-            "by a second scan is asked for.",
+            f"Time to response: the event is the first {response}; without one it is censored where PFS ends.",
+            f"Duration of response: of courses with a {response}, from its first day to the event of PFS, and "
+            "censored as PFS.",
+            "Time to next treatment: the event is the start of another anticancer therapy, a later course included, or "
+            "death; without one it is censored at the last date the patient is known to have been alive.",
+            "Time to discontinuation: the event is the end of treatment before completion for any reason, death included; "
+            "a completed course is censored at its last administration, an ongoing one at the last date the patient is "
+            "known to have been alive.",
         ]
+
+    def _response_in_words(self) -> list[str]:
+        basis = "on any basis" if self.clinical_progression == "event" else "on a scan"
+        best = f"Best overall response is the best up to the first progression {basis}; "
+        if self.confirmation == "required":
+            best += (
+                "CR and PR count as response when a second scan confirms them "
+                f"{self.confirmation_days} days or more later."
+            )
+        else:
+            best += "no confirmation by a second scan is asked for."
+        sentences = [best]
+        if self.sd_minimum_days:
+            sentences.append(
+                f"Stable disease counts from {self.sd_minimum_days} days after the first administration on, "
+                "before that as NE."
+            )
+        rate = "confirmed CR or PR" if self.confirmation == "required" else "CR or PR"
         if self.orr_denominator == "response_evaluable":
             sentences.append(
-                "The objective response rate (ORR) is CR or PR among the response-evaluable: course finished "
+                f"The objective response rate (ORR) is {rate} among the response-evaluable: course finished "
                 "or stopped, with a baseline scan and a later assessment, or progression or death before one."
             )
         else:
             sentences.append(
-                "The objective response rate (ORR) is CR or PR among all patients given at least one cycle."
+                f"The objective response rate (ORR) is {rate} among all patients given at least one cycle."
             )
-        if self.landmark_months:
-            months = [str(month) for month in self.landmark_months]
-            listed = " and ".join(filter(None, [", ".join(months[:-1]), months[-1]]))
-            sentences.append(
-                f"Landmark rates are given at {listed} months; a month is {self.month_days} days."
-            )
+        if self.interval == "wilson":
+            sentences.append("Rates come with Wilson's 95 % limits.")
+        if self.analysis_set != "treated":
+            counted = "response-evaluable" if self.analysis_set == "response_evaluable" else "completed"
+            sentences.append(f"All figures count {counted} courses alone.")
         return sentences
 
 

@@ -644,6 +644,31 @@ def test_the_definition_is_told_in_words():
     assert "at 11 and 14 months; a month is 30 days" in strict
 
 
+@pytest.mark.parametrize(
+    ("changed", "said", "not_said"),
+    [
+        ({"time_zero": "diagnosis"}, "Time zero is the diagnosis;", "Time zero is the first administration"),
+        ({"clinical_progression": "ignore"}, "progressive disease or death of any cause;", ", a clinical"),
+        ({"clinical_progression": "ignore"}, "up to the first progression on a scan", "on any basis"),
+        ({"death_in_pfs": "censor"}, "given as time to progression", "or death of any cause"),
+        ({"confirmation": "required"}, "confirms them 28 days or more later", "no confirmation"),
+        ({"confirmation": "required", "confirmation_days": 35}, "confirms them 35 days or more", None),
+        ({"confirmation": "required"}, "(ORR) is confirmed CR or PR among", "(ORR) is CR or PR"),
+        ({"sd_minimum_days": 42}, "Stable disease counts from 42 days after", None),
+        ({"analysis_set": "completed"}, "All figures count completed courses alone.", None),
+        ({"analysis_set": "response_evaluable"}, "count response-evaluable courses alone.", None),
+        ({"interval": "wilson"}, "Wilson's 95 % limits", None),
+    ],
+)
+def test_every_choice_is_told_and_its_default_no_more(changed, said, not_said):
+    plain = " ".join(PLAIN.in_words())
+    words = " ".join(EndpointDefinition(**changed).in_words())
+
+    assert said in words
+    assert said not in plain
+    assert not_said is None or (not_said in plain and not_said not in words)
+
+
 @pytest.mark.parametrize(("months", "words"), [((9,), "at 9 months"), ((), None)])
 def test_one_landmark_or_none_still_makes_a_sentence(months, words):
     sentences = EndpointDefinition(landmark_months=months).in_words()
@@ -664,6 +689,14 @@ def test_one_landmark_or_none_still_makes_a_sentence(months, words):
         orr_denominator=st.sampled_from(["response_evaluable", "all_treated"]),
         landmark_months=st.sets(st.integers(1, 120), max_size=5).map(lambda months: tuple(sorted(months))),
         month_days=st.sampled_from([Decimal("30.4375"), Decimal(30), Decimal("30.5")]),
+        time_zero=st.sampled_from(["first_administration", "diagnosis"]),
+        clinical_progression=st.sampled_from(["event", "ignore"]),
+        death_in_pfs=st.sampled_from(["event", "censor"]),
+        confirmation=st.sampled_from(["none", "required"]),
+        confirmation_days=st.integers(1, 100),
+        sd_minimum_days=st.integers(0, 100),
+        analysis_set=st.sampled_from(["treated", "response_evaluable", "completed"]),
+        interval=st.sampled_from(["clopper_pearson", "wilson"]),
     )
 )
 def test_a_definition_survives_storage_as_json(definition):
@@ -685,7 +718,18 @@ def test_what_storage_left_out_takes_its_default():
         {"missed_gap_days": 0},
         {"missed_gap_days": True},
         {"missed_gap_days": "238"},
+        {"missed_gap_days": 3651},
         {"orr_denominator": "everybody"},
+        {"time_zero": "birth"},
+        {"clinical_progression": "censor"},
+        {"death_in_pfs": "ignore"},
+        {"confirmation": True},
+        {"confirmation_days": 0},
+        {"confirmation_days": "28"},
+        {"sd_minimum_days": -1},
+        {"sd_minimum_days": 42.0},
+        {"analysis_set": "all"},
+        {"interval": "wald"},
         {"landmark_months": [12, 6]},
         {"landmark_months": [6, 6]},
         {"landmark_months": [0]},
