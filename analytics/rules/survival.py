@@ -1,10 +1,9 @@
 """Kaplan-Meier curves from counts per day, their quantiles, landmark rates and fixed-horizon rates.
 
-The yardstick is R's ``survival::survfit`` with ``conf.type = "log-log"``. lifelines computes the product and
-Greenwood's variance; where it departs from R the value is set right beside the call. In words:
-docs/rules/survival.md.
+The yardstick is R's ``survival::survfit`` with ``conf.type = "log-log"``. The product and Greenwood's sum are
+taken here, on whole columns of counts, and not by a library: docs/rules/survival.md says why. In words there too.
 
-lifelines takes seconds to import: only modules that compute should import this one.
+Pages import this module, so it takes numpy alone: scipy and pandas take most of a second to load.
 """
 
 import math
@@ -14,57 +13,148 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
-from typing import Literal, NamedTuple, Self, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 import numpy as np
-from lifelines import KaplanMeierFitter
+from numpy.typing import ArrayLike, NDArray
 
 from analytics.rules.endpoints import MONTH_DAYS
 from analytics.rules.response import rate
 
 HorizonState = Literal["not_started_early_enough", "event", "event_free", "unknown"]
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
-# lifelines multiplies two counts in 64 bits.
+# Counts and their sums fit 64 bits with room to spare, and one event of so many can be told from none.
 MAX_PATIENTS = 2**32 - 1
 
-# Rounding in lifelines' sum of logarithms stays below 1e-9 for any curve of MAX_PATIENTS and a century of
-# days. Nearer to a quantile than this, whole numbers decide.
+# The normal quantile of two-sided 95 % limits: R's qnorm(0.975).
+Z95 = 1.959963984540054
+
+# Rounding in the product stays below 1e-10 for a curve of a century of days. Nearer to a quantile than this,
+# whole numbers decide.
 _FLOAT_DOUBT = 1e-9
 
 
 @dataclass(frozen=True)
+class Refused:
+    """What stands in place of an estimate or a test that would mean nothing, with the reason for people."""
+
+    reason: str
+
+
+class RiskTable(NamedTuple):
+    """The columns every estimate is computed from: one entry per distinct day, ascending.
+
+    Args:
+        days: since time zero.
+        at_risk: patients whose time is this day or later and who entered before it (R's ``n.risk``).
+        events, censored: on this day.
+    """
+
+    days: Integers
+    at_risk: Integers
+    events: Integers
+    censored: Integers
+
+
 class EventTable:
     """How many patients had the event, and how many were censored, on each day since time zero.
+
+    Late entry (left truncation): a patient who entered on day e and whose time is t is at risk on the days d
+    with e < d <= t, as in R's ``Surv(e, t, event)``. Whoever is not among the entries, or entered on day 0, is
+    at risk from the start, day 0 included. Counts do not say which patient entered when, so whoever counts must
+    leave out those with t <= e (R drops them with a warning); a table in which more leave than are there is
+    refused.
 
     Args:
         days: distinct days on which anybody's time ended, ascending, from 0.
         events, censored: patients whose time ended that day, as counts; one of the two is above 0.
+        entry_days, entries: distinct days, ascending, and how many entered late on them.
 
     Raises:
-        ValueError: unequal lengths, days that are negative or out of order, counts that are negative or
-            both 0.
+        ValueError: unequal lengths, days that are negative or out of order, counts that are negative, no whole
+            numbers or both 0, more patients leaving than at risk.
     """
 
-    days: tuple[int, ...]
-    events: tuple[int, ...]
-    censored: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        if not len(self.days) == len(self.events) == len(self.censored):
-            lengths = f"{len(self.days)}, {len(self.events)}, {len(self.censored)}"
+    def __init__(
+        self,
+        days: ArrayLike,
+        events: ArrayLike,
+        censored: ArrayLike,
+        entry_days: ArrayLike = (),
+        entries: ArrayLike = (),
+    ) -> None:
+        day, event, gone = (
+            _whole_numbers(column, what)
+            for column, what in ((days, "days"), (events, "events"), (censored, "censored"))
+        )
+        entry_day, entered = _whole_numbers(entry_days, "entry days"), _whole_numbers(entries, "entries")
+        if not len(day) == len(event) == len(gone):
+            lengths = f"{len(day)}, {len(event)}, {len(gone)}"
             raise ValueError(f"event table of {lengths} days, events, censored: expected equal lengths")
-        if self.days and self.days[0] < 0:
-            raise ValueError(f"day {self.days[0]}: expected 0 or more, time zero is day 0")
-        for earlier, later in zip(self.days, self.days[1:], strict=False):
-            if later <= earlier:
-                raise ValueError(f"day {later} after day {earlier}: expected distinct days, ascending")
-        for day, events, censored in zip(self.days, self.events, self.censored, strict=True):
-            if events < 0 or censored < 0 or events + censored == 0:
-                raise ValueError(
-                    f"day {day}: {events} events and {censored} censored, expected counts, one above 0"
-                )
+        if len(entry_day) != len(entered):
+            raise ValueError(f"{len(entry_day)} entry days, {len(entered)} entries: expected equal lengths")
+        for column in (day, entry_day):
+            _check_ascending(column)
+        left = event + gone
+        empty = np.flatnonzero((event < 0) | (gone < 0) | (left == 0))
+        if empty.size:
+            row = empty[0]
+            raise ValueError(
+                f"day {day[row]}: {event[row]} events and {gone[row]} censored, expected counts, one above 0"
+            )
+        if entered.size and entered.min() < 0:
+            raise ValueError(f"{entered.min()} entries: expected 0 or more")
+        self.n = int(left.sum())
         if self.n > MAX_PATIENTS:
             raise ValueError(f"{self.n} patients: expected at most {MAX_PATIENTS}")
+
+        late = (entry_day > 0) & (entered > 0)
+        self._entry_days, self._entries = entry_day[late], entered[late]
+        if int(self._entries.sum()) > self.n:
+            raise ValueError(f"{self._entries.sum()} late entries: expected at most the {self.n} patients")
+        at_risk = self.n - left.cumsum() + left
+        if self._entries.size:
+            at_risk = at_risk - _counted_from(self._entry_days, self._entries, day)
+            too_few = np.flatnonzero(at_risk < left)
+            if too_few.size:
+                row = too_few[0]
+                raise ValueError(
+                    f"day {day[row]}: {left[row]} patients leave of {at_risk[row]} at risk, "
+                    "expected every time to be after its entry"
+                )
+        self.rows = RiskTable(day, at_risk, event, gone)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        event_days: ArrayLike,
+        event_counts: ArrayLike,
+        censored_days: ArrayLike,
+        censored_counts: ArrayLike,
+        entry_days: ArrayLike | None = None,
+        entry_counts: ArrayLike | None = None,
+    ) -> Self:
+        """Return the table of columns of days and of patients on them; days in any order, and may come twice.
+
+        Raises:
+            ValueError: as the class, and unequal lengths.
+        """
+        on_events, events = _columns(event_days, event_counts, "events")
+        on_censored, censored = _columns(censored_days, censored_counts, "censored")
+        days, place = np.unique(np.concatenate([on_events, on_censored]), return_inverse=True)
+        left = np.zeros((2, days.size), dtype=np.int64)
+        np.add.at(left[0], place[: on_events.size], events)
+        np.add.at(left[1], place[on_events.size :], censored)
+        somebody = left.any(axis=0)
+        entry_day, entered = _columns(
+            () if entry_days is None else entry_days, () if entry_counts is None else entry_counts, "entries"
+        )
+        entry_day, place = np.unique(entry_day, return_inverse=True)
+        entries = np.zeros(entry_day.size, dtype=np.int64)
+        np.add.at(entries, place, entered)
+        return cls(days[somebody], left[0, somebody], left[1, somebody], entry_day, entries)
 
     @classmethod
     def from_counts(cls, counts: Iterable[tuple[int, bool, int]]) -> Self:
@@ -83,36 +173,149 @@ class EventTable:
             tallies.setdefault(day, [0, 0])[bool(event)] += n
         days = sorted(day for day, tally in tallies.items() if any(tally))
         return cls(
-            days=tuple(days),
-            events=tuple(tallies[day][True] for day in days),
-            censored=tuple(tallies[day][False] for day in days),
+            days=days,
+            events=[tallies[day][True] for day in days],
+            censored=[tallies[day][False] for day in days],
         )
 
     @classmethod
-    def from_rows(cls, rows: Iterable[tuple[int, bool]]) -> Self:
-        """Return the table of one (days, event) per patient, in any order."""
-        return cls.from_counts((day, event, 1) for day, event in rows)
+    def from_rows(cls, rows: Iterable[tuple[int, bool] | tuple[int, bool, int]]) -> Self:
+        """Return the table of one (days, event) or (days, event, day of entry) per patient, in any order.
+
+        Raises:
+            ValueError: a time that is not after its entry, unless both are day 0; a day that is negative or no
+                whole number.
+        """
+        counts, entries = [], []
+        for day, event, *entry in rows:
+            if entry and entry[0] > 0 and day <= entry[0]:
+                raise ValueError(
+                    f"time {day} days, entered on day {entry[0]}: expected a time after the entry"
+                )
+            counts.append((day, event, 1))
+            entries += entry
+        table = cls.from_counts(counts)
+        if not entries:
+            return table
+        entry_days, entered = np.unique(_whole_numbers(entries, "entry days"), return_counts=True)
+        return cls(table.rows.days, table.rows.events, table.rows.censored, entry_days, entered)
+
+    @classmethod
+    def sum(cls, tables: Iterable["EventTable"]) -> Self:
+        """Return the table of all their patients together: the overall table of strata."""
+        each = list(tables)
+
+        def joined(columns: Iterable[Integers]) -> Integers:
+            return np.concatenate([np.zeros(0, dtype=np.int64), *columns])
+
+        days = joined(table.rows.days for table in each)
+        return cls.from_arrays(
+            days,
+            joined(table.rows.events for table in each),
+            days,
+            joined(table.rows.censored for table in each),
+            joined(table._entry_days for table in each),
+            joined(table._entries for table in each),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, EventTable):
+            return NotImplemented
+        return all(
+            np.array_equal(mine, theirs) for mine, theirs in zip(self._parts(), other._parts(), strict=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # equal by its columns, which hash slowly and are never keys
+
+    def _parts(self) -> tuple[Integers, ...]:
+        return (*self.rows, self._entry_days, self._entries)
+
+    def __repr__(self) -> str:
+        late = f", entry_days={self.entry_days}, entries={self.entries}" if self.entries else ""
+        return f"EventTable(days={self.days}, events={self.events}, censored={self.censored}{late})"
 
     @cached_property
-    def n(self) -> int:
-        return sum(self.events) + sum(self.censored)
+    def days(self) -> tuple[int, ...]:
+        return tuple(self.rows.days.tolist())
+
+    @cached_property
+    def events(self) -> tuple[int, ...]:
+        return tuple(self.rows.events.tolist())
+
+    @cached_property
+    def censored(self) -> tuple[int, ...]:
+        return tuple(self.rows.censored.tolist())
+
+    @cached_property
+    def entry_days(self) -> tuple[int, ...]:
+        """Days on which patients entered late: after day 0."""
+        return tuple(self._entry_days.tolist())
+
+    @cached_property
+    def entries(self) -> tuple[int, ...]:
+        return tuple(self._entries.tolist())
 
     @cached_property
     def n_events(self) -> int:
-        return sum(self.events)
+        return int(self.rows.events.sum())
 
     def reversed(self) -> "EventTable":
         """Return the table with events and censoring exchanged, as follow-up time is estimated on."""
-        return EventTable(days=self.days, events=self.censored, censored=self.events)
+        days, _, events, censored = self.rows
+        return EventTable(days, censored, events, self._entry_days, self._entries)
+
+    def at_risk_on(self, days: ArrayLike) -> Integers:
+        """Return how many are at risk on each of ``days``, whole or not: entered before, time then or later."""
+        ask = np.asarray(days, dtype=np.float64)
+        left = self.rows.events + self.rows.censored
+        return _counted_from(self.rows.days, left, ask) - _counted_from(self._entry_days, self._entries, ask)
+
+
+def _whole_numbers(values: ArrayLike, what: str) -> Integers:
+    column = np.asarray(values)
+    if column.ndim != 1:
+        raise ValueError(f"{what} in {column.ndim} dimensions: expected one column")
+    if not column.size:
+        return np.zeros(0, dtype=np.int64)
+    # SQL's sum() of counts comes as Decimal and must be cast there.
+    if column.dtype.kind not in "iu":
+        raise ValueError(f"{what} {column[0]!r} …: expected whole numbers")
+    if column.max() > np.iinfo(np.int32).max * 4:
+        raise ValueError(f"{what} up to {column.max()}: expected at most {MAX_PATIENTS}")
+    return column.astype(np.int64)
+
+
+def _columns(days: ArrayLike, counts: ArrayLike, what: str) -> tuple[Integers, Integers]:
+    day, count = _whole_numbers(days, f"days of {what}"), _whole_numbers(counts, what)
+    if len(day) != len(count):
+        raise ValueError(f"{len(day)} days of {what}, {len(count)} counts: expected equal lengths")
+    if count.size and count.min() < 0:
+        raise ValueError(f"{count.min()} {what}: expected counts, 0 or more")
+    return day, count
+
+
+def _check_ascending(days: Integers) -> None:
+    if days.size and days[0] < 0:
+        raise ValueError(f"day {days[0]}: expected 0 or more, time zero is day 0")
+    back = np.flatnonzero(np.diff(days) <= 0)
+    if back.size:
+        row = back[0]
+        raise ValueError(f"day {days[row + 1]} after day {days[row]}: expected distinct days, ascending")
+
+
+def _counted_from(days: Integers, counts: Integers, ask: NDArray[Any]) -> Integers:
+    """Return the sum of the counts of each day asked for and later; ``days`` ascending."""
+    upto = np.concatenate([[0], counts.cumsum()])
+    return np.asarray(upto[-1] - upto[np.searchsorted(days, ask, side="left")], dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class Curve:
     """A Kaplan-Meier estimate; every tuple has one entry per row, days ascending. Nobody: all are empty.
 
-    Row 0 is the start: day 0, survival 1, everybody at risk. The rows after it are the days of the event
-    table. Day 0 stands there a second time only when an event fell on it; whoever was censored on day 0
-    without an event there is counted in row 0.
+    Row 0 is the start: day 0, survival 1, at risk whoever did not enter late. The rows after it are the days of
+    the event table. Day 0 stands there a second time only when an event fell on it; whoever was censored on day
+    0 without an event there is counted in row 0.
 
     Args:
         days: since time zero.
@@ -121,6 +324,7 @@ class Curve:
         survival: after the day's events.
         lower, upper: pointwise 95 % limits, Greenwood's on the log(-log) scale; None where survival is
             exactly 1 or 0, since there the scale has no value.
+        entry_days, entries: of those who entered late.
     """
 
     days: tuple[int, ...]
@@ -130,51 +334,76 @@ class Curve:
     survival: tuple[float, ...]
     lower: tuple[float | None, ...]
     upper: tuple[float | None, ...]
+    entry_days: tuple[int, ...] = ()
+    entries: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, list[Any]]:
+        """Return the rows as lists: days, at_risk, events, censored, survival, lower, upper (undefined: None)."""
+        return {
+            "days": list(self.days),
+            "at_risk": list(self.at_risk),
+            "events": list(self.events),
+            "censored": list(self.censored),
+            "survival": list(self.survival),
+            "lower": list(self.lower),
+            "upper": list(self.upper),
+        }
+
+    @cached_property
+    def _lower(self) -> Floats:
+        return np.array(self.lower, dtype=np.float64)  # None becomes nan
+
+    @cached_property
+    def _upper(self) -> Floats:
+        return np.array(self.upper, dtype=np.float64)
+
+
+def product_limit(rows: RiskTable) -> tuple[Floats, Floats]:
+    """Return S after each day's events, and Greenwood's sum of d / (n (n - d)) up to it.
+
+    The sum is infinite once S is 0, where no limits are defined.
+    """
+    at_risk, events = rows.at_risk.astype(np.float64), rows.events.astype(np.float64)
+    survivors = at_risk - events
+    with np.errstate(divide="ignore"):
+        terms: Floats = events / (at_risk * survivors)
+    kept: Floats = survivors / at_risk
+    return kept.cumprod(), terms.cumsum()
 
 
 def kaplan_meier(table: EventTable) -> Curve:
     """Estimate S(t) with pointwise 95 % limits, as R ``survfit(Surv(days, event) ~ 1, conf.type="log-log")``.
 
-    On a day that has both, events come before censoring, as everywhere.
+    On a day that has both, events come before censoring, as everywhere. With late entry, R's
+    ``survfit(Surv(entry, days, event) ~ 1, conf.type="log-log")``.
     """
-    if not table.days:
+    rows = table.rows
+    if not rows.days.size:
         return Curve((), (), (), (), (), (), ())
-    days = np.array(table.days, dtype=np.int64)
-    events = np.array(table.events, dtype=np.int64)
-    censored = np.array(table.censored, dtype=np.int64)
-    left = events + censored
-    # The risk table lifelines draws counts after the removals of a day; clinicians and R count all whose time
-    # is that day or later.
-    at_risk = left.sum() - left.cumsum() + left
+    survival, greenwood = product_limit(rows)
+    # Rows without limits stand before the first event, where the logarithm is 0, and after the last survivor.
+    defined = (survival > 0) & (survival < 1)
+    lower, upper = np.full(survival.size, None, dtype=object), np.full(survival.size, None, dtype=object)
+    # Summed logarithms keep their digits where S is close to 1; the logarithm of the product would lose them.
+    log_survival = np.log1p(-rows.events[defined] / rows.at_risk[defined]).cumsum()
+    width = Z95 * np.sqrt(greenwood[defined]) / -log_survival
+    with np.errstate(over="ignore", under="ignore"):
+        lower[defined] = np.exp(log_survival * np.exp(width))
+        upper[defined] = np.exp(log_survival * np.exp(-width))
 
-    fitter = KaplanMeierFitter(alpha=0.05)
-    # lifelines switches numpy's warnings off for the whole process; errstate puts them back.
-    with np.errstate(invalid="ignore", divide="ignore"):
-        fitter.fit(
-            np.concatenate([days, days]),
-            event_observed=np.repeat([1, 0], days.size),
-            weights=np.concatenate([events, censored]),
-        )
-    # One row per day, after a row 0 of lifelines' own unless day 0 is in the table.
-    survival = fitter.survival_function_.to_numpy()[-days.size :, 0]
-    limits = fitter.confidence_interval_.to_numpy()[-days.size :]
-
-    # lifelines gives limits of 0 where survival is 0, and of 1 where it is 1. Both ends are exact: exp(log
-    # 0) is 0, and before the first event every logarithm is 0.
-    defined = ((survival > 0) & (survival < 1)).tolist()
-    lower = [limit if known else None for limit, known in zip(limits[:, 0].tolist(), defined, strict=True)]
-    upper = [limit if known else None for limit, known in zip(limits[:, 1].tolist(), defined, strict=True)]
-
-    begins_with_start = table.days[0] == 0 and table.events[0] == 0
+    begins_with_start = rows.days[0] == 0 and rows.events[0] == 0
     start: int = 0 if begins_with_start else 1  # rows to put before the table's own
+    from_the_start = table.n - sum(table.entries)
     return Curve(
         days=(0,) * start + table.days,
-        at_risk=(table.n,) * start + tuple(at_risk.tolist()),
+        at_risk=(from_the_start,) * start + tuple(rows.at_risk.tolist()),
         events=(0,) * start + table.events,
         censored=(0,) * start + table.censored,
         survival=(1.0,) * start + tuple(survival.tolist()),
-        lower=(None,) * start + tuple(lower),
-        upper=(None,) * start + tuple(upper),
+        lower=(None,) * start + tuple(lower.tolist()),
+        upper=(None,) * start + tuple(upper.tolist()),
+        entry_days=table.entry_days,
+        entries=table.entries,
     )
 
 
@@ -192,8 +421,8 @@ def quantile(curve: Curve, p: Fraction | Decimal = Fraction(1, 2)) -> Quantile:
 
     As R's ``quantile(survfit(...), p)``: the first day on which survival is below 1 - p. Where it is
     exactly 1 - p for a while, the middle of that flat piece; when nothing follows, the piece ends with the
-    last observed day. Whether it is exact is decided on the counts as whole numbers: lifelines' product of
-    rounded factors misses it.
+    last observed day. Whether it is exact is decided on the counts as whole numbers: a product of rounded
+    factors misses it.
 
     The limits are the first days on which the lower and the upper limit of survival are at or below 1 - p
     (Brookmeyer & Crowley, Biometrics 1982;38:29-41).
@@ -206,9 +435,14 @@ def quantile(curve: Curve, p: Fraction | Decimal = Fraction(1, 2)) -> Quantile:
     target = 1 - Fraction(p)
     return Quantile(
         days=_day_reached(curve, target),
-        lower=_first_day_at_or_below(curve.days, curve.lower, target),
-        upper=_first_day_at_or_below(curve.days, curve.upper, target),
+        lower=_first_day_at_or_below(curve.days, curve._lower, target),
+        upper=_first_day_at_or_below(curve.days, curve._upper, target),
     )
+
+
+def quartiles(curve: Curve) -> tuple[Quantile, Quantile, Quantile]:
+    """Return the times by which a fourth, half and three fourths have had the event."""
+    return (quantile(curve, Fraction(1, 4)), quantile(curve, Fraction(1, 2)), quantile(curve, Fraction(3, 4)))
 
 
 def _day_reached(curve: Curve, target: Fraction) -> float | None:
@@ -236,14 +470,9 @@ def _compare_survival(curve: Curve, row: int, target: Fraction) -> int:
     return (survivors > everybody) - (survivors < everybody)
 
 
-def _first_day_at_or_below(
-    days: Sequence[int], limits: Sequence[float | None], target: Fraction
-) -> float | None:
-    height = float(target)
-    for day, limit in zip(days, limits, strict=True):
-        if limit is not None and limit <= height:
-            return float(day)
-    return None
+def _first_day_at_or_below(days: Sequence[int], limits: Floats, target: Fraction) -> float | None:
+    rows = np.flatnonzero(limits <= float(target))  # nan, an undefined limit, is not
+    return float(days[rows[0]]) if rows.size else None
 
 
 @dataclass(frozen=True)
@@ -253,7 +482,7 @@ class LandmarkSurvival:
     Args:
         days: t; not a whole number for most months.
         survival, lower, upper: None where undefined.
-        at_risk: patients whose time is t or later.
+        at_risk: patients whose time is t or later and who entered before t.
     """
 
     days: int | Decimal
@@ -276,8 +505,7 @@ def survival_at(curve: Curve, days: int | Decimal) -> LandmarkSurvival:
     if days < 0:
         raise ValueError(f"{days} days: expected 0 or more")
     row = bisect_right(curve.days, days) - 1
-    following = bisect_left(curve.days, days)
-    at_risk = curve.at_risk[following] if following < len(curve.days) else 0
+    at_risk = numbers_at_risk(curve, [days])[0]
     if not curve.days or (days > curve.days[-1] and curve.survival[-1] > 0):
         return LandmarkSurvival(days=days, survival=None, lower=None, upper=None, at_risk=at_risk)
     return LandmarkSurvival(
@@ -289,29 +517,34 @@ def survival_at(curve: Curve, days: int | Decimal) -> LandmarkSurvival:
     )
 
 
-def median_follow_up_days(table: EventTable) -> float | None:
+def numbers_at_risk(curve: Curve, days: Iterable[int | Decimal]) -> list[int]:
+    """Return how many are at risk on each day: time then or later, entered before (on day 0: from the start)."""
+    numbers = []
+    for day in days:
+        following = bisect_left(curve.days, day)
+        if following == len(curve.days):
+            numbers.append(0)
+            continue
+        # Nobody left between that day and the next row, but some may have entered.
+        entered = slice(
+            bisect_left(curve.entry_days, day), bisect_left(curve.entry_days, curve.days[following])
+        )
+        numbers.append(curve.at_risk[following] - sum(curve.entries[entered]))
+    return numbers
+
+
+def median_follow_up(table: EventTable) -> Quantile:
     """Return the median follow-up by reverse Kaplan-Meier: censoring is the event, and the event censors.
 
-    Source: Schemper & Smith, Control Clin Trials 1996;17:343-346. Without limits, which nobody reads, the product
-    limit itself is enough: a fourth of the time of a whole curve.
+    As R ``quantile(survfit(Surv(days, 1 - event) ~ 1, conf.type="log-log"), 0.5)``. Source: Schemper & Smith,
+    Control Clin Trials 1996;17:343-346.
     """
-    if not table.days:
-        return None
-    follow_up = table.reversed()
-    events = np.array(follow_up.events, dtype=np.int64)
-    left = events + np.array(follow_up.censored, dtype=np.int64)
-    at_risk = left.sum() - left.cumsum() + left
-    undefined = (None,) * len(table.days)
-    curve = Curve(
-        days=follow_up.days,
-        at_risk=tuple(at_risk.tolist()),
-        events=follow_up.events,
-        censored=follow_up.censored,
-        survival=tuple(np.cumprod(1 - events / at_risk).tolist()),
-        lower=undefined,
-        upper=undefined,
-    )
-    return _day_reached(curve, Fraction(1, 2))
+    return quantile(kaplan_meier(table.reversed()))
+
+
+def median_follow_up_days(table: EventTable) -> float | None:
+    """Return the median follow-up without its limits (``median_follow_up``)."""
+    return median_follow_up(table).days
 
 
 def horizon_days(months: int, month_days: Decimal = MONTH_DAYS) -> Decimal:

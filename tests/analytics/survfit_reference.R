@@ -15,9 +15,10 @@ quantiles <- function(fit) {
   object(list(days = array(q$quantile), lower = array(q$lower), upper = array(q$upper)))
 }
 
-case <- function(name, days, event, at = integer(0)) {
-  fit <- survfit(Surv(days, event) ~ 1, conf.type = "log-log")
-  follow_up <- survfit(Surv(days, 1 - event) ~ 1, conf.type = "log-log")
+case <- function(name, days, event, at = integer(0), entry = NULL) {
+  observed <- function(what) if (is.null(entry)) Surv(days, what) else Surv(entry, days, what)
+  fit <- survfit(observed(event) ~ 1, conf.type = "log-log")
+  follow_up <- survfit(observed(1 - event) ~ 1, conf.type = "log-log")
   counts <- aggregate(list(n = days), by = list(day = days, event = event), FUN = length)
   landmarks <- object(list(days = array(at)))
   if (length(at)) {
@@ -25,13 +26,24 @@ case <- function(name, days, event, at = integer(0)) {
     landmarks <- object(list(days = array(s$time), survival = array(s$surv), lower = array(s$lower),
                              upper = array(s$upper), at_risk = array(s$n.risk)))
   }
+  # With late entry, R gives the number at risk on the next row for a time between rows: counted by hand instead.
+  if (!is.null(entry) && length(at)) {
+    landmarks <- object(list(days = array(s$time), survival = array(s$surv), lower = array(s$lower),
+                             upper = array(s$upper),
+                             at_risk = array(sapply(s$time, function(t) sum(entry < t & days >= t)))))
+  }
+  end <- max(days)
+  taus <- unique(c(floor(end / 3), floor(2 * end / 3), end))
+  mean_of <- sapply(taus, function(tau) survival:::survmean(fit, rmean = tau)$matrix[c("rmean", "se(rmean)")])
   sprintf('"%s": %s', name, object(list(
     counts = paste0("[", paste(sprintf("[%d, %s, %d]", as.integer(counts$day),
                     ifelse(counts$event == 1, "true", "false"), counts$n), collapse = ", "), "]"),
     days = array(fit$time), at_risk = array(fit$n.risk), events = array(fit$n.event),
     censored = array(fit$n.censor), survival = array(fit$surv), lower = array(fit$lower),
     upper = array(fit$upper), quantiles = quantiles(fit), follow_up = quantiles(follow_up),
-    landmarks = landmarks)))
+    landmarks = landmarks,
+    restricted_mean = object(list(tau = array(taus), days = array(mean_of[1, ]), se = array(mean_of[2, ]))),
+    entries = if (is.null(entry)) "[]" else array(entry))))
 }
 
 set.seed(20200131)
@@ -40,6 +52,18 @@ death <- 7 * floor(rexp(n, 1 / 70)); lost <- 7 * floor(runif(n, 0, 130))  # days
 tied_days <- pmin(death, lost); tied_event <- as.integer(death <= lost)
 few <- 300
 coarse <- floor(pmin(rexp(few, 1 / 6), runif(few, 0, 12))); coarse_event <- rbinom(few, 1, 0.6)
+
+# Thirty small data sets of whole days, every third with late entry; many ties in some, few in others.
+random <- sapply(1:30, function(k) {
+  set.seed(k)
+  n <- sample(5:80, 1); until <- sample(c(6, 30, 400), 1)
+  event_on <- 1 + floor(rexp(n, 2 / until)); lost_on <- 1 + floor(runif(n, 0, until))
+  days <- pmin(event_on, lost_on); event <- as.integer(event_on <= lost_on)
+  entry <- if (k %% 3 == 0) floor(runif(n, 0, pmin(days, until / 3))) else NULL
+  at <- sort(unique(pmin(max(days), floor(until * c(0.05, 0.2, 0.4, 0.7)))))
+  # S exactly 1 has limits of 1 in R before the first row and NA after it: asked for after the first event.
+  case(paste("random", k), days, event, at[at >= min(c(days[event == 1], Inf))], entry)
+})
 
 cat("{\n", paste(c(
   case("aml maintained", aml$time[aml$x == "Maintained"], aml$status[aml$x == "Maintained"],
@@ -63,5 +87,9 @@ cat("{\n", paste(c(
   case("everybody on day zero", c(0, 0), c(1, 1)),
   case("censored on day zero", c(0, 0, 2, 3), c(0, 0, 1, 0), c(2, 3)),
   case("coarse ties", coarse, coarse_event, c(1, 3, 6, 9)),
-  case("twenty thousand, tied", tied_days, tied_event, c(100, 183, 365, 548, 730))
+  case("twenty thousand, tied", tied_days, tied_event, c(100, 183, 365, 548, 730)),
+  case("late entry", c(5, 5, 6, 7, 6, 9, 6, 8, 7, 7, 1, 5), c(1, 1, 0, 1, 1, 1, 1, 1, 0, 0, 0, 1), c(5, 6, 8),
+       c(0, 3, 0, 1, 4, 2, 5, 1, 2, 2, 0, 4)),
+  case("late entry, at zero in the middle", c(3, 3, 8, 9, 9), c(1, 1, 1, 0, 1), c(3, 9), c(0, 1, 3, 4, 4)),
+  random
 ), collapse = ",\n"), "\n}\n", sep = "")

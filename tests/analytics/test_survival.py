@@ -4,6 +4,9 @@ The reference values stand in survfit_reference.json, made by survfit_reference.
 """
 
 import json
+import math
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
@@ -31,8 +34,11 @@ from analytics.rules.survival import (
     horizon_state,
     horizon_thresholds,
     kaplan_meier,
+    median_follow_up,
     median_follow_up_days,
+    numbers_at_risk,
     quantile,
+    quartiles,
     survival_at,
 )
 
@@ -44,13 +50,42 @@ every_case = pytest.mark.parametrize("case", REFERENCE.values(), ids=REFERENCE.k
 patients = st.lists(st.tuples(st.integers(0, 40), st.booleans()), min_size=1, max_size=60)
 
 
+late_patients = st.lists(
+    st.tuples(st.integers(0, 12), st.integers(1, 30), st.booleans()).map(
+        lambda row: (row[0] + row[1], row[2], row[0])
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
 def table_of(case: dict[str, Any]) -> EventTable:
-    return EventTable.from_counts((day, event, n) for day, event, n in case["counts"])
+    counts: dict[bool, dict[int, int]] = {True: {}, False: {}}
+    for day, event, n in case["counts"]:
+        counts[event][day] = n
+    return EventTable.from_arrays(
+        list(counts[True]),
+        list(counts[True].values()),
+        list(counts[False]),
+        list(counts[False].values()),
+        case["entries"],
+        [1] * len(case["entries"]),
+    )
 
 
 def table_from(text: str) -> EventTable:
     """Return the table of days in words: "3 5+ 5" is an event on 3 and 5, one censored on 5."""
     return EventTable.from_rows((int(day.rstrip("+")), not day.endswith("+")) for day in text.split())
+
+
+def lower_limit_rises(curve: Curve) -> bool:
+    """Say whether the lower limit is above an earlier one, as happens where late entry starts with few at risk.
+
+    R takes its limits of quantiles by interpolation in columns that never rise, and then names days after the
+    estimate itself: for "random 24" a first quartile on day 1 with limits from 39 to 21.
+    """
+    limits = [limit for limit in curve.lower if limit is not None]
+    return limits != sorted(limits, reverse=True)
 
 
 def assert_close(found: Sequence[float | None], expected: Sequence[float | None]) -> None:
@@ -65,7 +100,10 @@ def assert_close(found: Sequence[float | None], expected: Sequence[float | None]
 
 @every_case
 def test_curve_and_limits_equal_r(case):
-    """R: survfit(Surv(days, event) ~ 1, conf.type = "log-log"), fields time, n.risk … lower, upper."""
+    """R: survfit(Surv(days, event) ~ 1, conf.type = "log-log"), fields time, n.risk … lower, upper.
+
+    With late entry: survfit(Surv(entry, days, event) ~ 1, conf.type = "log-log").
+    """
     curve = kaplan_meier(table_of(case))
 
     start = len(curve.days) - len(case["days"])  # R has no row for day 0 unless somebody's time is 0
@@ -81,10 +119,8 @@ def test_quartiles_and_their_limits_equal_r(case):
     """R: quantile(survfit(...), probs = c(0.25, 0.5, 0.75))."""
     curve = kaplan_meier(table_of(case))
 
-    quartiles = [quantile(curve, Fraction(k, 4)) for k in (1, 2, 3)]
-
-    for part in ("days", "lower", "upper"):
-        assert [getattr(quartile, part) for quartile in quartiles] == case["quantiles"][part]
+    for part in ("days", "upper") if lower_limit_rises(curve) else ("days", "lower", "upper"):
+        assert [getattr(quartile, part) for quartile in quartiles(curve)] == case["quantiles"][part]
 
 
 @every_case
@@ -92,6 +128,10 @@ def test_median_follow_up_equals_r(case):
     """R: quantile(survfit(Surv(days, 1 - event) ~ 1, conf.type = "log-log"), 0.5)."""
     expected = {part: values[1] for part, values in case["follow_up"].items()}
 
+    found = median_follow_up(table_of(case))
+    assert (found.days, found.upper) == (expected["days"], expected["upper"])
+    if not lower_limit_rises(kaplan_meier(table_of(case).reversed())):
+        assert found.lower == expected["lower"]
     assert median_follow_up_days(table_of(case)) == expected["days"]
 
 
@@ -204,14 +244,92 @@ def test_at_risk_counts_before_the_removals_of_the_day():
     assert curve.at_risk == (3, 3, 1)
 
 
-def test_lifelines_does_not_leave_numpys_warnings_switched_off():
-    before = np.geterr()
+def test_a_curve_that_comes_down_to_zero_gives_no_warning():
+    with np.errstate(all="raise"):
+        curve = kaplan_meier(table_from("1 2 3 4"))
 
-    with np.errstate(invalid="raise", divide="raise"):
-        kaplan_meier(table_from("1 2 3 4"))
-        assert np.geterr()["divide"] == np.geterr()["invalid"] == "raise"
+    assert curve.survival[-1] == 0
 
-    assert np.geterr() == before
+
+def test_the_module_loads_neither_scipy_nor_pandas_nor_lifelines():
+    """A page that only reads a curve must not wait for them."""
+    loaded = (
+        "import sys, analytics.rules.survival; print({'scipy', 'pandas', 'lifelines'} & set(sys.modules))"
+    )
+
+    found = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+
+    assert found.stdout.strip() == "set()"
+
+
+# Late entry
+
+
+def test_the_lower_limit_of_a_median_is_the_first_day_not_excluded_though_the_limit_rises_later():
+    """S(1) = 1/2 of 2 at risk has limits 0.006 to 0.910, so day 1 cannot be excluded; more enter later."""
+    curve = kaplan_meier(table_of(REFERENCE["random 24"]))
+
+    assert lower_limit_rises(curve)
+    assert (quantile(curve).lower, quantile(curve).days) == (1, 4)
+
+
+def test_a_patient_is_at_risk_after_the_entry_and_up_to_the_time():
+    """R: survfit(Surv(c(0, 3, 5), c(3, 5, 9), c(1, 1, 1)) ~ 1)$n.risk is 1 1 1."""
+    table = EventTable.from_rows([(3, True, 0), (5, True, 3), (9, True, 5)])
+
+    assert table.rows.at_risk.tolist() == [1, 1, 1]
+    assert table.at_risk_on([0, 3, 3.5, 4, 5, 6, 9, 10]).tolist() == [1, 1, 1, 1, 1, 1, 1, 0]
+
+
+def test_numbers_at_risk_between_rows_count_who_has_entered_by_then():
+    curve = kaplan_meier(EventTable.from_rows([(10, True), (20, True, 3), (20, False, 7)]))
+
+    asked = [0, 3, 4, 7, Decimal("7.5"), 10, 11, 20, 21]
+    assert numbers_at_risk(curve, asked) == [1, 1, 2, 2, 3, 3, 2, 2, 0]
+    assert survival_at(curve, 4).at_risk == 2
+
+
+def test_whoever_enters_on_day_zero_is_there_from_the_start():
+    assert EventTable.from_rows([(0, True, 0), (5, False, 0)]) == EventTable.from_rows(
+        [(0, True), (5, False)]
+    )
+
+
+@pytest.mark.parametrize(("day", "entry"), [(4, 4), (3, 4)])
+def test_a_time_that_is_not_after_its_entry_is_refused(day, entry):
+    with pytest.raises(ValueError, match=f"time {day} days, entered on day {entry}: expected a time after"):
+        EventTable.from_rows([(9, True, 0), (day, True, entry)])
+
+    assert EventTable.from_rows([(entry + 1, True, entry)]).n == 1
+
+
+def test_more_leaving_than_at_risk_is_refused_though_no_patient_is_named():
+    with pytest.raises(ValueError, match="day 4: 1 patients leave of 0 at risk"):
+        EventTable.from_arrays([4], [1], [], [], [4], [1])
+    with pytest.raises(ValueError, match="2 late entries: expected at most the 1 patients"):
+        EventTable.from_arrays([4], [1], [], [], [2], [2])
+
+
+@given(late_patients)
+def test_at_risk_with_late_entry_is_counted_as_on_rows(rows):
+    table = EventTable.from_rows(rows)
+
+    on_days = [sum(entry < day <= time for time, _, entry in rows) for day in range(1, 45)]
+
+    assert table.at_risk_on(range(1, 45)).tolist() == on_days
+    assert numbers_at_risk(kaplan_meier(table), range(1, 45)) == on_days
+    assert table.rows.at_risk.tolist() == [on_days[day - 1] for day in table.days]
+
+
+@given(late_patients)
+def test_survival_with_late_entry_is_the_product_over_rows(rows):
+    curve = kaplan_meier(EventTable.from_rows(rows))
+
+    product = Fraction(1)
+    for day, survival in zip(curve.days[1:], curve.survival[1:], strict=True):
+        at_risk = sum(entry < day <= time for time, _, entry in rows)
+        product *= 1 - Fraction(sum(event and time == day for time, event, _ in rows), at_risk)
+        assert survival == pytest.approx(float(product), rel=1e-12, abs=0)
 
 
 # Event tables
@@ -274,6 +392,70 @@ def test_counts_and_rows_are_the_same_table(rows):
     assert EventTable.from_rows(rows) == EventTable.from_counts(
         (day, event, n) for (day, event), n in counts.items()
     )
+
+
+def test_arrays_in_any_order_and_twice_are_the_same_table():
+    table = EventTable.from_arrays(
+        [7, 3, 7], [1, 2, 3], np.array([2, 7]), np.array([0, 2]), [2, 1, 2], [1, 1, 1]
+    )
+
+    assert table == EventTable(days=(3, 7), events=(2, 4), censored=(0, 2), entry_days=(1, 2), entries=(1, 2))
+    assert (table.n, table.n_events) == (8, 6)
+    assert table != EventTable(days=(3, 7), events=(2, 4), censored=(0, 2))
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ([1], [1, 1], [], []),
+        ([1.0], [1], [], []),
+        ([1], [Decimal(1)], [], []),
+        ([-1], [1], [], []),
+        ([1], [-1], [2], [2]),
+        ([1], [1], [], [], [0], []),
+        ([1], [1], [], [], [-1], [1]),
+        ([1], [1], [], [], [0], [-1]),
+        ([[1]], [[1]], [], []),
+        ([1], [2**40], [], []),
+    ],
+)
+def test_arrays_that_are_no_counts_are_refused(columns):
+    with pytest.raises(ValueError, match="expected"):
+        EventTable.from_arrays(*columns)
+
+
+@given(late_patients, st.randoms(use_true_random=False))
+def test_strata_add_up_to_the_whole_in_any_order(rows, random):
+    shuffled = random.sample(rows, len(rows))
+    strata = [EventTable.from_rows(shuffled[k::3]) for k in range(3)]
+
+    assert EventTable.sum(strata) == EventTable.from_rows(rows)
+    assert EventTable.sum([]) == EventTable.from_rows([])
+
+
+def test_a_curve_as_json_is_lists_with_none_where_undefined():
+    curve = kaplan_meier(table_from("3 5+"))
+
+    assert json.loads(json.dumps(curve.to_json())) == {
+        "days": [0, 3, 5],
+        "at_risk": [2, 2, 1],
+        "events": [0, 1, 0],
+        "censored": [0, 0, 1],
+        "survival": [1.0, 0.5, 0.5],
+        "lower": [None, curve.lower[1], curve.lower[2]],
+        "upper": [None, curve.upper[1], curve.upper[2]],
+    }
+
+
+def test_one_event_in_a_million_keeps_its_limits():
+    """The limits of 1 - 1e-6 hang on digits that log(S) has lost. By hand: -log S = 1/n + …, its standard error
+    over it is 1, so -log of the limits is that of S times exp(± 1.96)."""
+    curve = kaplan_meier(EventTable.from_counts([(1, True, 1), (2, False, 10**6 - 1)]))
+
+    hazard = -math.log1p(-1e-6)
+    spread = math.sqrt(1 / (10**6 * (10**6 - 1))) / hazard * 1.959963984540054
+    assert 1 - curve.lower[1] == pytest.approx(-math.expm1(-hazard * math.exp(spread)), rel=1e-9)
+    assert 1 - curve.upper[1] == pytest.approx(-math.expm1(-hazard * math.exp(-spread)), rel=1e-9)
 
 
 @given(patients)
