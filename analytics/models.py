@@ -555,6 +555,9 @@ class Job(models.Model):
     requested_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(
+        default=0, help_text="How often a worker began it: more than once where one was killed."
+    )
     file_name = models.CharField(max_length=120, blank=True)
     content_type = models.CharField(max_length=100, blank=True)
     content = models.BinaryField(null=True)
