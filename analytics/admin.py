@@ -3,7 +3,6 @@
 A cohort, and the definition it rests on, is changed by who manages cohorts at every centre that it counts.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -17,24 +16,13 @@ from accounts.access import Act
 from accounts.desk.forms import DeskForm
 from accounts.desk.shared import ReasonForm, SharedAdmin
 from accounts.desk.site import user_of
-from accounts.models import Centre, User
+from accounts.models import Centre
+from analytics.cohorts import unmanaged
 from analytics.models import Cohort, Definition
 from analytics.rules.endpoints import EndpointDefinition
 from patients.models import PrimarySite, TumourType
 
 FIGURES = ("courses", "orr", "os", "pfs")  # those of a dashboard that show a remark
-
-
-def unmanaged(user: User, codes: Iterable[str]) -> set[str]:
-    """Return those of the centres that a cohort counts at which ``user`` may not manage cohorts.
-
-    Args:
-        codes: the cohort's; none: every centre of the registry is counted.
-    """
-    if user.is_superuser and user.is_active:
-        return set()
-    counted = set(codes) or set(Centre.objects.values_list("code", flat=True))
-    return counted - set(Centre.objects.visible_to(user, Act.MANAGE_COHORTS).values_list("code", flat=True))
 
 
 class CohortDeskAdmin(SharedAdmin):

@@ -1,16 +1,15 @@
-"""Results of a cohort, computed from its tallies: the one module that pulls in lifelines."""
+"""Results of a cohort as a document (docs/results.md), computed from counts alone: stored, of now, or of a data lock."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
-from django.db import connection
-
-from analytics import tallies
-from analytics.models import Cohort, CoursesCounted
+from analytics import describing, strata, tallies
+from analytics.models import ENDPOINTS, Cohort, CoursesCounted
 from analytics.rules.endpoints import EndpointDefinition
-from analytics.rules.response import OBJECTIVE_RESPONSES, RESPONSES, Rate, rate
+from analytics.rules.response import OBJECTIVE_RESPONSES, RESPONSES, clopper_pearson, wilson
 from analytics.rules.survival import (
     Curve,
     EventTable,
@@ -20,68 +19,103 @@ from analytics.rules.survival import (
     quantile,
     survival_at,
 )
+from analytics.tallies import Counts
+from imaging.models import SstrResponse
 
-Counts = Mapping[str, Mapping[tuple[int, str], int]]
+Document = dict[str, Any]
+Criterion = Literal["response", "confirmed_response", "sstr_response"]
+
+_DISEASE_CONTROL = OBJECTIVE_RESPONSES | {"SD", "NON_CR_NON_PD"}
+_SSTR_RESPONSES = frozenset({SstrResponse.DISAPPEARED.value, SstrResponse.DECREASED.value})
+# Of each criterion: the measure's codes, those that are a response, and those that control the disease.
+CRITERIA: dict[Criterion, tuple[Sequence[str], frozenset[str], frozenset[str]]] = {
+    "response": (RESPONSES, OBJECTIVE_RESPONSES, _DISEASE_CONTROL),
+    "confirmed_response": (RESPONSES, OBJECTIVE_RESPONSES, _DISEASE_CONTROL),
+    "sstr_response": (SstrResponse.values, _SSTR_RESPONSES, _SSTR_RESPONSES | {SstrResponse.UNCHANGED.value}),
+}
 
 
-def results(cohort: Cohort, centre_codes: Sequence[str]) -> dict[str, Any]:
-    """Return the result contract (docs/results.md) of the cohort's patients at these centres. One query.
+def results(cohort: Cohort, centre_codes: Sequence[str]) -> tuple[Document, Document]:
+    """Return the results of a stored cohort's patients at these centres, from its tallies, and their curves.
 
     What follows from the records and the definition alone; names and freshness are added when it is read
     (``analytics.results.payload``).
     """
-    counts = _counts(cohort, centre_codes)
+    counts = tallies.stored_counts(cohort, centre_codes)
+    return document(counts, cohort, centre_codes, cutoff=cohort.tallied_to)
+
+
+def results_now(cohort: Cohort, centre_codes: Sequence[str]) -> tuple[Document, Document]:
+    """Return the same of any cohort, stored or not, counted here and now."""
+    counts = tallies.counts_now(cohort, centre_codes)
+    return document(counts, cohort, centre_codes, cutoff=tallies.cutoff_of(cohort))
+
+
+def document(
+    counts: Counts,
+    cohort: Cohort,
+    centre_codes: Sequence[str],
+    *,
+    cutoff: date | None,
+    n_patients: int | None = None,
+) -> tuple[Document, Document]:
+    """Return the results that follow from ``counts``, and the rows of their curves under the same keys.
+
+    Args:
+        n_patients: where patients cannot be told from counts: those of a data lock with every course.
+    """
     rules = cohort.definition.rules
-    courses = _courses(counts["status"])
-    return {
+    analysed = counts.by_category("analysed").get("n", 0)
+    if cohort.courses_counted == CoursesCounted.FIRST:
+        n_patients = analysed
+    elif n_patients is None:
+        n_patients = tallies.count_patients(cohort, centre_codes)
+    found: Document = {
         "centres": list(centre_codes),
-        "data_cutoff": cohort.tallied_to and cohort.tallied_to.isoformat(),
+        "data_cutoff": cutoff and cutoff.isoformat(),
         "definition": {
             **rules.to_json(),
             "courses_counted": cohort.courses_counted,
             "in_words": rules.in_words(),
         },
-        "n_patients": (
-            courses["n"]
-            if cohort.courses_counted == CoursesCounted.FIRST
-            else tallies.count_patients(cohort, centre_codes)
-        ),
-        "courses": courses,
-        "orr": _objective_response(counts["response"], rules),
-        "pfs": _time_to_event("pfs", counts, rules),
-        "os": _time_to_event("os", counts, rules) | {"deaths_by_cause": _deaths(counts["death"])},
+        "n_patients": n_patients,
+        "courses": _courses(counts.by_value("status")),
+        "orr": _objective_response(counts, rules),
+        "responses": _responses(counts, rules),
     }
+    curves: Document = {}
+    tables = {endpoint: event_table(counts, endpoint) for endpoint in ENDPOINTS}
+    for endpoint, table in tables.items():
+        found[endpoint], curves[endpoint] = _time_to_event(endpoint, table, counts, rules)
+    found["os"]["deaths_by_cause"] = counts.by_category("death")
+    found |= describing.sections(counts, cohort)
+    if cohort.strata_by:
+        found["strata"], curves["strata"] = _strata(cohort, counts, rules)
+    return found, curves
 
 
-def _counts(cohort: Cohort, centre_codes: Sequence[str]) -> dict[str, dict[tuple[int, str], int]]:
-    """Return measure to (at, category) to number of courses, summed over the centres."""
-    counts: dict[str, dict[tuple[int, str], int]] = defaultdict(dict)
-    with connection.cursor() as cursor:
-        # Not through the models: an event table has thousands of rows, and each would be converted one by one.
-        cursor.execute(
-            """
-            SELECT t.measure, t.at, t.category, sum(t.n)::int
-            FROM analytics_tally t JOIN accounts_centre z ON z.id = t.centre_id
-            WHERE t.cohort_id = %s AND z.code = ANY(%s)
-            GROUP BY 1, 2, 3 HAVING sum(t.n) <> 0
-            """,
-            [cohort.pk, list(centre_codes)],
-        )
-        for measure, at, category, n in cursor.fetchall():
-            counts[measure][at, category] = n
-    return counts
+def event_table(counts: Counts, endpoint: str, stratum: str | None = None) -> EventTable:
+    """Return the event table of an endpoint, of one stratum or of all."""
+    event_days, events = counts.summed(endpoint, "event", stratum)
+    censored_days, censored = counts.summed(endpoint, "censored", stratum)
+    if endpoint == "dor":  # counted from the response on: nobody enters late
+        return EventTable.from_arrays(event_days, events, censored_days, censored)
+    entry_days, entered = counts.summed("entry", "entered", stratum)
+    return EventTable.from_arrays(event_days, events, censored_days, censored, entry_days, entered)
 
 
-def _courses(status: Mapping[tuple[int, str], int]) -> dict[str, Any]:
+def _courses(status: Mapping[tuple[int, str], int]) -> Document:
     totals: dict[str, int] = defaultdict(int)
     after_cycle: dict[str, int] = defaultdict(int)
     reasons: dict[str, int] = defaultdict(int)
-    for (at, category), n in status.items():
+    by_cycle: dict[str, dict[str, int]] = defaultdict(dict)
+    for (at, category), n in sorted(status.items()):
         kind, _, reason = category.partition(":")
         totals[kind] += n
         if kind == "discontinued":
             after_cycle[str(at)] += n
             reasons[reason] += n
+            by_cycle[reason][str(at)] = n
     treated = totals["completed"] + totals["discontinued"] + totals["ongoing"]
     return {
         "n": treated,
@@ -93,17 +127,34 @@ def _courses(status: Mapping[tuple[int, str], int]) -> dict[str, Any]:
             "reasons": dict(sorted(reasons.items())),
         },
         "ongoing": {"n": totals["ongoing"], "of": treated},
+        "reasons_after_cycle": dict(sorted(by_cycle.items())),
         # Counted in nothing else: no cycle given by the cut-off, or facts that contradict each other.
         "not_started": totals["not_started"],
         "contradictory": totals["contradictory"],
     }
 
 
-def _objective_response(response: Mapping[tuple[int, str], int], rules: EndpointDefinition) -> dict[str, Any]:
+def _share(n: int, of: int, rules: EndpointDefinition) -> Document:
+    interval = wilson if rules.interval == "wilson" else clopper_pearson
+    return {"n": n, "of": of, "rate": n / of if of else None, "ci95": list(interval(n, of))}
+
+
+def _objective_response(counts: Counts, rules: EndpointDefinition, stratum: str | None = None) -> Document:
+    """Return the objective response rate as the definition asks for it: with or without confirmation."""
+    criterion: Criterion = "confirmed_response" if rules.confirmation == "required" else "response"
+    found = _best_responses(counts, criterion, rules, stratum)
+    rates = found.pop("objective"), found.pop("disease_control")
+    return {**rates[0], "disease_control": rates[1], "denominator": rules.orr_denominator, **found}
+
+
+def _best_responses(
+    counts: Counts, criterion: Criterion, rules: EndpointDefinition, stratum: str | None = None
+) -> Document:
+    codes, objective, control = CRITERIA[criterion]
     counted = ("evaluable",) if rules.orr_denominator == "response_evaluable" else ("evaluable", "other")
-    best = dict.fromkeys(RESPONSES, 0)
+    best = dict.fromkeys(codes, 0)
     without_assessment = left_out = 0
-    for (_, category), n in response.items():
+    for category, n in counts.by_category(criterion, stratum).items():
         group, _, code = category.partition(":")
         if group not in counted:
             left_out += n
@@ -111,51 +162,59 @@ def _objective_response(response: Mapping[tuple[int, str], int], rules: Endpoint
             best[code] += n
         else:
             without_assessment += n
-    objective = rate(sum(best[code] for code in OBJECTIVE_RESPONSES), sum(best.values()) + without_assessment)
+    of = sum(best.values()) + without_assessment
     return {
-        **_share(objective),
-        "denominator": rules.orr_denominator,
+        "objective": _share(sum(best[code] for code in objective), of, rules),
+        "disease_control": _share(sum(best[code] for code in control), of, rules),
         "best_overall_response": best,
         "no_assessment": without_assessment,
         "not_in_denominator": left_out,
     }
 
 
-def _share(share: Rate) -> dict[str, Any]:
-    return {"n": share.n, "of": share.of, "rate": share.rate, "ci95": list(share.ci95)}
+def _responses(counts: Counts, rules: EndpointDefinition) -> Document:
+    """Return best responses by every criterion, responses of single assessments, and how the criteria agree."""
+    by_timepoint: dict[str, dict[str, dict[str, int]]] = {}
+    for category, n in sorted(counts.by_category("assessment").items()):
+        timepoint, recist, sstr = category.split(":")
+        at = by_timepoint.setdefault(timepoint, {"recist": defaultdict(int), "sstr": defaultdict(int)})
+        at["recist"][recist or "none"] += n
+        at["sstr"][sstr or "none"] += n
+    pairs = [
+        {"recist": recist, "sstr": sstr, "n": n}
+        for category, n in sorted(counts.by_category("concordance").items())
+        for recist, _, sstr in [category.partition(":")]
+    ]
+    return {
+        "recist": _best_responses(counts, "response", rules),
+        "recist_confirmed": _best_responses(counts, "confirmed_response", rules),
+        "sstr": _best_responses(counts, "sstr_response", rules),
+        "by_timepoint": {
+            timepoint: {name: dict(of) for name, of in at.items()} for timepoint, at in by_timepoint.items()
+        },
+        "concordance": pairs,
+    }
 
 
-def _deaths(death: Mapping[tuple[int, str], int]) -> dict[str, int]:
-    return {cause: n for (_, cause), n in death.items()}
-
-
-def _time_to_event(endpoint: str, counts: Counts, rules: EndpointDefinition) -> dict[str, Any]:
-    table = EventTable.from_counts(
-        (days, category == "event", n) for (days, category), n in counts[endpoint].items()
-    )
+def _time_to_event(
+    endpoint: str, table: EventTable, counts: Counts, rules: EndpointDefinition, stratum: str | None = None
+) -> tuple[Document, Document]:
     curve = kaplan_meier(table)
     median = quantile(curve)
-    return {
+    found: Document = {
         "n": table.n,
         "events": table.n_events,
         "median_days": median.days,
         "median_ci95": [median.lower, median.upper],
         "median_follow_up_days": median_follow_up_days(table),
         "landmarks": list(_landmarks(curve, rules)),
-        "fixed_horizon": list(_fixed_horizons(counts[f"{endpoint}_at"], rules)),
-        "table": {
-            "days": list(curve.days),
-            "at_risk": list(curve.at_risk),
-            "events": list(curve.events),
-            "censored": list(curve.censored),
-            "survival": list(curve.survival),
-            "lower": list(curve.lower),
-            "upper": list(curve.upper),
-        },
     }
+    if endpoint in {"pfs", "os"}:
+        found["fixed_horizon"] = list(_fixed_horizons(counts.by_value(f"{endpoint}_at", stratum), rules))
+    return found, curve.to_json()
 
 
-def _landmarks(curve: Curve, rules: EndpointDefinition) -> Iterable[dict[str, Any]]:
+def _landmarks(curve: Curve, rules: EndpointDefinition) -> Iterable[Document]:
     for months in rules.landmark_months:
         days: Decimal = months * rules.month_days
         at = survival_at(curve, days)
@@ -167,9 +226,7 @@ def _landmarks(curve: Curve, rules: EndpointDefinition) -> Iterable[dict[str, An
         }
 
 
-def _fixed_horizons(
-    states: Mapping[tuple[int, str], int], rules: EndpointDefinition
-) -> Iterable[dict[str, Any]]:
+def _fixed_horizons(states: Mapping[tuple[int, str], int], rules: EndpointDefinition) -> Iterable[Document]:
     for months in rules.landmark_months:
         share = fixed_horizon(
             months,
@@ -184,3 +241,22 @@ def _fixed_horizons(
             "ci95": list(share.ci95),
             "unknown": share.unknown,
         }
+
+
+def _strata(cohort: Cohort, counts: Counts, rules: EndpointDefinition) -> tuple[Document, Document]:
+    """Return the figures of each stratum, in the order people read them, and their curves by code."""
+    groups: list[Document] = []
+    curves: Document = {}
+    for code in strata.in_order(cohort.strata_by, counts.strata):
+        group: Document = {
+            "code": code,
+            "name": strata.name_of(cohort.strata_by, code),
+            "n": counts.by_category("analysed", code).get("n", 0),
+            "orr": _objective_response(counts, rules, code),
+        }
+        curves[code] = {}
+        for endpoint in ("pfs", "os"):
+            table = event_table(counts, endpoint, code)
+            group[endpoint], curves[code][endpoint] = _time_to_event(endpoint, table, counts, rules, code)
+        groups.append(group)
+    return {"by": cohort.strata_by, "name": strata.title_of(cohort.strata_by), "groups": groups}, curves

@@ -5,20 +5,21 @@ any moment: each step is one transaction that removes the marks it claimed with 
 In words: docs/architecture.md.
 """
 
-import json
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.access import Act, roles_with
 from accounts.models import Centre, Membership
 from analytics import compute, facts, results, tallies
-from analytics.models import Cohort, Definition, Outcome, Result, StaleCourse, StaleResult
+from analytics.models import Cohort, Definition, Outcome, Result, ResultRevision, StaleCourse, StaleResult
 from analytics.rules.endpoints import EndpointDefinition, derive
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ CHUNK = 1000
 # The columns of an outcome that are derived, with their types.
 _DERIVED = {
     "derived_at": "timestamptz", "problem": "text", "centre_id": "uuid", "is_first_course": "bool",
-    "tumour_type": "text", "primary_site": "text", "time_zero": "date", "status": "text", "cycles_given": "int",
+    "tumour_type": "text", "primary_site": "text", "started_on": "date", "time_zero": "date", "status": "text", "cycles_given": "int",
     "discontinued_after_cycle": "int", "discontinuation_reason": "text",
     "pfs_days": "int", "pfs_event": "bool", "pfs_on": "date", "pfs_basis": "text",
     "os_days": "int", "os_event": "bool", "os_on": "date", "os_basis": "text",
@@ -170,7 +171,7 @@ def _fill(outcome: Outcome, course: facts.Course, rules: EndpointDefinition, cut
     outcome.is_first_course = course.is_first_course
     outcome.tumour_type = course.tumour_type
     outcome.primary_site = course.primary_site
-    outcome.time_zero = derived.time_zero if derived else None
+    outcome.time_zero = outcome.started_on = derived.time_zero if derived else None
     outcome.status = derived.status if derived else "ongoing"
     outcome.cycles_given = derived.cycles_given if derived else 0
     outcome.discontinued_after_cycle = derived.discontinued_after_cycle if derived else None
@@ -227,14 +228,27 @@ def recompute(cohort: Cohort, codes: Sequence[str]) -> Result:
     result, _ = Result.objects.get_or_create(cohort=cohort, scope=results.scope_of(codes))
     # Tallies are read only after the lock: whoever stores a result later has read its tallies later.
     result = Result.objects.select_for_update().get(pk=result.pk)
-    # As the database gives it back: whoever is answered from memory is answered the same.
-    data = json.loads(json.dumps(compute.results(cohort, list(codes))))
-    if data != result.data:
-        result.data = data
+    computed_at = timezone.now()
+    data, curves = _computed(cohort, codes)
+    if data != result.data or curves != bytes(result.curves or b""):
+        result.data, result.curves = data, curves
         result.revision += 1
-    result.computed_at = timezone.now()
-    result.save(update_fields=["data", "revision", "computed_at"])
+        ResultRevision.objects.create(
+            result=result,
+            revision=result.revision,
+            computed_at=computed_at,
+            cohort_version=cohort.version,
+            data=data,
+        )
+    result.computed_at = computed_at
+    result.save(update_fields=["data", "curves", "revision", "computed_at"])
     return result
+
+
+def _computed(cohort: Cohort, codes: Sequence[str]) -> tuple[dict[str, Any], bytes]:
+    """Return results and curves as the database gives them back: whoever is answered from memory is answered the same."""
+    data, curves = compute.results(cohort, list(codes))
+    return orjson.loads(orjson.dumps(data)), orjson.dumps(curves)
 
 
 def mark_everything() -> int:
@@ -250,11 +264,10 @@ class _RollBackError(Exception):
 
 def wrong_results(cohort: Cohort) -> list[str]:
     """Return the scopes whose stored result is not what the stored tallies give."""
-    found = Result.objects.filter(cohort=cohort, data__isnull=False)
     return [
         result.scope
-        for result in found
-        if result.data != json.loads(json.dumps(compute.results(cohort, result.scope.split("+"))))
+        for result in Result.objects.filter(cohort=cohort, data__isnull=False)
+        if (result.data, bytes(result.curves or b"")) != _computed(cohort, result.scope.split("+"))
     ]
 
 
@@ -267,6 +280,8 @@ def from_scratch(cohort: Cohort) -> tuple[Counter[tallies.Key], Counter[tallies.
     anew: Counter[tallies.Key] = Counter()
     try:
         with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL registry.note_changes = 'off'")
             Outcome.objects.all().delete()
             StaleCourse.objects.all().delete()
             mark_everything()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from django.utils import timezone
 
 from accounts.access import Act
@@ -28,7 +29,7 @@ def scope_of(codes: Sequence[str]) -> str:
 def latest(cohort: Cohort, user: User | None) -> Result | None:
     """Return the newest result stored for what ``user`` may see of the cohort, or None before the first."""
     scope = scope_of(centre_codes(cohort, user))
-    return Result.objects.filter(cohort=cohort, scope=scope, data__isnull=False).first()
+    return Result.objects.filter(cohort=cohort, scope=scope, data__isnull=False).defer("curves").first()
 
 
 def pending_courses(codes: Sequence[str]) -> int:
@@ -37,10 +38,13 @@ def pending_courses(codes: Sequence[str]) -> int:
     return Course.objects.filter(pk__in=marked, patient__centre__code__in=codes).count()
 
 
-def payload(cohort: Cohort, user: User | None) -> dict[str, Any]:
+def payload(cohort: Cohort, user: User | None, *, with_curves: bool = True) -> dict[str, Any]:
     """Return the result contract for what ``user`` may see of the cohort, with how fresh it is.
 
     Computed here and now where no worker has done it yet (a centre or user that is new).
+
+    Args:
+        with_curves: also the rows of every curve, under ``table``: thousands of them in a large registry.
     """
     cohort = Cohort.objects.select_related("definition").get(pk=cohort.pk)  # as it is counted now
     codes = centre_codes(cohort, user)
@@ -53,22 +57,78 @@ def payload(cohort: Cohort, user: User | None) -> dict[str, Any]:
     )
     result = latest(cohort, user)
     if result is None:
-        # Imported here: computing pulls in lifelines, which takes seconds to load and which pages never need.
+        # Imported here: pages that only read need nothing that computes.
         from analytics import freshness
 
         result = freshness.recompute(cohort, codes)
     assert result.data is not None
     assert result.computed_at is not None
-    # The database keeps no order of keys; people read the document from the top.
-    return {
-        "cohort": cohort.slug,
-        "name": cohort.name,
-        **{key: result.data[key] for key in ("centres", "data_cutoff")},
+    found = described(cohort, result.data)
+    found |= {
         "revision": result.revision,
         "computed_at": timezone.localtime(result.computed_at).isoformat(),
         "stale": stale,
         "pending": pending,
-        "definition": {"name": cohort.definition.name, **result.data["definition"]},
-        "remarks": cohort.remarks,
-        **{key: result.data[key] for key in ("n_patients", "courses", "orr", "pfs", "os")},
     }
+    if with_curves:
+        add_curves(found, orjson.loads(result.curves or b"{}"))
+    # The database keeps no order of keys; people read the document from the top.
+    return in_order(found)
+
+
+def described(cohort: Cohort, data: dict[str, Any]) -> dict[str, Any]:
+    """Return computed results with the names of the cohort and of its definition, and the filter."""
+    return {
+        **data,
+        "cohort": cohort.slug,
+        "name": cohort.name,
+        "version": cohort.version,
+        "filter": tallies.filter_to_json(cohort),
+        "definition": {
+            "name": cohort.definition.name,
+            "version": cohort.definition.version,
+            **data["definition"],
+        },
+        "remarks": cohort.remarks,
+    }
+
+
+_FIRST = (
+    "cohort",
+    "name",
+    "version",
+    "centres",
+    "data_cutoff",
+    "revision",
+    "computed_at",
+    "stale",
+    "pending",
+)
+_THEN = ("definition", "filter", "remarks", "n_patients", "courses", "orr", "pfs", "os")
+
+
+def in_order(found: dict[str, Any]) -> dict[str, Any]:
+    known = [key for key in (*_FIRST, *_THEN) if key in found]
+    return {key: found[key] for key in [*known, *(key for key in found if key not in known)]}
+
+
+def add_curves(found: dict[str, Any], curves: dict[str, Any]) -> None:
+    """Put the rows of curves where they belong in a document: ``table`` of each endpoint, of strata as well."""
+    for key, rows in curves.items():
+        if key == "strata":
+            for group in found["strata"]["groups"]:
+                for endpoint, of_stratum in rows[group["code"]].items():
+                    group[endpoint]["table"] = of_stratum
+        elif key in found:
+            found[key]["table"] = rows
+
+
+def now(cohort: Cohort, codes: Sequence[str], *, with_curves: bool = True) -> dict[str, Any]:
+    """Return the results of any cohort, stored or not, at these centres, counted here and now."""
+    from analytics import compute
+
+    data, curves = compute.results_now(cohort, codes)
+    found = described(cohort, data)
+    if with_curves:
+        add_curves(found, curves)
+    return in_order(found)

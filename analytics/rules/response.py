@@ -3,7 +3,9 @@
 Source: Clopper & Pearson, Biometrika 1934;26:404-413. In words: docs/rules/response.md.
 """
 
+import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from imaging.rules.best_response import (
     OBJECTIVE_RESPONSES,
@@ -22,6 +24,7 @@ __all__ = [
     "best_overall_response",
     "clopper_pearson",
     "rate",
+    "wilson",
 ]
 
 
@@ -69,4 +72,27 @@ def clopper_pearson(n: int, of: int, confidence: float = 0.95) -> tuple[float, f
     tail = (1 - confidence) / 2
     lower = 0.0 if n == 0 else float(betaincinv(n, of - n + 1, tail))
     upper = 1.0 if n == of else float(betainccinv(n + 1, of - n, tail))
+    return (lower, upper)
+
+
+def wilson(n: int, of: int) -> tuple[float, float] | tuple[None, None]:
+    """Return the 95 % score limits of a binomial share, as R's ``prop.test(n, of, correct = FALSE)$conf.int``.
+
+    Source: Wilson, J Am Stat Assoc 1927;22:209-212.
+
+    Returns:
+        (lower, upper) in [0, 1]; (None, None) when ``of`` is 0.
+
+    Raises:
+        ValueError: n is negative or above ``of``.
+    """
+    if not 0 <= n <= of:
+        raise ValueError(f"{n} of {of}: expected 0 <= n <= of")
+    if of == 0:
+        return (None, None)
+    z = NormalDist().inv_cdf(0.975)
+    middle = n + z * z / 2
+    reach = z * math.sqrt(n * (of - n) / of + z * z / 4)
+    lower = 0.0 if n == 0 else (middle - reach) / (of + z * z)
+    upper = 1.0 if n == of else (middle + reach) / (of + z * z)
     return (lower, upper)

@@ -70,18 +70,15 @@ def test_every_clinical_table_marks_its_courses_as_stale():
         if table.startswith(("patients_", "treatments_", "imaging_")) and not table.endswith("event")
     }
     clinical |= {"patients_diseaseevent", "treatments_adverseevent"}
-    # Who a patient is changes no outcome, and neither does what is measured, held or decided on the way: of imaging the
-    # readings count, not the measurements that they were read from.
+    # Who a patient is changes no outcome, and neither does what is held or decided on the way; a lesion counts by its
+    # measurements.
     assert clinical - marked == {
         "imaging_lesion",
-        "imaging_measurement",
         "patients_patientidentity",
         "treatments_absorbeddose",
-        "treatments_adverseevent",
         "treatments_dosedecision",
         "treatments_hold",
         "treatments_labresult",
-        "treatments_priorprrt",
         "treatments_referencerange",
         "treatments_somatostatinanaloguedose",
     }

@@ -1,0 +1,366 @@
+"""What changed between two revisions of a result: which courses moved, and which correction of a record moved them."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.db import connection
+from django.db.models import F
+
+from accounts.access import Act
+from accounts.changes import Change as RecordChange
+from accounts.changes import What, Words, changes_in, rows_of
+from accounts.models import Centre, User
+from accounts.records import ClinicalRecord
+from analytics import results, tallies
+from analytics.behind import shown
+from analytics.models import ENDPOINTS, Cohort, Result, ResultRevision
+from analytics.rules.endpoints import TimeToEvent
+from patients.models import PatientIdentity
+from treatments.models import Course
+
+MOST_LISTED = 100
+
+# Fields of an outcome that say why, not what, or that follow from another row: they go along with one that is told.
+_UNTOLD = ("id", "course_id", "definition_id", "derived_at", "response_evaluable_reason")
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A write to a record of the patient between two derivations: when, by whom, why, and which record."""
+
+    at: datetime
+    record: str
+    what: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A course whose outcome changed.
+
+    Attributes:
+        fields: field to (before, after), as stored; empty for a course that came or went.
+        said: the same in words: name, before, after; an endpoint is one line.
+        entered, left: whether it is counted now and was not, or was and is not.
+    """
+
+    course: Course
+    changed_at: datetime
+    fields: dict[str, tuple[Any, Any]]
+    said: list[tuple[str, str, str]]
+    entered: bool
+    left: bool
+    corrections: list[Correction]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two revisions of a result.
+
+    Attributes:
+        numbers: (name, before, after) of the head figures that differ.
+        moved: of the centres whose records the user may see; at most ``MOST_LISTED``.
+        n_moved: all of them; None where few are not for this user.
+        n_readable: of the centres whose records the user may see.
+        definition_changed: the cohort or its definition is another: then any course may count differently.
+    """
+
+    before: ResultRevision
+    after: ResultRevision
+    numbers: list[tuple[str, Any, Any]]
+    moved: list[Moved]
+    n_moved: int | None
+    n_readable: int
+    definition_changed: bool
+
+
+def between(cohort: Cohort, user: User, earlier: int, later: int) -> Difference | None:
+    """Return what changed from one revision of what ``user`` is shown to a later one; None where one is not kept."""
+    codes = results.centre_codes(cohort, user)
+    result = Result.objects.filter(cohort=cohort, scope=results.scope_of(codes)).first()
+    found = {
+        one.revision: one
+        for one in ResultRevision.objects.filter(result=result, revision__in=[earlier, later])
+    }
+    if earlier not in found or later not in found:
+        return None
+    before, after = found[earlier], found[later]
+    readable = set(Centre.objects.visible_to(user, Act.VIEW_RECORDS).values_list("pk", flat=True))
+    changes = _Changes(cohort, codes, before.computed_at, after.computed_at)
+    by_centre = changes.count()
+    n_moved = sum(by_centre.values())
+    n_readable = sum(n for centre_id, n in by_centre.items() if centre_id in readable)
+    return Difference(
+        before=before,
+        after=after,
+        numbers=_numbers(before.data, after.data),
+        moved=_moved(user, changes.of(readable)) if n_readable else [],
+        # One number less the other would be a small one as well.
+        n_moved=n_moved if shown(n_moved - n_readable, exact=False) is not None else None,
+        n_readable=n_readable,
+        definition_changed=(
+            before.cohort_version != after.cohort_version
+            or before.data["definition"] != after.data["definition"]
+            or before.data["data_cutoff"] != after.data["data_cutoff"]
+        ),
+    )
+
+
+# The outcome as it was at a time is the one of now with every field that was replaced later put back, the earliest last;
+# where the first change after that time made it, there was none. Both are held against the filter by the SQL that counts.
+_CHANGES = """
+WITH later AS (
+    SELECT course_id, changed_at, id, known_since, before FROM analytics_outcomechange
+    WHERE definition_id = %s AND changed_at > %s
+),
+touched AS (
+    SELECT course_id, (array_agg(known_since ORDER BY changed_at, id))[1] AS known_since, max(changed_at) AS changed_at
+    FROM later WHERE changed_at <= %s GROUP BY 1
+),
+{then_0}, {then_1},
+states AS (
+    SELECT t.*,
+        CASE WHEN f0.existed THEN coalesce(to_jsonb(n), '{{}}') || m0.was END AS s0,
+        CASE WHEN f1.course_id IS NULL THEN to_jsonb(n)
+            WHEN f1.existed THEN coalesce(to_jsonb(n), '{{}}') || m1.was END AS s1
+    FROM touched t
+    LEFT JOIN analytics_outcome n ON n.course_id = t.course_id AND n.definition_id = %s AND n.derived_at IS NOT NULL
+    LEFT JOIN first_0 f0 USING (course_id) LEFT JOIN merged_0 m0 USING (course_id)
+    LEFT JOIN first_1 f1 USING (course_id) LEFT JOIN merged_1 m1 USING (course_id)
+),
+moved AS (
+    SELECT course_id, coalesce(s1, s0) ->> 'centre_id' AS centre_id, known_since, changed_at, s0, s1,
+        coalesce((
+            SELECT TRUE FROM jsonb_populate_record(NULL::analytics_outcome, s0 || %s::jsonb) o WHERE {where}
+        ), FALSE) AS was_counted,
+        coalesce((
+            SELECT TRUE FROM jsonb_populate_record(NULL::analytics_outcome, s1 || %s::jsonb) o WHERE {where}
+        ), FALSE) AS is_counted
+    FROM states
+)
+"""
+_THEN = """
+first_{n} AS (
+    SELECT DISTINCT ON (course_id) course_id, before IS NOT NULL AS existed
+    FROM later JOIN touched USING (course_id) WHERE {when} ORDER BY course_id, later.changed_at, id
+),
+merged_{n} AS (
+    SELECT course_id, jsonb_object_agg(key, value) AS was FROM (
+        SELECT DISTINCT ON (course_id, e.key) course_id, e.key, e.value
+        FROM later JOIN touched USING (course_id), jsonb_each(before) e
+        WHERE {when} ORDER BY course_id, e.key, later.changed_at, id
+    ) AS earliest GROUP BY 1
+)
+"""
+_MOVED = "FROM moved WHERE (was_counted OR is_counted) AND (was_counted <> is_counted OR s0 - %s::text[] <> s1 - %s::text[])"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A course's outcome at the earlier and at the later time, as stored; None where there was none.
+
+    Attributes:
+        known_since: since when the former outcome was known; None: since before anything was noted.
+    """
+
+    course_id: UUID
+    known_since: datetime | None
+    changed_at: datetime
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    was_counted: bool
+    is_counted: bool
+
+
+class _Changes:
+    """The courses of a cohort at some centres whose outcome is another at ``until`` than it was at ``since``."""
+
+    def __init__(self, cohort: Cohort, codes: Sequence[str], since: datetime, until: datetime) -> None:
+        conditions, values = tallies.filter_of(cohort, codes)
+        derived = json.dumps({"derived_at": "-infinity"})
+        self._sql = _CHANGES.format(
+            where=" AND ".join(conditions),
+            then_0=_THEN.format(n=0, when="TRUE"),
+            then_1=_THEN.format(n=1, when="later.changed_at > %s"),
+        )
+        self._values: list[Any] = [cohort.definition_id, since, until, until, until, cohort.definition_id]
+        self._values += [derived, *values, derived, *values]
+        self._values += [list(_UNTOLD), list(_UNTOLD)]
+
+    def count(self) -> dict[UUID, int]:
+        """Return how many each centre has. One query."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"{self._sql} SELECT centre_id::uuid, count(*) {_MOVED} GROUP BY 1",
+                self._values,
+            )
+            return dict(cursor.fetchall())
+
+    def of(self, centre_ids: set[UUID]) -> list[Change]:
+        """Return those of these centres, the latest first, at most ``MOST_LISTED``. One query."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"{self._sql} SELECT course_id, known_since, changed_at, s0::text, s1::text, was_counted, is_counted"
+                f" {_MOVED} AND centre_id::uuid = ANY(%s) ORDER BY changed_at DESC, course_id LIMIT %s",
+                [*self._values, list(centre_ids), MOST_LISTED],
+            )
+            return [
+                Change(*first, before and json.loads(before), after and json.loads(after), *last)
+                for *first, before, after, was, now in cursor.fetchall()
+                for last in [(was, now)]
+            ]
+
+
+def _moved(user: User, changes: Sequence[Change]) -> list[Moved]:
+    # A voided course too: that it was voided is what moved it.
+    courses = Course.objects.visible_to(user).filter(pk__in=[change.course_id for change in changes])
+    found = {course.pk: course for course in courses.select_related("patient")}
+    corrections = _corrections({course.patient_id for course in found.values()})
+    moved = []
+    for change in changes:
+        course = found.get(change.course_id)
+        if course is None:
+            continue
+        before, after = change.before or {}, change.after or {}
+        fields = {
+            name: (before[name], after[name])
+            for name in sorted(before)
+            if after and name not in _UNTOLD and name in after and before[name] != after[name]
+        }
+        moved.append(
+            Moved(
+                course=course,
+                changed_at=change.changed_at,
+                fields=fields,
+                said=_said(before, after, fields),
+                entered=change.is_counted and not change.was_counted,
+                left=change.was_counted and not change.is_counted,
+                corrections=[
+                    one
+                    for one in corrections.get(course.patient_id, [])
+                    if (change.known_since is None or one.at > change.known_since)
+                    and one.at <= change.changed_at
+                ],
+            )
+        )
+    return moved
+
+
+_ENDPOINT_NAMES = {
+    "pfs": "Progression-free survival",
+    "os": "Overall survival",
+    "ttr": "Time to response",
+    "dor": "Duration of response",
+    "ttnt": "Time to next therapy",
+    "ttd": "Time to discontinuation",
+}
+
+
+def _said(
+    before: dict[str, Any], after: dict[str, Any], fields: dict[str, tuple[Any, Any]]
+) -> list[tuple[str, str, str]]:
+    """Return what changed as name, before and after in words: an endpoint as one line, lists as what they hold."""
+    said = []
+    of_endpoint = {
+        f"{endpoint}_{part}": endpoint for endpoint in ENDPOINTS for part in ("days", "event", "on", "basis")
+    }
+    for endpoint in dict.fromkeys(of_endpoint[name] for name in fields if name in of_endpoint):
+        said.append((_ENDPOINT_NAMES[endpoint], _endpoint(before, endpoint), _endpoint(after, endpoint)))
+    for name, (old, new) in fields.items():
+        if name in of_endpoint:
+            continue
+        if isinstance(old, list) and isinstance(new, list):
+            kept = set(map(str, old)) & set(map(str, new))
+            old, new = ([item for item in items if str(item) not in kept] for items in (old, new))
+        said.append((_name(name), _value(old), _value(new)))
+    return said
+
+
+def _endpoint(row: dict[str, Any], endpoint: str) -> str:
+    days = row.get(f"{endpoint}_days")
+    if days is None:
+        return "none"
+    event, on, basis = (row[f"{endpoint}_{part}"] for part in ("event", "on", "basis"))
+    known = TimeToEvent(days=days, event=event, on=date.fromisoformat(on), basis=basis)
+    return f"day {days}, {known.reason()}"
+
+
+def _name(field: str) -> str:
+    words = field.replace("_", " ").removesuffix(" percent").removesuffix(" mbq")
+    units = {"percent": " (%)", "mbq": " (MBq)"}
+    unit = units.get(field.rpartition("_")[2], "")
+    words = (
+        words.replace("ki67", "Ki-67")
+        .replace("sstr", "SSTR")
+        .replace("suv max", "SUVmax")
+        .replace("ecog", "ECOG")
+    )
+    return words[0].upper() + words[1:] + unit
+
+
+def _value(value: Any) -> str:
+    if value is None or value == "" or value == []:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_value(item) for item in value)
+    return str(value).replace("_", " ").replace(":", " · ")
+
+
+def _corrections(patient_ids: set[UUID]) -> dict[UUID, list[Correction]]:
+    """Return every write to clinical records of the patients, oldest first. One query for each table."""
+    found: dict[UUID, list[Correction]] = defaultdict(list)
+    for model in apps.get_models():
+        # Who somebody is moves no number, and is not for everybody who may see records.
+        if not issubclass(model, ClinicalRecord) or model is PatientIdentity:
+            continue
+        path = "pgh_obj_id" if model.PATIENT_PATH == "self" else model.PATIENT_PATH
+        rows = rows_of(model).filter(**{f"{path}__in": patient_ids}).annotate(of_patient=F(path))
+        for change in changes_in(model, rows, Words()):
+            found[change.row.of_patient].append(
+                Correction(change.at, change.record, _what(change), change.who, change.reason)
+            )
+    for corrections in found.values():
+        corrections.sort(key=lambda one: one.at)
+    return found
+
+
+def _what(change: RecordChange) -> str:
+    if change.what != What.CHANGED:
+        return change.what.lower()
+    return "; ".join(f"{one.label}: {one.old} → {one.new}" for one in change.fields)
+
+
+_NUMBERS = {
+    "n_patients": "Patients",
+    "orr.n": "Objective responses",
+    "orr.of": "Response-evaluable",
+    "pfs.events": "PFS events",
+    "pfs.median_days": "Median PFS (days)",
+    "os.events": "Deaths",
+    "os.median_days": "Median OS (days)",
+    "courses.completed.n": "Courses completed",
+    "courses.discontinued.n": "Courses discontinued",
+}
+
+
+def _numbers(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    def at(data: dict[str, Any], path: str) -> Any:
+        value: Any = data
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+    return [
+        (name, at(before, path), at(after, path))
+        for path, name in _NUMBERS.items()
+        if at(before, path) != at(after, path)
+    ]

@@ -1,0 +1,194 @@
+"""Who the patients of a cohort are, what they were given and what it did to them: Table 1, exposure and toxicity."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from analytics import strata
+from analytics.models import Cohort
+from analytics.tallies import STEPS, Counts
+from patients.models import FunctionalSyndrome, PrimarySite, Sex, TumourType, WhoGrade
+from treatments.models import Intent
+
+Document = dict[str, Any]
+
+_NUMBERS: dict[str, tuple[str, str, int]] = {  # measure: name, unit, decimals shown
+    "age_years": ("Age", "years", 1),
+    "ki67_percent": ("Ki-67", "%", 1),
+    "baseline_suv_max": ("Baseline SUVmax, hottest lesion", "g/mL", 1),
+}
+_CHOICES: dict[str, tuple[str, Mapping[str, str]]] = {
+    "sex": ("Sex", dict(Sex.choices)),
+    "tumour_type": ("Tumour type", dict(TumourType.choices)),
+    "primary_site": ("Primary site", dict(PrimarySite.choices)),
+    "who_grade": ("WHO grade", {code: name for code, name in WhoGrade.choices if code != WhoGrade.UNKNOWN}),
+    "functional_syndrome": (
+        "Functional syndrome",
+        {code: name for code, name in FunctionalSyndrome.choices if code != FunctionalSyndrome.UNKNOWN},
+    ),
+    "ecog": ("ECOG performance status", {str(score): f"ECOG {score}" for score in range(6)}),
+    "krenning": ("Krenning score at baseline", {str(score): f"Krenning {score}" for score in range(5)}),
+    "intent": ("Intent", dict(Intent.choices)),
+    "protocol": ("Protocol", {}),
+}
+# Codes of a choice that say that it is not known.
+_MISSING = {"missing", "unknown"}
+# In "primary site" not known is a finding: a cancer of unknown primary.
+_KNOWN_UNKNOWN = {"primary_site"}
+
+_EXPOSURE: dict[str, tuple[str, str, int]] = {
+    "cycles_given": ("Cycles given", "cycles", 1),
+    "activity_mbq": ("Cumulative administered activity", "GBq", 1),
+    "dose_intensity_percent": ("Dose intensity", "%", 1),
+    "delayed_cycles": ("Cycles given after the protocol's window", "cycles", 1),
+    "reduced_cycles": ("Cycles prescribed below the protocol's activity", "cycles", 1),
+}
+_EXPOSURE_STEPS = {**STEPS, "activity_mbq": 1000}  # counted in MBq, told in GBq
+
+
+def sections(counts: Counts, cohort: Cohort) -> Document:
+    """Return the sections ``table1``, ``exposure`` and ``toxicity`` of a result."""
+    codes: list[str | None] = [None]
+    if cohort.strata_by:
+        codes += strata.in_order(cohort.strata_by, counts.strata)
+    return {
+        "table1": _table_1(counts, cohort.strata_by, codes),
+        "exposure": [
+            {
+                "key": key,
+                "name": name,
+                "unit": unit,
+                "decimals": decimals,
+                **_number_of(counts, key, None, _EXPOSURE_STEPS.get(key, 1)),
+            }
+            for key, (name, unit, decimals) in _EXPOSURE.items()
+        ],
+        "toxicity": _toxicity(counts),
+    }
+
+
+def _table_1(counts: Counts, by: str, codes: Sequence[str | None]) -> Document:
+    rows: list[Document] = []
+    for key, (name, unit, decimals) in _NUMBERS.items():
+        rows.append(
+            {
+                "key": key,
+                "kind": "number",
+                "name": name,
+                "unit": unit,
+                "decimals": decimals,
+                "cells": [_number_of(counts, key, code, STEPS.get(key, 1)) for code in codes],
+                "tests": [],
+            }
+        )
+    for key, (name, names) in _CHOICES.items():
+        rows.append(_choice_row(counts, key, name, names, codes))
+    rows.append(_prior_therapies(counts, codes))
+    columns = [
+        {
+            "code": code,
+            "name": "All" if code is None else strata.name_of(by, code),
+            "n": counts.by_category("analysed", code).get("n", 0),
+        }
+        for code in codes
+    ]
+    return {"columns": columns, "rows": rows}
+
+
+def _choice_row(
+    counts: Counts, key: str, name: str, names: Mapping[str, str], codes: Sequence[str | None]
+) -> Document:
+    missing_codes = {"missing"} if key in _KNOWN_UNKNOWN else _MISSING
+    found = [counts.by_category(key, code) for code in codes]
+    present = set().union(*found) - missing_codes
+    options = [option for option in names if option in present] + sorted(present - set(names))
+    table = [[column.get(option, 0) for option in options] for column in found]
+    return {
+        "key": key,
+        "kind": "choice",
+        "name": name,
+        "options": [
+            {
+                "code": option,
+                "name": str(names.get(option, option)),
+                "cells": [column[place] for column in table],
+            }
+            for place, option in enumerate(options)
+        ],
+        "missing": [sum(column.get(code, 0) for code in missing_codes) for column in found],
+        "tests": [],
+    }
+
+
+def _prior_therapies(counts: Counts, codes: Sequence[str | None]) -> Document:
+    """Return the row of earlier therapies: a patient counts under each kind, so shares do not add up to 100 %."""
+    names = {"prrt": "Earlier PRRT", "none": "None recorded"}
+    found = [counts.by_category("prior_therapy", code) for code in codes]
+    present = set().union(*found)
+    return {
+        "key": "prior_therapy",
+        "kind": "several",
+        "name": "Earlier therapies",
+        "options": [
+            {"code": code, "name": str(name), "cells": [column.get(code, 0) for column in found]}
+            for code, name in names.items()
+            if code in present
+        ],
+        "missing": [0 for _ in codes],
+        "tests": [],
+    }
+
+
+def _number_of(counts: Counts, measure: str, stratum: str | None, step: int) -> Document:
+    """Return a number's summary in its unit, from values counted in whole steps."""
+    missing = counts.by_category(measure, stratum).get("missing", 0)
+    values, n = counts.summed(measure, "value", stratum)
+    found = np.repeat(values, n) / step
+    if not found.size:
+        nothing = dict.fromkeys(("mean", "sd", "median", "q1", "q3", "minimum", "maximum"))
+        return {"n": 0, "missing": missing, **nothing}
+    q1, median, q3 = np.quantile(found, [0.25, 0.5, 0.75]).tolist()
+    return {
+        "n": int(found.size),
+        "missing": missing,
+        "mean": float(found.mean()),
+        "sd": float(found.std(ddof=1)) if found.size > 1 else None,
+        "median": median,
+        "q1": q1,
+        "q3": q3,
+        "minimum": float(found[0]),
+        "maximum": float(found[-1]),
+    }
+
+
+def _toxicity(counts: Counts) -> Document:
+    """Return courses by the worst grade of each term, over the course and after each cycle.
+
+    Terms with the most courses of grade 3 and above come first.
+    """
+    of = counts.by_category("analysed").get("n", 0)
+    worst: dict[str, dict[int, dict[int, int]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
+    for (cycle, category), n in counts.by_value("toxicity").items():
+        term, _, grade = category.rpartition(":")
+        worst[term][cycle][int(grade)] += n
+
+    def grades(by_grade: Mapping[int, int]) -> Document:
+        return {
+            "grades": {str(grade): by_grade.get(grade, 0) for grade in range(1, 6)},
+            "any": sum(by_grade.values()),
+            "grade_3_and_above": sum(n for grade, n in by_grade.items() if grade >= 3),
+        }
+
+    overall = {grade: n for (grade, _), n in counts.by_value("any_toxicity").items()}
+    rows = [
+        {
+            "term": term,
+            **grades(by_cycle[0]),
+            "after_cycle": {str(cycle): grades(by_cycle[cycle]) for cycle in sorted(by_cycle) if cycle},
+        }
+        for term, by_cycle in worst.items()
+    ]
+    rows.sort(key=lambda row: (-row["grade_3_and_above"], -row["any"], row["term"]))
+    return {"of": of, "any_term": grades(overall), "terms": rows}

@@ -1,0 +1,40 @@
+"""The strata a cohort can be divided into: their codes in the order people read them, and their names."""
+
+from collections.abc import Iterable, Mapping
+
+from analytics.models import Strata
+from analytics.tallies import UNKNOWN_STRATUM
+from patients.models import PrimarySite, Sex, TumourType, WhoGrade
+from treatments.models import Intent
+
+_NAMES: dict[str, Mapping[str, str]] = {
+    Strata.SEX: dict(Sex.choices),
+    Strata.AGE: {"below_65": "below 65 years", "from_65": "65 years and over"},
+    Strata.TUMOUR_TYPE: dict(TumourType.choices),
+    Strata.PRIMARY_SITE: dict(PrimarySite.choices),
+    Strata.WHO_GRADE: dict(WhoGrade.choices),
+    Strata.KI67: {"below_3": "Ki-67 below 3 %", "3_to_20": "Ki-67 3 to 20 %", "above_20": "Ki-67 above 20 %"},
+    Strata.FUNCTIONAL: {"none": "Non-functional", "functional": "Functional"},
+    Strata.ECOG: {"0": "ECOG 0", "1": "ECOG 1", "from_2": "ECOG 2 and over"},
+    Strata.PRIOR_PRRT: {"without": "No earlier PRRT", "with": "Earlier PRRT"},
+    Strata.INTENT: dict(Intent.choices),
+    Strata.KRENNING: {str(score): f"Krenning {score}" for score in range(5)},
+    Strata.STATUS: {"completed": "Completed", "discontinued": "Discontinued", "ongoing": "Ongoing"},
+}
+
+
+def title_of(by: str) -> str:
+    return str(Strata(by).label)
+
+
+def name_of(by: str, code: str) -> str:
+    """Return the stratum's name for people; centres and protocols are called by their codes."""
+    if code == UNKNOWN_STRATUM:
+        return _NAMES.get(by, {}).get(code, "Not known")
+    return str(_NAMES.get(by, {}).get(code, code))
+
+
+def in_order(by: str, codes: Iterable[str]) -> list[str]:
+    """Return the codes as people read them; what is not known comes last."""
+    order = {code: place for place, code in enumerate(_NAMES.get(by, {}))}
+    return sorted(codes, key=lambda code: (code == UNKNOWN_STRATUM, order.get(code, len(order)), code))
