@@ -88,6 +88,7 @@ def person_of(courses: list[Course], level: Level, sites: frozenset[str]) -> Per
     """Return how the patient of these courses is told."""
     if level is Level.REGISTRY:
         return Person(courses[0].registry_number, timedelta(0), level)
-    started = min((course.row["started_on"] for course in courses if course.row["started_on"]), default=None)
+    starts = [course.row["started_on"] or course.row["time_zero"] for course in courses]
+    started = min((on for on in starts if on is not None), default=None)
     shift = None if started is None else STARTED_ON - started
     return Person(courses[0].pseudonym, shift, level, sites)

@@ -115,12 +115,14 @@ class _Rows:
         timepoint = self.response.timepoint(study)
         if not self.targets or timepoint is None or timepoint.sum_mm is None:
             return
-        nadir = timepoint.nadir_mm
-        from_nadir = None if nadir is None else timepoint.sum_mm - nadir
-        one = self._line(study, ("SDIAM", "Sum of Diameters of Target Lesions (mm)"), timepoint.sum_mm, "mm")
+        sum_mm, nadir = timepoint.sum_mm, timepoint.nadir_mm
+        # A sum that lacks a lesion compares with none.
+        compared = sum_mm if timepoint.is_complete else None
+        from_nadir = None if nadir is None or compared is None else compared - nadir
+        one = self._line(study, ("SDIAM", "Sum of Diameters of Target Lesions (mm)"), sum_mm, "mm")
         yield (
             one
-            | _changes(timepoint.sum_mm, timepoint.baseline_mm)
+            | _changes(compared, timepoint.baseline_mm)
             | {
                 "NADIR": nadir,
                 "CHGNAD": from_nadir,

@@ -127,11 +127,13 @@ class Source:
         number, course, patient = self._names
         secret = salted_hmac("analytics.datasets", self._identity(), algorithm="sha256").hexdigest()
         columns = ", ".join(f"o.{column}" for column in ROW_COLUMNS)
+        order = "pseudonym" if by_pseudonym else f'{number} COLLATE "C"'
         sql = f"""
             SELECT {columns}, {number}, {course}::int, z.code, {tallies.stratum_of(self.cohort)}, {self._analysed},
-                'S' || upper(left(encode(sha256(convert_to(%s || {number}, 'UTF8')), 'hex'), 16)) AS pseudonym, {patient}
+                ('S' || upper(left(encode(sha256(convert_to(%s || {number}, 'UTF8')), 'hex'), 16))) COLLATE "C" AS pseudonym,
+                {patient}
             FROM {selected}
-            ORDER BY {'pseudonym COLLATE "C"' if by_pseudonym else f'{number} COLLATE "C"'}, {course}
+            ORDER BY {order}, {course}
         """  # noqa: S608 (the parts are constants of ours and of analytics.tallies; values are parameters)
         n = len(ROW_COLUMNS)
         with connection.chunked_cursor() as cursor:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from analytics.datasets.canonical import decimal_text
 from analytics.datasets.checks import LONGEST_LABEL, LONGEST_NAME, LONGEST_TEXT
 from analytics.datasets.variables import DataSet, Kind, Row, Value, Variable
 
@@ -55,7 +56,7 @@ def _text(value: Value) -> str:
     if value is None:
         return ""
     if isinstance(value, Decimal):
-        return format(value, "f")
+        return decimal_text(value)
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
