@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
 
 from analytics.rules.endpoints import MONTH_DAYS
 from analytics.rules.response import clopper_pearson
+from analytics.rules.restricted_mean import RestrictedMean, restricted_mean
 from analytics.rules.survival import (
     MAX_PATIENTS,
     Curve,
@@ -29,6 +30,7 @@ from analytics.rules.survival import (
     HorizonThresholds,
     LandmarkSurvival,
     Quantile,
+    Refused,
     fixed_horizon,
     horizon_days,
     horizon_state,
@@ -459,6 +461,7 @@ def test_one_event_in_a_million_keeps_its_limits():
 
 
 @given(patients)
+@settings(deadline=None)  # lifelines alone takes a tenth of a second
 def test_the_aggregated_curve_equals_lifelines_on_rows(rows):
     by_row = KaplanMeierFitter().fit([day for day, _ in rows], [event for _, event in rows])
 
@@ -574,6 +577,60 @@ def test_a_curve_at_zero_stays_there_beyond_the_last_day():
 def test_a_negative_landmark_is_refused():
     with pytest.raises(ValueError, match="-1 days: expected 0 or more"):
         survival_at(kaplan_meier(table_from("10")), -1)
+
+
+# Restricted mean
+
+
+@every_case
+def test_restricted_mean_and_its_error_equal_r(case):
+    """R: survival:::survmean(survfit(Surv(days, event) ~ 1), rmean = tau)$matrix[c("rmean", "se(rmean)")]."""
+    reference = case["restricted_mean"]
+
+    for tau, days, se in zip(reference["tau"], reference["days"], reference["se"], strict=True):
+        if tau == 0:
+            continue
+        found = restricted_mean(table_of(case), tau)
+        assert isinstance(found, RestrictedMean)
+        assert (found.days, found.se) == pytest.approx((days, se), rel=1e-11)
+        assert (found.lower, found.upper) == pytest.approx(
+            (days - 1.959963984540054 * se, days + 1.959963984540054 * se), rel=1e-11
+        )
+
+
+def test_a_restricted_mean_by_hand():
+    """Two patients, event on day 2, other still followed on day 4: S = 1 to day 2, then 1/2."""
+    found = restricted_mean(table_from("2 4+"), Decimal("3.5"))
+
+    assert isinstance(found, RestrictedMean)
+    assert found.days == 2 + 0.5 * 1.5
+    assert found.se == pytest.approx(0.75 * math.sqrt(1 / 2))
+
+
+def test_beyond_the_last_follow_up_there_is_no_restricted_mean_unless_the_curve_is_at_zero():
+    assert isinstance(restricted_mean(table_from("2 4+"), 4), RestrictedMean)
+    assert restricted_mean(table_from("2 4+"), 5) == Refused("follow-up ends on day 4, before day 5")
+    assert restricted_mean(EventTable.from_rows([]), 5) == Refused("nobody to follow")
+
+    at_zero = restricted_mean(table_from("2 4"), 5)
+    assert isinstance(at_zero, RestrictedMean)
+    assert at_zero.days == 3
+
+
+def test_a_restricted_mean_to_day_zero_is_refused():
+    with pytest.raises(ValueError, match="0 days: expected more than 0"):
+        restricted_mean(table_from("2 4"), 0)
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=60))
+def test_without_censoring_the_restricted_mean_to_the_end_is_the_ordinary_mean(days):
+    table = EventTable.from_rows((day, True) for day in days)
+
+    found = restricted_mean(table, 40)
+
+    assert isinstance(found, RestrictedMean)
+    assert found.days == pytest.approx(np.mean(days), abs=1e-12)
+    assert found.se == pytest.approx(np.std(days) / math.sqrt(len(days)), abs=1e-12)
 
 
 # Fixed horizons
