@@ -24,8 +24,8 @@ CHOICES: dict[str, list[tuple[Any, str]]] = {
     "who_grades": list(WhoGrade.choices),
     "functional_syndromes": list(FunctionalSyndrome.choices),
     "ecogs": [(score, f"ECOG {score}") for score in range(6)],
-    "with_prior_therapies": [],
-    "without_prior_therapies": [],
+    "with_prior_therapies": [("prrt", "PRRT")],
+    "without_prior_therapies": [("prrt", "PRRT")],
     "intents": list(Intent.choices),
     "krenning_scores": [(score, f"Krenning {score}") for score in range(5)],
     "statuses": [("completed", "Completed"), ("ongoing", "Ongoing"), ("discontinued", "Discontinued")],
@@ -188,6 +188,22 @@ def save(cohort: Cohort, *, by: User, reason: str = "") -> Cohort:
     return cohort
 
 
+@transaction.atomic
+def delete(cohort: Cohort, *, by: User) -> None:
+    """Delete a cohort of one's own that is not shared, with its results; the records it counted stay.
+
+    Raises:
+        ValidationError: it is shared or another's, or a data lock rests on it.
+    """
+    cohort = Cohort.objects.select_for_update().get(pk=cohort.pk)
+    if cohort.is_shared or cohort.owner_id != by.pk:
+        raise ValidationError("Only a cohort of your own that is not shared can be deleted.")
+    if cohort.locks.exists():
+        raise ValidationError("Data locks rest on this cohort: it stays, so that they can be recomputed.")
+    with change_context(by=by, reason="Deleted by its owner"):
+        cohort.delete()
+
+
 def check_ranges(cohort: Cohort) -> None:
     """Refuse a range of the filter that nobody lies in.
 
@@ -204,10 +220,14 @@ def check_ranges(cohort: Cohort) -> None:
         raise ValidationError(problems)
 
 
+# Pages beside those of the cohorts.
+RESERVED_SLUGS = frozenset({"new", "count", "explore", "compare"})
+
+
 def slug_for(name: str, taken: Iterable[str]) -> str:
-    """Return an address for a cohort of this name that no other cohort has."""
+    """Return an address for a cohort of this name that no other cohort has, and no other page."""
     stem = slugify(name)[:40] or "cohort"
-    known = set(taken)
+    known = set(taken) | RESERVED_SLUGS
     return next(
         slug for n in range(1, len(known) + 2) if (slug := stem if n == 1 else f"{stem}-{n}") not in known
     )

@@ -274,11 +274,16 @@ CORE = (
 )
 
 
+def in_analysis_set(rules: EndpointDefinition) -> str:
+    """Return the SQL condition that an outcome ``o`` is in the analysis set of the definition."""
+    return _ANALYSIS_SETS[rules.analysis_set]
+
+
 def measures_of(rules: EndpointDefinition, cutoff: date, wanted: Sequence[str]) -> tuple[str, list[Any]]:
     """Return SQL that gives the wanted measures of an outcome ``o`` as rows (measure, at, category), and its parameters."""
     from analytics.rules.survival import horizon_thresholds
 
-    in_set = f"o.time_zero IS NOT NULL AND o.problem = '' AND {_ANALYSIS_SETS[rules.analysis_set]}"
+    in_set = f"o.time_zero IS NOT NULL AND o.problem = '' AND {in_analysis_set(rules)}"
     rows = [f"('{name}', {at}, {category})" for name, (at, category) in _MEASURES.items() if name in wanted]
     parameters: list[Any] = []
     for endpoint in ("pfs", "os"):
@@ -493,7 +498,7 @@ def count_patients(cohort: Cohort, centre_codes: Sequence[str]) -> int:
     Only for cohorts of every course: where each patient has one, the tallies know.
     """
     conditions, values = filter_of(cohort, centre_codes)
-    conditions.append(_ANALYSIS_SETS[cohort.definition.rules.analysis_set])
+    conditions.append(in_analysis_set(cohort.definition.rules))
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(DISTINCT c.patient_id) FROM analytics_outcome o JOIN treatments_course c ON c.id = o.course_id"  # noqa: S608
