@@ -1,25 +1,37 @@
-"""The outcome of one course, derived from its facts up to a data cut-off: status, PFS, OS, best response.
+"""The outcome of one course, derived from its facts up to a data cut-off: status, times to events, best responses.
 
 Sources: RECIST 1.1 (Eisenhauer et al., Eur J Cancer 2009;45:228-247) for best overall response; FDA guidance
-"Clinical Trial Endpoints for the Approval of Cancer Drugs and Biologics", Appendix 3, example tables for PFS
-analysis, for the two censoring options. In words, with worked examples: docs/rules/endpoints.md.
+"Clinical Trial Endpoints for the Approval of Cancer Drugs and Biologics" for PFS and time to progression, its Appendix 3,
+example tables for PFS analysis, for the two censoring options. In words, with worked examples: docs/rules/endpoints.md.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, Self, get_args
+from itertools import pairwise
+from typing import Any, Literal, NoReturn, Self, cast, get_args
 
-from analytics.rules.response import Assessment, best_overall_response
-from imaging.rules.best_response import CONFIRMATION_DAYS
+from analytics.rules.exposure import (
+    AdverseEvent,
+    Plan,
+    delayed_cycles,
+    dose_intensity_percent,
+    reduced_cycles,
+    worst_grades,
+)
+from imaging.rules import best_response
+from imaging.rules.best_response import CONFIRMATION_DAYS, OBJECTIVE_RESPONSES
+from imaging.rules.sstr import SstrClass
 
 __all__ = [
     "MONTH_DAYS",
+    "AdverseEvent",
     "Assessment",
     "CourseFacts",
     "DerivedOutcome",
     "EndpointDefinition",
+    "Plan",
     "TimeToEvent",
     "counts_for_orr",
     "derive",
@@ -59,16 +71,25 @@ _REASONS = {
     "overall_response_pd": "overall response PD",
     "clinical_progression": "clinical progression",
     "death": "death",
+    "response": "first response",
+    "next_therapy": "start of another anticancer therapy",
+    "discontinued": "treatment discontinued",
     # Censoring.
     "last_adequate_assessment": "last adequate assessment",
     "time_zero": "first administration, nothing known after it",
     "last_known_alive": "last known alive",
     "new_therapy": "last known progression-free before another anticancer therapy",
     "missed_assessments": "last known progression-free before two or more missed assessments",
+    "before_death": "last known progression-free before a death that is no event here",
+    "no_response": "no response until then",
+    "completed": "treatment completed",
+    "ongoing": "treatment going on when last known alive",
 }
-# Which basis is named when several events fall on one day: the read scan first, as it can be looked at again;
-# death last, as overall survival names it anyway.
-_EVENT_ORDER = {"overall_response_pd": 0, "clinical_progression": 1, "death": 2}
+_EVENTS = frozenset(list(_REASONS)[:6])
+# Best first: how far the uptake fell.
+SSTR_RANK = {code.value: rank for rank, code in enumerate(SstrClass)}
+_DAY = timedelta(days=1)
+_ZERO = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -270,6 +291,29 @@ class EndpointDefinition:
 
 
 @dataclass(frozen=True)
+class Assessment(best_response.Assessment):
+    """An assessment with the timepoint of its study and the class of its uptake.
+
+    Args:
+        timepoint: code of the study's timepoint; "" where nobody asks.
+        sstr: one of ``imaging.rules.sstr.SstrClass``; "": the study shows no uptake, or nobody said.
+
+    Raises:
+        ValueError: an unknown response of either kind.
+    """
+
+    timepoint: str = ""
+    sstr: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sstr and self.sstr not in SSTR_RANK:
+            raise ValueError(
+                f"SSTR response {self.sstr!r} on {self.on}: expected one of {', '.join(SSTR_RANK)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class CourseFacts:
     """What is recorded of one patient and one course; all days are local centre dates.
 
@@ -285,6 +329,12 @@ class CourseFacts:
         died_on, death_cause: a cause needs a death.
         later_assessments: overall responses read during a later course of the patient; they tell of progression and of
             life, but are no response to this course.
+        diagnosed_on: None: not known.
+        is_measurable: whether there were target lesions at baseline.
+        plan: of the protocol; None: nothing is said of exposure.
+        activities_mbq, prescribed_mbq: administered and prescribed, MBq, of each of ``administered_on``; or nothing.
+        adverse_events: of the patient, in any order.
+        next_course_on: first administration of the patient's next course; adverse events from then on are that one's.
 
     Raises:
         ValueError: a field contradicts another whatever the cut-off. What contradicts only in time (a scan
@@ -303,11 +353,18 @@ class CourseFacts:
     died_on: date | None
     death_cause: str | None
     later_assessments: tuple[Assessment, ...] = ()
+    diagnosed_on: date | None = None
+    is_measurable: bool = True
+    plan: Plan | None = None
+    activities_mbq: tuple[Decimal, ...] = ()
+    prescribed_mbq: tuple[Decimal, ...] = ()
+    adverse_events: tuple[AdverseEvent, ...] = ()
+    next_course_on: date | None = None
 
     def __post_init__(self) -> None:
         if self.planned_cycles < 1:
             raise ValueError(f"planned cycles {self.planned_cycles}: expected at least 1")
-        for earlier, later in zip(self.administered_on, self.administered_on[1:], strict=False):
+        for earlier, later in pairwise(self.administered_on):
             if later <= earlier:
                 raise ValueError(f"administration on {later} after {earlier}: expected ascending days")
         if (self.discontinued_on is None) != (self.discontinuation_reason is None):
@@ -319,17 +376,18 @@ class CourseFacts:
             raise ValueError(f"death cause {self.death_cause}: expected the day of death with it")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TimeToEvent:
-    """Days from time zero to an event, or to where the knowledge of the patient ends (censored).
+    """Days to an event, or to where the knowledge of the patient ends (censored).
 
     Args:
-        days: from time zero, 0 or more.
+        days: from time zero, of a duration of response from its first day; 0 or more.
         event: False means censored.
         on: the day it falls on.
-        basis: short code of what decided it; events: "overall_response_pd", "clinical_progression", "death";
-            censored: "last_adequate_assessment", "time_zero", "last_known_alive", "new_therapy",
-            "missed_assessments".
+        basis: short code of what decided it. Events: "overall_response_pd", "clinical_progression", "death", "response"
+            with its code, "next_therapy", "discontinued" with its reason; the code follows a colon. Censored:
+            "last_adequate_assessment", "time_zero", "last_known_alive", "new_therapy", "missed_assessments",
+            "before_death", "no_response" with what PFS ended by, "completed", "ongoing".
 
     Raises:
         ValueError: negative days, or a basis that does not fit.
@@ -343,80 +401,185 @@ class TimeToEvent:
     def __post_init__(self) -> None:
         if self.days < 0:
             raise ValueError(f"{self.days} days to {self.on}: expected a day on or after time zero")
-        if self.basis not in _REASONS or self.event != (self.basis in _EVENT_ORDER):
+        code = self.basis.partition(":")[0]
+        if code not in _REASONS or self.event != (code in _EVENTS):
             raise ValueError(
                 f"basis {self.basis!r}: expected one of {'an event' if self.event else 'censoring'}"
             )
 
     def reason(self) -> str:
         """Return for people, e.g. "censored at 2019-11-04: last adequate assessment"."""
-        return f"{'event' if self.event else 'censored'} at {self.on.isoformat()}: {_REASONS[self.basis]}"
+        code, _, detail = self.basis.partition(":")
+        words = f"{_REASONS[code]} ({detail.replace('_', ' ')})" if detail else _REASONS[code]
+        return f"{'event' if self.event else 'censored'} at {self.on.isoformat()}: {words}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DerivedOutcome:
     """One course at a cut-off.
 
     Args:
-        time_zero: first administration; None when nothing was given by the cut-off, and then no PFS or OS.
+        started_on: first administration; None when nothing was given by the cut-off, and then there are no times.
+        time_zero: from which days count; None as ``started_on``, or where the day that the definition asks for is not known.
+        entry_days: from ``time_zero`` to ``started_on``: at risk only from then on.
+        problem: why there are no times although a cycle was given; "": there are.
         status: "completed", "discontinued" or "ongoing".
         cycles_given: by the cut-off.
         discontinued_after_cycle: cycles given by the discontinuation; None unless discontinued.
         discontinuation_reason: as recorded, or "death"; None unless discontinued.
-        pfs, os: time to event.
-        best_overall_response: "CR" to "NE"; None when no assessment from time zero to first progression.
+        pfs, os, ttr, dor, ttnt, ttd: time to progression or death, to death, to response, from response to progression
+            or death (None without a response), to the next treatment, to discontinuation.
+        best_overall_response: without confirmation, "CR" to "NE"; None when no assessment from the first
+            administration to first progression.
+        confirmed_best_overall_response: the same where CR and PR need a second study.
+        best_sstr_response: of the same assessments; None where none says one.
+        responses: "timepoint:day:RECIST:SSTR" of each assessment of this course, by day.
         response_evaluable, response_evaluable_reason: whether, and why in words.
         death_cause: as recorded; None unless the death is on or before the cut-off.
+        cumulative_activity_mbq, dose_intensity_percent, delayed_cycles, reduced_cycles: see ``exposure``; None when
+            nothing was given.
+        toxicities: "term:cycle:grade", see ``exposure.worst_grades``.
     """
 
+    started_on: date | None
     time_zero: date | None
+    entry_days: int
+    problem: str
     status: CourseStatus
     cycles_given: int
     discontinued_after_cycle: int | None
     discontinuation_reason: str | None
     pfs: TimeToEvent | None
     os: TimeToEvent | None
+    ttr: TimeToEvent | None
+    dor: TimeToEvent | None
+    ttnt: TimeToEvent | None
+    ttd: TimeToEvent | None
     best_overall_response: str | None
+    confirmed_best_overall_response: str | None
+    best_sstr_response: str | None
+    responses: list[str]
     response_evaluable: bool
     response_evaluable_reason: str
     death_cause: str | None
+    cumulative_activity_mbq: Decimal | None
+    dose_intensity_percent: Decimal | None
+    delayed_cycles: int | None
+    reduced_cycles: int | None
+    toxicities: list[str]
 
 
 def derive(facts: CourseFacts, definition: EndpointDefinition, *, cutoff: date) -> DerivedOutcome:
     """Return the outcome of one course as it was known at the end of the day ``cutoff``.
 
-    A fact on the cut-off day counts, a later one does not exist. A progression or assessment before time zero
-    does not count either: it belongs to the time before treatment.
+    A fact on the cut-off day counts, a later one does not exist. A progression or assessment before the first
+    administration does not count either: it belongs to the time before treatment.
 
     Raises:
-        ValueError: the facts up to the cut-off contradict each other: a sign of life after the death.
+        ValueError: the facts up to the cut-off contradict each other: a sign of life after the death, or, where days
+            count from the diagnosis, a diagnosis after the first administration.
     """
-    facts = _up_to(facts, cutoff)
-    _refuse_life_after_death(facts)
+    if cutoff != date.max:
+        facts = _up_to(facts, cutoff)
+    last_alive_on = _last_sign_of_life(facts)
+    died_on = facts.died_on
+    if died_on is not None and last_alive_on is not None and last_alive_on > died_on:
+        _refuse_life_after_death(facts, died_on)
 
     status, discontinued_after_cycle, reason = _status(facts)
-    time_zero = facts.administered_on[0] if facts.administered_on else None
-    pfs = overall_survival = best_response = None
+    if not facts.administered_on or last_alive_on is None:
+        return _not_started(facts, status, discontinued_after_cycle, reason)
+
+    started_on = facts.administered_on[0]
+    assessments = [a for a in facts.assessments if a.on >= started_on]
+    clinical_on = None
+    if definition.clinical_progression == "event" and facts.clinical_progressions:
+        clinical_on = min((on for on in facts.clinical_progressions if on >= started_on), default=None)
+    therapy_on = None
+    if facts.new_therapies:
+        # One begun on the day of the first administration is given along with the course.
+        therapy_on = min((on for on in facts.new_therapies if on > started_on), default=None)
+    scans = assessments
+    later_pd_on = None
+    if facts.later_assessments:
+        later = [a for a in facts.later_assessments if a.on >= started_on]
+        later_pd_on = min((a.on for a in later if a.response == "PD"), default=None)
+        scans = assessments + later
+
+    until = cutoff
+    for progressed_on in (clinical_on, later_pd_on):
+        if progressed_on is not None and progressed_on < until:
+            until = progressed_on
+    best, confirmed, sstr, responded = _best_responses(facts, assessments, definition, started_on, until)
+
+    time_zero, problem = _time_zero(facts, definition, started_on)
+    pfs = overall = ttr = dor = ttnt = ttd = None
+    responses: list[str] = []
     if time_zero is not None:
-        facts = _from_time_zero(facts, time_zero)
-        pfs = _progression_free_survival(facts, definition, time_zero)
-        overall_survival = _overall_survival(facts, time_zero)
-        best_response = best_overall_response(
-            facts.assessments, until=min(facts.clinical_progressions, default=cutoff)
-        )
-    response_evaluable, why = _response_evaluable(facts, status, time_zero)
+        pfs_on, basis = _progression_free(scans, definition, started_on, clinical_on, therapy_on, died_on)
+        pfs = _from(time_zero, pfs_on, basis)
+        # A response seen only after PFS has ended (another therapy censored it) is none of these times.
+        if responded is not None and responded[0] <= pfs_on:
+            responded_on, response = responded
+            ttr = _from(time_zero, responded_on, f"response:{response}")
+            dor = _from(responded_on, pfs_on, basis)
+        else:
+            ttr = pfs if not pfs.event else _from(time_zero, pfs_on, f"no_response:{basis}")
+        if died_on is not None:
+            overall = _from(time_zero, died_on, "death")
+        elif last_alive_on > started_on:
+            overall = _from(time_zero, last_alive_on, "last_known_alive")
+        else:
+            overall = _from(time_zero, started_on, "time_zero")
+        ttnt = overall
+        if therapy_on is not None:
+            ttnt = _from(time_zero, therapy_on, "next_therapy")
+        ttd = _from(time_zero, *_treatment_end(facts, status, reason, last_alive_on))
+        if assessments:
+            responses = [
+                f"{a.timepoint}:{(a.on - time_zero).days}:{a.response}:{a.sstr}"
+                for a in sorted(assessments, key=lambda a: (a.on, a.timepoint, a.response, a.sstr))
+            ]
+
+    is_evaluable, why = _response_evaluable(facts, status, started_on, bool(assessments), clinical_on)
+    activity = intensity = delayed = reduced = None
+    if facts.activities_mbq:
+        activity = sum(facts.activities_mbq, _ZERO)
+    if facts.plan is not None:
+        intensity = dose_intensity_percent(facts.plan, facts.administered_on, facts.activities_mbq)
+        delayed = delayed_cycles(facts.plan, facts.administered_on)
+        reduced = reduced_cycles(facts.plan, facts.prescribed_mbq)
+    toxicities: list[str] = []
+    if facts.adverse_events:
+        last_own_day = cutoff if facts.next_course_on is None else facts.next_course_on - _DAY
+        toxicities = worst_grades(facts.adverse_events, facts.administered_on, until=last_own_day)
     return DerivedOutcome(
+        started_on=started_on,
         time_zero=time_zero,
+        entry_days=(started_on - time_zero).days if time_zero is not None else 0,
+        problem=problem,
         status=status,
         cycles_given=len(facts.administered_on),
         discontinued_after_cycle=discontinued_after_cycle,
         discontinuation_reason=reason,
         pfs=pfs,
-        os=overall_survival,
-        best_overall_response=best_response,
-        response_evaluable=response_evaluable,
+        os=overall,
+        ttr=ttr,
+        dor=dor,
+        ttnt=ttnt,
+        ttd=ttd,
+        best_overall_response=best,
+        confirmed_best_overall_response=confirmed,
+        best_sstr_response=sstr,
+        responses=responses,
+        response_evaluable=is_evaluable,
         response_evaluable_reason=why,
         death_cause=facts.death_cause,
+        cumulative_activity_mbq=activity,
+        dose_intensity_percent=intensity,
+        delayed_cycles=delayed,
+        reduced_cycles=reduced,
+        toxicities=toxicities,
     )
 
 
@@ -424,48 +587,87 @@ def counts_for_orr(outcome: DerivedOutcome, definition: EndpointDefinition) -> b
     """Return whether the course is in the denominator of the objective response rate."""
     if definition.orr_denominator == "response_evaluable":
         return outcome.response_evaluable
-    return outcome.time_zero is not None
+    return outcome.started_on is not None
+
+
+def _not_started(
+    facts: CourseFacts, status: CourseStatus, after_cycle: int | None, reason: str | None
+) -> DerivedOutcome:
+    return DerivedOutcome(
+        started_on=None,
+        time_zero=None,
+        entry_days=0,
+        problem="",
+        status=status,
+        cycles_given=0,
+        discontinued_after_cycle=after_cycle,
+        discontinuation_reason=reason,
+        pfs=None,
+        os=None,
+        ttr=None,
+        dor=None,
+        ttnt=None,
+        ttd=None,
+        best_overall_response=None,
+        confirmed_best_overall_response=None,
+        best_sstr_response=None,
+        responses=[],
+        response_evaluable=False,
+        response_evaluable_reason="No cycle was given by the cut-off.",
+        death_cause=facts.death_cause,
+        cumulative_activity_mbq=None,
+        dose_intensity_percent=None,
+        delayed_cycles=None,
+        reduced_cycles=None,
+        toxicities=[],
+    )
 
 
 def _up_to(facts: CourseFacts, cutoff: date) -> CourseFacts:
     """Return the facts dated on or before the cut-off; reason and cause go with their day."""
     discontinued = facts.discontinued_on is not None and facts.discontinued_on <= cutoff
-    scanned = facts.baseline_on is not None and facts.baseline_on <= cutoff
     died = facts.died_on is not None and facts.died_on <= cutoff
+    administered_on = _days_to(facts.administered_on, cutoff)
+    given = len(administered_on)
     return CourseFacts(
         planned_cycles=facts.planned_cycles,
-        administered_on=_days_to(facts.administered_on, cutoff),
+        administered_on=administered_on,
         discontinued_on=facts.discontinued_on if discontinued else None,
         discontinuation_reason=facts.discontinuation_reason if discontinued else None,
-        baseline_on=facts.baseline_on if scanned else None,
-        assessments=tuple(assessment for assessment in facts.assessments if assessment.on <= cutoff),
+        baseline_on=_day_to(facts.baseline_on, cutoff),
+        assessments=tuple(a for a in facts.assessments if a.on <= cutoff),
         clinical_progressions=_days_to(facts.clinical_progressions, cutoff),
         new_therapies=_days_to(facts.new_therapies, cutoff),
         known_alive=_days_to(facts.known_alive, cutoff),
         died_on=facts.died_on if died else None,
         death_cause=facts.death_cause if died else None,
-        later_assessments=tuple(
-            assessment for assessment in facts.later_assessments if assessment.on <= cutoff
-        ),
+        later_assessments=tuple(a for a in facts.later_assessments if a.on <= cutoff),
+        diagnosed_on=_day_to(facts.diagnosed_on, cutoff),
+        is_measurable=facts.is_measurable,
+        plan=facts.plan,
+        activities_mbq=facts.activities_mbq[:given],
+        prescribed_mbq=facts.prescribed_mbq[:given],
+        adverse_events=facts.adverse_events,
+        next_course_on=_day_to(facts.next_course_on, cutoff),
     )
 
 
-def _days_to(days: Iterable[date], cutoff: date) -> tuple[date, ...]:
-    return tuple(day for day in days if day <= cutoff)
+def _day_to(day: date | None, cutoff: date) -> date | None:
+    return day if day is not None and day <= cutoff else None
 
 
-def _from_time_zero(facts: CourseFacts, time_zero: date) -> CourseFacts:
-    """Return the facts without what happened to the tumour before treatment.
+def _days_to(days: tuple[date, ...], cutoff: date) -> tuple[date, ...]:
+    return tuple([day for day in days if day <= cutoff]) if days else days
 
-    Another therapy must have started after time zero: one begun on that day is given along with the course.
-    """
-    return replace(
-        facts,
-        assessments=tuple(assessment for assessment in facts.assessments if assessment.on >= time_zero),
-        clinical_progressions=tuple(day for day in facts.clinical_progressions if day >= time_zero),
-        new_therapies=tuple(day for day in facts.new_therapies if day > time_zero),
-        later_assessments=tuple(a for a in facts.later_assessments if a.on >= time_zero),
-    )
+
+def _last_sign_of_life(facts: CourseFacts) -> date | None:
+    """Return the last day of what ``_signs_of_life`` lists; None where there is nothing."""
+    days = [*facts.administered_on, *facts.known_alive, *facts.clinical_progressions, *facts.new_therapies]
+    days += [a.on for a in facts.assessments]
+    days += [a.on for a in facts.later_assessments]
+    if facts.baseline_on is not None:
+        days.append(facts.baseline_on)
+    return max(days, default=None)
 
 
 def _signs_of_life(facts: CourseFacts) -> list[tuple[str, date]]:
@@ -485,12 +687,9 @@ def _signs_of_life(facts: CourseFacts) -> list[tuple[str, date]]:
     return signs
 
 
-def _refuse_life_after_death(facts: CourseFacts) -> None:
-    if facts.died_on is None:
-        return
-    for what, day in _signs_of_life(facts):
-        if day > facts.died_on:
-            raise ValueError(f"{what} on {day}: expected on or before the death on {facts.died_on}")
+def _refuse_life_after_death(facts: CourseFacts, died_on: date) -> NoReturn:
+    what, day = next((what, day) for what, day in _signs_of_life(facts) if day > died_on)
+    raise ValueError(f"{what} on {day}: expected on or before the death on {died_on}")
 
 
 def _status(facts: CourseFacts) -> tuple[CourseStatus, int | None, str | None]:
@@ -509,74 +708,157 @@ def _status(facts: CourseFacts) -> tuple[CourseStatus, int | None, str | None]:
     return "ongoing", None, None
 
 
-def _progression_free_survival(
-    facts: CourseFacts, definition: EndpointDefinition, time_zero: date
-) -> TimeToEvent:
-    """Return PFS of facts that lie between time zero and the cut-off."""
-    assessments = (*facts.assessments, *facts.later_assessments)
-    events = [(a.on, "overall_response_pd") for a in assessments if a.response == "PD"]
-    events += [(day, "clinical_progression") for day in facts.clinical_progressions]
-    if facts.died_on is not None:
-        events.append((facts.died_on, "death"))
-    event = min(events, key=lambda event: (event[0], _EVENT_ORDER[event[1]]), default=None)
+def _time_zero(
+    facts: CourseFacts, definition: EndpointDefinition, started_on: date
+) -> tuple[date | None, str]:
+    """Return from which day days count, or None and why there is none."""
+    if definition.time_zero == "first_administration":
+        return started_on, ""
+    if facts.diagnosed_on is None:
+        return None, "No day of diagnosis is known, from which days are counted."
+    if facts.diagnosed_on > started_on:
+        raise ValueError(
+            f"diagnosis on {facts.diagnosed_on}: expected on or before the first administration on {started_on}"
+        )
+    return facts.diagnosed_on, ""
 
-    adequate_on = sorted(assessment.on for assessment in assessments if assessment.is_adequate)
-    if definition.new_therapy == "censor" and facts.new_therapies:
-        other_therapy_on = min(facts.new_therapies)
-        # On the same day the event came first: progression is why another therapy starts.
-        if event is None or other_therapy_on < event[0]:
-            last = _last_on_or_before(adequate_on, other_therapy_on)
-            return _from_zero(time_zero, last or time_zero, "new_therapy")
-    if event is None:
-        if not adequate_on:
-            return _from_zero(time_zero, time_zero, "time_zero")
-        return _from_zero(time_zero, adequate_on[-1], "last_adequate_assessment")
 
-    event_on, basis = event
+def _best_responses(
+    facts: CourseFacts,
+    assessments: Sequence[Assessment],
+    definition: EndpointDefinition,
+    started_on: date,
+    until: date,
+) -> tuple[str | None, str | None, str | None, tuple[date, str] | None]:
+    """Return the best response without and with confirmation, the best SSTR response, and day and code of the first
+    response that counts, if there is one.
+    """
+    if not assessments:
+        return None, None, None, None
+    counted = cast("list[Assessment]", best_response.counted_assessments(assessments, until=until))
+    if not counted:
+        return None, None, None, None
+    rank = best_response.RESPONSE_RANK
+    codes = [a.sstr for a in counted if a.sstr]
+    sstr = min(codes, key=SSTR_RANK.__getitem__) if codes else None
+    first = next((a for a in counted if a.response in OBJECTIVE_RESPONSES), None)
+    if not definition.sd_minimum_days:
+        best: str | None = min(counted, key=lambda a: rank[a.response]).response
+        if first is None:  # nothing to confirm
+            return best, best, sstr, None
+    rules = best_response.ResponseRules(definition.confirmation_days, definition.sd_minimum_days)
+    if definition.sd_minimum_days:
+        best = best_response.best_unconfirmed(
+            counted, time_zero=started_on, until=until, rules=rules
+        ).response
+    found = best_response.best_confirmed(
+        counted, time_zero=started_on, until=until, rules=rules, is_measurable=facts.is_measurable
+    )
+    responded = None
+    if definition.confirmation == "none":
+        responded = None if first is None else (first.on, first.response)
+    elif found.responded_on is not None:
+        on = found.responded_on
+        responded = next(
+            (a.on, a.response) for a in counted if a.on == on and a.response in OBJECTIVE_RESPONSES
+        )
+    return best, found.response, sstr, responded
+
+
+def _progression_free(
+    scans: Sequence[Assessment],
+    definition: EndpointDefinition,
+    started_on: date,
+    clinical_on: date | None,
+    therapy_on: date | None,
+    died_on: date | None,
+) -> tuple[date, str]:
+    """Return the day and the basis of PFS from facts that lie between the first administration and the cut-off."""
+    # Which basis is named when several events fall on one day: the read scan first, as it can be looked at again;
+    # death last, as overall survival names it anyway.
+    event_on, basis = None, ""
+    last_adequate_on = None
+    for a in scans:
+        if a.response == "PD" and (event_on is None or a.on < event_on):
+            event_on, basis = a.on, "overall_response_pd"
+        if a.response != "NE" and (last_adequate_on is None or a.on > last_adequate_on):
+            last_adequate_on = a.on
+    if clinical_on is not None and (event_on is None or clinical_on < event_on):
+        event_on, basis = clinical_on, "clinical_progression"
+    if (
+        died_on is not None
+        and definition.death_in_pfs == "event"
+        and (event_on is None or died_on < event_on)
+    ):
+        event_on, basis = died_on, "death"
+
+    # On the same day the event came first: progression is why another therapy starts.
+    if (
+        definition.new_therapy == "censor"
+        and therapy_on is not None
+        and (event_on is None or therapy_on < event_on)
+    ):
+        return _last_adequate(scans, therapy_on) or started_on, "new_therapy"
+    if event_on is None:
+        if died_on is not None:
+            return last_adequate_on or started_on, "before_death"
+        if last_adequate_on is None:
+            return started_on, "time_zero"
+        return last_adequate_on, "last_adequate_assessment"
     if definition.missed_assessments == "censor":
         # The scan that shows the progression is itself an adequate assessment; what counts is the one before.
-        looked_until = event_on - timedelta(days=1) if basis == "overall_response_pd" else event_on
-        last = _last_on_or_before(adequate_on, looked_until) or time_zero
+        looked_until = event_on - _DAY if basis == "overall_response_pd" else event_on
+        last = _last_adequate(scans, looked_until) or started_on
         if (event_on - last).days > definition.missed_gap_days:
-            return _from_zero(time_zero, last, "missed_assessments")
-    return _from_zero(time_zero, event_on, basis)
+            return last, "missed_assessments"
+    return event_on, basis
 
 
-def _overall_survival(facts: CourseFacts, time_zero: date) -> TimeToEvent:
-    if facts.died_on is not None:
-        return _from_zero(time_zero, facts.died_on, "death")
-    last = max(day for _, day in _signs_of_life(facts))
-    return _from_zero(time_zero, last, "last_known_alive" if last > time_zero else "time_zero")
+def _last_adequate(scans: Sequence[Assessment], day: date) -> date | None:
+    return max((a.on for a in scans if a.on <= day and a.is_adequate), default=None)
 
 
-def _response_evaluable(facts: CourseFacts, status: CourseStatus, time_zero: date | None) -> tuple[bool, str]:
+def _treatment_end(
+    facts: CourseFacts, status: CourseStatus, reason: str | None, last_alive_on: date
+) -> tuple[date, str]:
+    """Return when the course's treatment ended or was last known to go on, and the basis.
+
+    A discontinuation that was entered after a death ends no later than the death, and none ends before a cycle that was
+    given all the same.
+    """
+    last_given_on = facts.administered_on[-1]
+    if status == "completed":
+        return last_given_on, "completed"
+    if status == "ongoing":
+        return last_alive_on, "ongoing"
+    ends = [day for day in (facts.discontinued_on, facts.died_on) if day is not None]
+    return max(min(ends), last_given_on), f"discontinued:{reason}"
+
+
+def _response_evaluable(
+    facts: CourseFacts, status: CourseStatus, started_on: date, is_assessed: bool, clinical_on: date | None
+) -> tuple[bool, str]:
     """Return whether the course counts for response, and why.
 
     A later assessment counts even when it is NE: to leave such patients out would raise the response rate.
     """
-    if time_zero is None:
-        return False, "No cycle was given by the cut-off."
     if status == "ongoing":
         return False, "The course is still going on."
     if facts.baseline_on is None:
         return False, "There is no baseline scan."
-    if facts.baseline_on > time_zero:
+    if facts.baseline_on > started_on:
         return False, "The baseline scan is dated after the first administration."
-    if facts.assessments:
+    if is_assessed:
         return True, f"The course is {status}, with a baseline scan and a later assessment."
-    if facts.clinical_progressions:
+    if clinical_on is not None:
         return True, f"The course is {status}; the patient progressed before a later assessment."
     if facts.died_on is not None:
         return True, f"The course is {status}; the patient died before a later assessment."
     return False, "There is no assessment after baseline."
 
 
-def _last_on_or_before(ascending: list[date], day: date) -> date | None:
-    return max((on for on in ascending if on <= day), default=None)
-
-
-def _from_zero(time_zero: date, on: date, basis: str) -> TimeToEvent:
-    return TimeToEvent(days=(on - time_zero).days, event=basis in _EVENT_ORDER, on=on, basis=basis)
+def _from(zero: date, on: date, basis: str) -> TimeToEvent:
+    return TimeToEvent((on - zero).days, basis.partition(":")[0] in _EVENTS, on, basis)
 
 
 def _is_int(value: object) -> bool:
