@@ -26,7 +26,10 @@ class Structure:
     """Looks at the rows of one export as they pass, course by course."""
 
     def __init__(self, data_sets: Sequence[DataSet]) -> None:
-        self._of = {data_set.name: data_set for data_set in data_sets}
+        self._of = {
+            each.name: (each.keys, frozenset(variable.name for variable in each.variables))
+            for each in data_sets
+        }
         self._courses: set[tuple[object, object]] = set()
         self._words: dict[tuple[str, object], object] = {}
         self._codes: dict[tuple[str, object], object] = {}
@@ -64,11 +67,10 @@ class Structure:
             self._rows("ADTR", adtr, (adtr[0]["USUBJID"], adtr[0]["COURSENO"]))
 
     def _rows(self, name: str, rows: Sequence[Row], course: tuple[object, object]) -> None:
-        data_set = self._of[name]
-        names = {variable.name for variable in data_set.variables}
+        keys, names = self._of[name]
         seen = set()
         for row in rows:
-            key = tuple(row[variable] for variable in data_set.keys)
+            key = tuple(row[variable] for variable in keys)
             if any(value in (None, "") for value in key) or key in seen:
                 _refuse(name, row, f"its keys {key} are not its own")
             seen.add(key)
@@ -79,7 +81,12 @@ class Structure:
             if "PARAMCD" in row:
                 self._parameter(name, row)
             for variable, value in row.items():
-                if isinstance(value, str) and len(value.encode()) > LONGEST_TEXT:
+                # A character has at most four bytes: short text, which nearly all is, need not be encoded.
+                if (
+                    type(value) is str
+                    and 4 * len(value) > LONGEST_TEXT
+                    and len(value.encode()) > LONGEST_TEXT
+                ):
                     _refuse(name, row, f"{variable} has more than {LONGEST_TEXT} bytes")
 
     def _parameter(self, name: str, row: Row) -> None:
