@@ -212,9 +212,16 @@ class _Changes:
                 [*self._values, list(centre_ids), MOST_LISTED],
             )
             return [
-                Change(*first, before and json.loads(before), after and json.loads(after), *last)
-                for *first, before, after, was, now in cursor.fetchall()
-                for last in [(was, now)]
+                Change(
+                    course_id=course_id,
+                    known_since=known_since,
+                    changed_at=changed_at,
+                    before=before and json.loads(before),
+                    after=after and json.loads(after),
+                    was_counted=was_counted,
+                    is_counted=is_counted,
+                )
+                for course_id, known_since, changed_at, before, after, was_counted, is_counted in cursor.fetchall()
             ]
 
 

@@ -16,15 +16,18 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import Act
 from accounts.http import SignedInRequest
-from analytics import responses, results
+from accounts.models import Centre
+from analytics import benchmarks, cohorts, dashboard, responses, results
 from analytics.charts import CONTENT_TYPES, FIGURES, numbers_csv
 from analytics.charts import render as render_figure
-from analytics.charts.numbers import RESPONSES, causes_of_death, cutoff_text, discontinuation_reasons
+from analytics.charts.numbers import cutoff_text
 from analytics.charts.response import RESPONSE_FIGURES
 from analytics.charts.response.agreement import agreement_alt, agreement_csv, agreement_spec
 from analytics.charts.response.courses import About
 from analytics.charts.specs import Spec
+from analytics.datasets import export
 from analytics.models import Cohort
+from analytics.small_cells import suppressed
 
 AGREEMENT = "agreement"
 FILE_TYPES = ["svg", "png", "pdf", "csv"]
@@ -54,41 +57,67 @@ def cohort_list(request: SignedInRequest) -> HttpResponse:
 
 def _shown(title: str, alt: str, kind: str, *place: str, query: str = "") -> dict[str, Any]:
     """Return a figure as ``_figure.html`` shows it; ``kind`` begins the names of its addresses, ``place`` is in them."""
-    files = {file_type: reverse(f"{kind}-file", args=[*place, file_type]) for file_type in FILE_TYPES}
-    spec_url = reverse(f"{kind}-spec", args=place) + query
-    return {"title": title, "alt": alt, "spec_url": spec_url, "files": files}
+    asked = f"?{query}" if query else ""
+    files = {file_type: reverse(f"{kind}-file", args=[*place, file_type]) + asked for file_type in FILE_TYPES}
+    spec_url = reverse(f"{kind}-spec", args=place) + asked
+    image = f"{files['svg']}{'&' if query else '?'}inline"
+    return {"title": title, "alt": alt, "spec_url": spec_url, "files": files, "image": image}
 
 
-def _context(cohort: Cohort, result: dict[str, Any]) -> dict[str, Any]:
+def _payload(request: SignedInRequest, cohort: Cohort, *, with_curves: bool) -> dict[str, Any]:
+    """Return the result that the user is shown, without small cells unless the user may see all of its records."""
+    result = results.payload(cohort, request.user, with_curves=with_curves)
+    return result if _may_see_all_records(request, result) else suppressed(result, settings.SMALL_CELL)
+
+
+def _may_see_all_records(request: SignedInRequest, result: dict[str, Any]) -> bool:
+    readable = Centre.objects.visible_to(request.user, Act.VIEW_RECORDS).values_list("code", flat=True)
+    return set(readable) >= set(result["centres"])
+
+
+def _context(request: SignedInRequest, cohort: Cohort, result: dict[str, Any]) -> dict[str, Any]:
     """Return what the dashboard's templates need, from one reading of the result."""
-    courses, orr = result["courses"], result["orr"]
-    query = f"?revision={result['revision']}"
+    with_benchmarks = "benchmarks" in request.GET
+    of_page = "benchmarks=1" if with_benchmarks else ""
     figures = {
-        key: _shown(figure.title, figure.alt_text(result), "figure", cohort.slug, key, query=query)
+        key: _shown(
+            figure.title,
+            figure.alt_text(result),
+            "figure",
+            cohort.slug,
+            key,
+            query="&".join(
+                filter(None, [f"revision={result['revision']}", of_page if key in _CURVES else ""])
+            ),
+        )
         for key, figure in FIGURES.items()
     }
+    cutoff = cutoff_text(result)
     return {
         "cohort": cohort,
         "result": result,
         "remarks": result.get("remarks") or cohort.remarks,
         "figures": figures,
         "computed_at": parse_datetime(result["computed_at"]) if result.get("computed_at") else None,
-        "cutoff": cutoff_text(result),
+        "cutoff": cutoff,
         "poll_seconds": POLL_SECONDS,
         "in_words": result.get("definition", {}).get("in_words") or cohort.definition.rules.in_words(),
-        "responses": [
-            (code, name, orr["best_overall_response"].get(code, 0)) for code, name in RESPONSES.items()
-        ],
-        "after_cycle": sorted(
-            courses["discontinued"].get("after_cycle", {}).items(), key=lambda item: int(item[0])
-        ),
-        "reasons": discontinuation_reasons(result),
-        "causes": causes_of_death(result),
-        "endpoints": [
-            {"key": "pfs", "name": "Progression-free survival", "short": "PFS", "data": result["pfs"]},
-            {"key": "os", "name": "Overall survival", "short": "OS", "data": result["os"]},
-        ],
+        "filter_in_words": cohorts.filter_in_words(cohort),
+        "methods": cohorts.methods(cohort, cutoff),
+        "shown": dashboard.of_result(result, dashboard.Behind(cohort.slug)),
+        "benchmarks": benchmarks.published(),
+        "benchmark_caution": benchmarks.CAUTION,
+        "with_benchmarks": with_benchmarks,
+        "of_page": of_page,
+        "level": export.level_for(request.user, export.live(cohort, result["centres"])),
+        "formats": dashboard.FORMATS,
+        "download_url": reverse("cohort-download", args=[cohort.slug]),
+        "limit": settings.SMALL_CELL,
+        "may_lock": request.user.may(Act.MANAGE_COHORTS),
     }
+
+
+_CURVES = ("pfs", "os")
 
 
 @never_cache
@@ -96,7 +125,7 @@ def _context(cohort: Cohort, result: dict[str, Any]) -> dict[str, Any]:
 def cohort_detail(request: SignedInRequest, slug: str) -> HttpResponse:
     """Show the dashboard of a cohort for the centres whose results the user may see."""
     cohort = _cohort(request, slug)
-    context = _context(cohort, results.payload(cohort, request.user))
+    context = _context(request, cohort, _payload(request, cohort, with_curves=False))
     return render(request, "analytics/cohort_detail.html", context)
 
 
@@ -108,12 +137,54 @@ def cohort_live(request: SignedInRequest, slug: str) -> HttpResponse:
     With a newer revision the whole dashboard comes along and takes the place of the old one.
     """
     cohort = _cohort(request, slug)
-    result = results.payload(cohort, request.user)
+    result = _payload(request, cohort, with_curves=False)
     newer = request.GET.get("revision") != str(result["revision"])
     said = f"{'stale' if result['stale'] else 'fresh'}-{result['pending']}"
     if not newer and request.GET.get("state") == said:
         return HttpResponse(status=204)
-    return render(request, "analytics/_live.html", _context(cohort, result) | {"newer": newer})
+    return render(request, "analytics/_live.html", _context(request, cohort, result) | {"newer": newer})
+
+
+MOST_ROWS = 2000  # of a curve on a page; the CSV has all
+
+
+@never_cache
+@require_safe
+def curve_rows(request: SignedInRequest, slug: str, endpoint: str) -> HttpResponse:
+    """Show the rows of a curve, each with the courses that had their event or were censored on that day."""
+    cohort = _cohort(request, slug)
+    if endpoint not in dashboard.ENDPOINT_WORDS:
+        raise Http404
+    result = _payload(request, cohort, with_curves=True)
+    behind = dashboard.Behind(cohort.slug)
+    table = result[endpoint]["table"]
+    names = ("at_risk", "events", "censored", "survival", "lower", "upper")
+    rows = [
+        dict(zip(("days", *names), row, strict=True))
+        for row in zip(table["days"], *(table[name] for name in names), strict=True)
+    ]
+    shown = [
+        row
+        | {
+            "events": behind.number(row["events"], endpoint, "event", at=int(row["days"])),
+            "censored": behind.number(row["censored"], endpoint, "censored", at=int(row["days"])),
+        }
+        for row in rows[:MOST_ROWS]
+    ]
+    name, short = dashboard.ENDPOINT_WORDS[endpoint]
+    context = {
+        "cohort": cohort,
+        "endpoint": endpoint,
+        "name": name,
+        "short": short,
+        "rows": shown,
+        "n_rows": len(rows),
+        "csv": reverse("figure-file", args=[slug, endpoint, "csv"]) if endpoint in FIGURES else "",
+    }
+    template = (
+        "analytics/_curve_rows.html" if request.headers.get("HX-Request") else "analytics/curve_rows.html"
+    )
+    return render(request, template, context)
 
 
 def _figure(name: str) -> str:
@@ -122,12 +193,22 @@ def _figure(name: str) -> str:
     return name
 
 
+def _drawn(request: SignedInRequest, name: str) -> dict[str, Any]:
+    """Return what a figure is drawn with besides the result: published medians where they are asked for."""
+    if name in _CURVES and "benchmarks" in request.GET:
+        return {"references": benchmarks.reference_lines("pfs" if name == "pfs" else "os")}
+    return {}
+
+
 @never_cache
 @require_safe
 def figure_spec(request: SignedInRequest, slug: str, figure: str) -> HttpResponse:
-    """Return the figure's Vega-Lite specification for the browser."""
+    """Return the figure's Vega-Lite specification for the browser; what counts courses opens those behind it."""
     cohort, name = _cohort(request, slug), _figure(figure)
-    return JsonResponse(FIGURES[name].build(results.payload(cohort, request.user)))
+    result = _payload(request, cohort, with_curves=True)
+    return JsonResponse(
+        FIGURES[name].build(result, behind=dashboard.Behind(cohort.slug).url, **_drawn(request, name))
+    )
 
 
 @never_cache
@@ -136,12 +217,13 @@ def figure_file(request: SignedInRequest, slug: str, figure: str, file_type: str
     """Return the figure as a file for print (SVG, PNG, PDF), or the numbers behind it (CSV)."""
     cohort, name = _cohort(request, slug), _figure(figure)
     # A file leaves the pages that say that the patients are synthetic, so the figure says it too.
-    result = results.payload(cohort, request.user) | {"synthetic": settings.SYNTHETIC_DATA_BANNER}
+    found = _payload(request, cohort, with_curves=True)
+    result = found | {"synthetic": settings.SYNTHETIC_DATA_BANNER}
     return _file(
         request,
         f"{cohort.slug}-{name}-r{result['revision']}.{file_type}",
         title=f"{FIGURES[name].title}: {result['name']}",
-        spec=lambda: FIGURES[name].build(result, theme="print"),
+        spec=lambda: FIGURES[name].build(result, theme="print", **_drawn(request, name)),
         numbers=lambda: numbers_csv(result, name),
     )
 

@@ -12,8 +12,8 @@ from django.urls import URLPattern, get_resolver
 
 from accounts.access import ROLE_ACTS, Act
 from accounts.models import Centre, Role
-from analytics import freshness
-from analytics.models import Cohort
+from analytics import freshness, locks
+from analytics.models import Cohort, Job, JobKind
 from patients.models import PatientIdentity
 from tests.factories import (
     AbsorbedDoseFactory,
@@ -41,7 +41,8 @@ from tests.factories import (
 PUBLIC = re.compile(
     r"health/|account/(login|logout|inactive|signup|password/reset|confirm-email|\^|2fa/authenticate|login/code)"
 )
-OWN_ACCOUNT = re.compile(r"account/|api/v1/(schema|docs|tokens|$|\^)")
+# Jobs are shown to who asked for them alone: tests/analytics/test_jobs.py.
+OWN_ACCOUNT = re.compile(r"account/|jobs/|api/v1/(schema|docs|tokens|jobs|$|\^)")
 OK = {200}
 ABSENT = {404}
 # Read by everybody who is signed in, whatever their roles: it says nothing about patients.
@@ -87,6 +88,12 @@ class Clinic:
                 words[index] = "1"
             elif word == "<slug:slug>":
                 words[index] = "all"
+            elif word == "<slug:endpoint>":
+                words[index] = "pfs"
+            elif word == "<slug:lock_name>":
+                words[index] = self.ids["lock"]
+        if words[-2:] == ["behind", ""]:
+            words[-1] = "?measure=pfs"
         return "/" + "/".join(words)
 
 
@@ -126,6 +133,7 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
         "centre": centre.pk,
         "user": make_user(role=Role.PHYSICIAN, centre=centre, username=f"staff of {number}").pk,
     }
+    ids["job"] = Job.objects.create(kind=JobKind.REPORT, requested_by_id=ids["user"]).pk
     ids["somatostatin-analogue-dose"] = ids["analogue-dose"]
     plurals = {
         "diagnosis": "diagnoses",
@@ -136,7 +144,7 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
     for name in list(ids):
         ids[plurals.get(name, f"{name}s")] = ids[name]
         ids[name.replace("-", "")] = ids[name]
-    ids |= {f"{name}_id": ids[name] for name in ("patient", "course", "cycle", "study", "lesion")}
+    ids |= {f"{name}_id": ids[name] for name in ("patient", "course", "cycle", "study", "lesion", "job")}
     ids |= {"patientidentity": ids["identity"], "read": baseline.pk}
     ids |= {
         "somatostatinanaloguedose": ids["analogue-dose"],
@@ -149,6 +157,11 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
 def clinics(centre, other_centre) -> tuple[Clinic, Clinic]:
     made = make_clinic(centre, "STA-0001"), make_clinic(other_centre, "NRD-0001")
     freshness.refresh_inline()
+    for clinic in made:
+        frozen = locks.lock(
+            Cohort.objects.get(slug="all"), f"lock-{clinic.centre.code}", [clinic.centre.code], None
+        )
+        clinic.ids["lock"] = frozen.name
     return made
 
 
@@ -194,8 +207,18 @@ PAGES = {
     "cohorts/": Act.VIEW_RESULTS,
     "cohorts/<slug:slug>/": Act.VIEW_RESULTS,
     "cohorts/<slug:slug>/live/": Act.VIEW_RESULTS,
+    "cohorts/<slug:slug>/curves/<slug:endpoint>/": Act.VIEW_RESULTS,
+    "cohorts/<slug:slug>/behind/": Act.VIEW_RESULTS,
+    "cohorts/<slug:slug>/changes/": Act.VIEW_RESULTS,
+    "cohorts/<slug:slug>/locks/": Act.VIEW_RESULTS,
+    "cohorts/<slug:slug>/download/": Act.VIEW_RESULTS,
+    "locks/<slug:lock_name>/": Act.VIEW_RESULTS,
+    "locks/<slug:lock_name>/verify/": Act.VIEW_RESULTS,
+    "locks/<slug:lock_name>/download/": Act.VIEW_RESULTS,
     "cohorts/<slug:slug>/figures/<slug:figure>.json": Act.VIEW_RESULTS,
     "cohorts/<slug:slug>/figures/<slug:figure>.<slug:file_type>": Act.VIEW_RESULTS,
+    "cohorts/<slug:slug>/report/": Act.VIEW_RESULTS,
+    "cohorts/<slug:slug>/report/start/": Act.VIEW_RESULTS,
     "cohorts/<slug:slug>/response/": Act.VIEW_RESULTS,
     "cohorts/<slug:slug>/response/figures/<slug:response_figure>.json": Act.VIEW_RECORDS,
     "cohorts/<slug:slug>/response/figures/<slug:response_figure>.<slug:file_type>": Act.VIEW_RECORDS,
@@ -240,10 +263,12 @@ def api_act(route: str) -> Act | None:
 
 # Computed from what a form holds, or done, and sent in the body.
 POSTED_PAGES = {
+    "cohorts/<slug:slug>/report/start/",
     "patients/<uuid:patient_id>/cycle/<uuid:cycle_id>/net/",
     f"{IMAGING}cell/",
     f"{IMAGING}lesion/new/",
     f"{IMAGING}study/<uuid:study_id>/accept/",
+    "locks/<slug:lock_name>/verify/",
 }
 POST_ONLY = re.compile(
     r"api/v1/.*(void|administer|discontinue|search|move|hold|resume|cancel|restore|decide|net-activity"
@@ -282,7 +307,7 @@ def test_pages_answer_by_role_at_the_own_centre_and_are_absent_elsewhere(role, c
             path = path.replace("<slug:response_figure>", "waterfall")
             answer = client.post(path, clinic.cell) if route in POSTED_PAGES else client.get(path)
             status = answer.status_code
-            has_object = "<uuid:" in route
+            has_object = "<uuid:" in route or "<slug:lock_name>" in route
             if clinic is other and has_object:
                 expected = ABSENT
             elif act is None or act in acts:

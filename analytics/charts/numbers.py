@@ -148,7 +148,13 @@ def course_shares(result: Result) -> list[Share]:
         Share("ongoing", "Ongoing", courses["ongoing"]["n"], of),
     ]
     after_cycle = courses["discontinued"].get("after_cycle") or {}
-    known = 0
+    if any(
+        isinstance(n, str) for n in after_cycle.values()
+    ):  # small cells are withheld: one part for all of them
+        shares.append(Share("discontinued", "Discontinued", courses["discontinued"]["n"], of))
+        after_cycle, known = {}, courses["discontinued"]["n"]
+    else:
+        known = 0
     for cycle, n in sorted(after_cycle.items(), key=lambda pair: int(pair[0])):
         known += n
         shares.append(Share(f"discontinued-{cycle}", f"Discontinued after cycle {cycle}", n, of))
@@ -228,7 +234,8 @@ def causes_of_death(result: Result) -> list[tuple[str, int]]:
 
 def _in_words(counts: Mapping[str, int], labels: Mapping[str, str]) -> list[tuple[str, int]]:
     # Labels begin a line elsewhere; here they stand within a sentence.
-    said = [(labels.get(key, key).lower(), n) for key, n in counts.items() if n]
+    # What is withheld (a text in place of a number) is not said.
+    said = [(labels.get(key, key).lower(), n) for key, n in counts.items() if n and isinstance(n, int)]
     return sorted(said, key=lambda item: (-item[1], item[0]))
 
 

@@ -7,9 +7,10 @@ is white and has none. Altair is imported by the builders and not by this module
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 from analytics.charts import theme as look
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     import altair as alt
 
 Spec = dict[str, Any]
+# (measure, category, at_from=day, at_to=day) to the address of the courses behind a mark.
+Link = Callable[..., str]
 
 # The Vega-Lite that draws, in the browser and on paper alike. Later ones say "undefined" in some tooltips.
 VEGA_LITE_VERSION = "6.1"
@@ -54,11 +57,22 @@ RESPONSES_WIDTH = 420
 MOST_CENSOR_TICKS = PLOT_WIDTH // 2
 
 
-def km_spec(result: Result, endpoint: Endpoint, *, theme: look.Theme = "screen") -> Spec:
+def km_spec(
+    result: Result,
+    endpoint: Endpoint,
+    *,
+    theme: look.Theme = "screen",
+    behind: Link | None = None,
+    references: Sequence[tuple[str, float]] = (),
+) -> Spec:
     """Return the Kaplan–Meier figure of ``endpoint``: curve, 95 % band, censor ticks, median, numbers at risk.
 
     The band ends where a limit is undefined. The risk table counts patients whose time is >= the tick; those with an event
     or censored earlier make up the rest. Time is in months of 30.4375 days.
+
+    Args:
+        behind: on the screen a step and a tick open the patients of their days.
+        references: names and medians (months) of others, drawn as dashed lines up to 50 % and named below.
     """
     outcome = result[endpoint]
     title = ENDPOINT_NAMES[endpoint]
@@ -98,7 +112,8 @@ def km_spec(result: Result, endpoint: Endpoint, *, theme: look.Theme = "screen")
         .encode(x=x, y=alt.Y("l:Q", scale=y_scale), y2="u:Q", detail="part:N")
     )
     curve = _columns("curve").mark_line(style="curve", interpolate="step-after").encode(x=x, y=y)
-    layers = [band, *_median_layers(outcome, x, y), curve]
+    drawn = [(name, month) for name, month in references if month <= ticks[-1]]
+    layers = [band, *_reference_layers(drawn, x, y), *_median_layers(outcome, x, y), curve]
     ticks_drawn = sum(1 for censored in table.censored if censored) <= MOST_CENSOR_TICKS
     if ticks_drawn:
         layers.append(
@@ -109,6 +124,8 @@ def km_spec(result: Result, endpoint: Endpoint, *, theme: look.Theme = "screen")
         )
     if theme == "screen":
         layers += _hover_layers(x, y)
+        if behind is not None:
+            layers.append(_door_layer(_doors(table, endpoint, ticks[-1], behind), x, y))
     layers += _note_layers(median_lines(result, endpoint), table, outcome, ticks[-1], x, y)
     plot = alt.layer(*layers).properties(name="plot", width=PLOT_WIDTH, height=KM_HEIGHT)
 
@@ -140,7 +157,8 @@ def km_spec(result: Result, endpoint: Endpoint, *, theme: look.Theme = "screen")
             title=_footer(
                 "Kaplan–Meier estimate with pointwise 95 % confidence band (log–log). "
                 + ("Small strokes: censored. " if ticks_drawn else "Censored on too many days to mark each. ")
-                + "Below the axis: patients at risk at that month; with an event or censored before it.",
+                + "Below the axis: patients at risk at that month; with an event or censored before it."
+                + _reference_note(references, drawn),
                 result,
                 endpoint,
                 theme,
@@ -263,6 +281,92 @@ def _median_layers(outcome: Result, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     return [across, down]
 
 
+def _reference_layers(references: Sequence[tuple[str, float]], x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """Return a dashed line up to 50 % at each published median, with the letter that the note below names it by."""
+    if not references:
+        return []
+    import altair as alt
+
+    # Letters of lines that stand close together are written at several heights.
+    rows = [
+        {"m": month, "s": 0.0, "s2": 0.5, "t": letter, "top": 0.5 + 0.055 * (1 + place % 3)}
+        for place, (letter, (_, month)) in enumerate(zip(ascii_uppercase, references, strict=False))
+    ]
+    line = _one(rows).mark_rule(style="median", strokeDash=[2, 3]).encode(x=x, y=y, y2=alt.Y2("s2:Q"))
+    letters = (
+        _one(rows)
+        .mark_text(style="risk", align="center", baseline="middle")
+        .encode(x=x, y=alt.Y("top:Q", scale=alt.Scale(domain=[0, 1], nice=False)), text="t:N")
+    )
+    return [line, letters]
+
+
+def _reference_note(references: Sequence[tuple[str, float]], drawn: Sequence[tuple[str, float]]) -> str:
+    if not references:
+        return ""
+    named = [
+        f"{letter} {name} {month:g}" for letter, (name, month) in zip(ascii_uppercase, drawn, strict=False)
+    ]
+    beyond = [f"{name} {month:g}" for name, month in references if (name, month) not in drawn]
+    note = " Dashed: published medians in months, of other patients and not part of these numbers"
+    note += f": {', '.join(named)}" if named else ""
+    return f"{note}{'; beyond the axis: ' if beyond else ''}{', '.join(beyond)}."
+
+
+DOOR_PX = 7  # as wide as a mark must be to be met with a finger or a mouse
+
+
+def _doors(table: SurvivalTable, endpoint: Endpoint, last_month: int, behind: Link) -> list[dict[str, Any]]:
+    """Return places of the curve that open patients: those of a step or of censor ticks, of days close together."""
+    per_px = last_month * DAYS_PER_MONTH / PLOT_WIDTH
+    found: list[dict[str, Any]] = []
+    for category, counts in (("censored", table.censored), ("event", table.events)):
+        group: list[int] = []
+        rows = [row for row, n in enumerate(counts) if n]
+        for place, row in enumerate(rows):
+            group.append(row)
+            following = rows[place + 1] if place + 1 < len(rows) else None
+            if following is None or table.days[following] - table.days[group[0]] > DOOR_PX * per_px:
+                found.append(_door(table, endpoint, category, group, sum(counts[k] for k in group), behind))
+                group = []
+    return found
+
+
+def _door(
+    table: SurvivalTable, endpoint: Endpoint, category: str, group: list[int], n: int, behind: Link
+) -> dict[str, Any]:
+    first, last = int(table.days[group[0]]), int(table.days[group[-1]])
+    before = table.survival[group[0] - 1] if group[0] else 1.0
+    top = before if category == "event" else table.survival[group[0]] + 0.02
+    bottom = table.survival[group[-1]] - (0.0 if category == "event" else 0.02)
+    days = f"day {first:,}" if first == last else f"days {first:,} to {last:,}"
+    noun = counted(n, "event") if category == "event" else f"{n:,} censored"
+    return {
+        "m": table.days[group[len(group) // 2]] / DAYS_PER_MONTH,
+        "s": min(1.0, top),
+        "s2": max(0.0, bottom),
+        "what": noun,
+        "when": days,
+        "href": behind(endpoint, category, at_from=first, at_to=last),
+    }
+
+
+def _door_layer(doors: list[dict[str, Any]], x: alt.X, y: alt.Y) -> alt.Chart:
+    import altair as alt
+
+    return (
+        _one(doors)
+        .mark_rule(strokeWidth=DOOR_PX, opacity=0, cursor="pointer", tooltip=True)
+        .encode(
+            x=x,
+            y=y,
+            y2=alt.Y2("s2:Q"),
+            href="href:N",
+            tooltip=[alt.Tooltip("what:N", title="Open"), alt.Tooltip("when:N", title="Time")],
+        )
+    )
+
+
 def _note_layers(
     lines: list[str], table: SurvivalTable, outcome: Result, last_month: int, x: alt.X, y: alt.Y
 ) -> list[alt.Chart]:
@@ -328,8 +432,11 @@ def _hover_layers(x: alt.X, y: alt.Y) -> list[alt.Chart]:
     return [line.properties(name="hover")]
 
 
-def best_response_spec(result: Result, *, theme: look.Theme = "screen") -> Spec:
-    """Return best overall responses as horizontal bars, best first, each with its count and share."""
+def best_response_spec(result: Result, *, theme: look.Theme = "screen", behind: Link | None = None) -> Spec:
+    """Return best overall responses as horizontal bars, best first, each with its count and share.
+
+    On the screen a bar opens its patients.
+    """
     title = "Best overall response"
     shares = response_shares(result)
     of = shares[0].of
@@ -364,6 +471,9 @@ def best_response_spec(result: Result, *, theme: look.Theme = "screen") -> Spec:
         ),
     )
     tips = _tooltips(theme, name="Response", label="Patients")
+    opens = theme == "screen" and behind is not None
+    if opens:
+        tips["href"] = alt.Href("href:N")
     bars = [
         base.transform_filter(f"datum.objective == {objective}").mark_bar(style=style).encode(**tips)
         for objective, style in ((1, "objective"), (0, "other-response"))
@@ -389,6 +499,7 @@ def best_response_spec(result: Result, *, theme: look.Theme = "screen") -> Spec:
                 "n": share.n,
                 "label": _count_label(share),
                 "objective": int(share.key in {"CR", "PR"}),
+                **({"href": _behind_response(result, share, behind)} if opens and behind and share.n else {}),
             }
             for share in shares
         ]
@@ -396,8 +507,31 @@ def best_response_spec(result: Result, *, theme: look.Theme = "screen") -> Spec:
     return _finished(alt.vconcat(chart).properties(title=header), datasets, words.response_alt(result), theme)
 
 
-def courses_spec(result: Result, *, theme: look.Theme = "screen") -> Spec:
-    """Return all courses as one bar: completed, ongoing, discontinued after each cycle, each part labelled."""
+def _behind_response(result: Result, share: Share, behind: Link) -> str:
+    definition = result.get("definition") or {}
+    confirmed = definition.get("confirmation") == "required"
+    groups = ["evaluable", "other"] if definition.get("orr_denominator") == "all_treated" else ["evaluable"]
+    measure = "confirmed_response" if confirmed else "response"
+    return behind(measure, *(f"{group}:{share.key}" for group in groups))
+
+
+def _behind_course(share: Share, behind: Link | None) -> dict[str, str]:
+    """Return the address behind a part of the courses bar; none for what is in no one state."""
+    if behind is None:
+        return {}
+    if share.key in {"completed", "ongoing"}:
+        return {"href": behind("status", share.key)}
+    if share.key == "discontinued":
+        return {"href": behind("status", "discontinued:*")}
+    cycle = share.key.removeprefix("discontinued-")
+    return {"href": behind("status", "discontinued:*", at=int(cycle))} if cycle.isdecimal() else {}
+
+
+def courses_spec(result: Result, *, theme: look.Theme = "screen", behind: Link | None = None) -> Spec:
+    """Return all courses as one bar: completed, ongoing, discontinued after each cycle, each part labelled.
+
+    On the screen a part opens its courses.
+    """
     title = "Treatment courses"
     shares = [share for share in course_shares(result) if share.n]
     if not shares:
@@ -405,7 +539,7 @@ def courses_spec(result: Result, *, theme: look.Theme = "screen") -> Spec:
     import altair as alt
 
     of = shares[0].of
-    layout = _course_layout(shares)
+    layout = _course_layout(shares, behind if theme == "screen" else None)
     x = alt.X("x:Q", scale=alt.Scale(domain=[0, COURSES_WIDTH], nice=False), axis=None)
     y = alt.Y("y:Q", scale=alt.Scale(domain=[layout.height, 0], nice=False), axis=None)
     tips = _tooltips(theme, name="Courses", label="Number")
@@ -414,7 +548,14 @@ def courses_spec(result: Result, *, theme: look.Theme = "screen") -> Spec:
         layers.append(
             _one([part])
             .mark_bar(style=f"part-{part['look']}")
-            .encode(x=x, x2=alt.X2("x2:Q"), y=y, y2=alt.Y2("y2:Q"), **tips)
+            .encode(
+                x=x,
+                x2=alt.X2("x2:Q"),
+                y=y,
+                y2=alt.Y2("y2:Q"),
+                **tips,
+                **({"href": alt.Href("href:N")} if "href" in part else {}),
+            )
         )
         if part["inside"]:
             layers.append(
@@ -455,7 +596,7 @@ class _CourseLayout:
     height: float
 
 
-def _course_layout(shares: list[Share]) -> _CourseLayout:
+def _course_layout(shares: list[Share], behind: Link | None = None) -> _CourseLayout:
     """Return the bar's parts with a label each, none over another.
 
     A part wide enough carries its label underneath. A narrow one drops a line to a row of its own. Labels left of their
@@ -484,6 +625,7 @@ def _course_layout(shares: list[Share]) -> _CourseLayout:
                 "name": share.name,
                 "label": f"{share.n:,} of {share.of:,} ({share.percent:.1f} %)",
                 "inside": count if fits else "",
+                **_behind_course(share, behind),
             }
         )
         lines = [share.name, _count_label(share)]
@@ -612,7 +754,7 @@ class Figure:
     """A figure of a cohort's dashboard: its title, what draws it, and what says it in words."""
 
     title: str
-    build: Callable[..., Spec]  # (result, *, theme="screen")
+    build: Callable[..., Spec]  # (result, *, theme="screen", behind=None), curves also references=()
     alt_text: Callable[[Result], str]
 
 

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from analytics.charts.numbers import median_limits_text
 from analytics.charts.response.courses import WORDS, signed_percent
+from analytics.dashboard import Number
 from analytics.rules.endpoints import MONTH_DAYS
 
 register = template.Library()
@@ -61,3 +64,43 @@ def response_word(code: str) -> str:
 def change(percent: Decimal | None) -> str:
     """Return a change from baseline as ``−34.0 %``; None as a dash."""
     return "–" if percent is None else signed_percent(percent)
+
+
+@register.filter
+def linked(number: Number) -> SafeString | str:
+    """Return a number of courses as a link to those it counts; what is withheld says so, and leads to how many it may be."""
+    if not number.href:
+        return str(number)
+    return format_html('<a class="behind" href="{}">{}</a>', number.href, str(number))
+
+
+@register.filter
+def part(number: Number, of: int | str) -> SafeString | str:
+    """Return a number of courses with its share of ``of``: ``12 (26.1 %)``; without one where either is withheld."""
+    said = linked(number)
+    if isinstance(number.n, str) or isinstance(of, str) or not of:
+        return said
+    return format_html('{} <span class="share">({} %)</span>', said, f"{100 * number.n / of:.1f}")
+
+
+@register.filter
+def decimals(value: float | None, places: int) -> str:
+    """Return a number with so many decimals; None as a dash."""
+    return "–" if value is None else f"{value:,.{places}f}"
+
+
+@register.filter
+def p_value(value: float | None) -> str:
+    """Return ``p = 0.032`` or ``p < 0.001``; None as ``undefined``."""
+    if value is None:
+        return UNDEFINED
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+@register.filter
+def published_limits(limits: Sequence[Decimal | None] | None) -> str:
+    """Return the printed limits of a published figure; none where the source gives none."""
+    if limits is None:
+        return ""
+    lower, upper = ("not reached" if limit is None else str(limit) for limit in limits)
+    return f"{lower} to {upper}"
