@@ -7,19 +7,22 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from analytics import describing, strata, tallies
+from analytics.comparing import compare
 from analytics.models import ENDPOINTS, Cohort, CoursesCounted
 from analytics.rules.endpoints import EndpointDefinition
 from analytics.rules.response import OBJECTIVE_RESPONSES, RESPONSES, clopper_pearson, wilson
+from analytics.rules.restricted_mean import restricted_mean
 from analytics.rules.survival import (
     Curve,
     EventTable,
+    Refused,
     fixed_horizon,
     kaplan_meier,
-    median_follow_up_days,
-    quantile,
+    median_follow_up,
+    quartiles,
     survival_at,
 )
-from analytics.tallies import Counts
+from analytics.tallies import UNKNOWN_STRATUM, Counts
 from imaging.models import SstrResponse
 
 Document = dict[str, Any]
@@ -200,18 +203,34 @@ def _time_to_event(
     endpoint: str, table: EventTable, counts: Counts, rules: EndpointDefinition, stratum: str | None = None
 ) -> tuple[Document, Document]:
     curve = kaplan_meier(table)
-    median = quantile(curve)
+    first, median, third = quartiles(curve)
+    follow_up = median_follow_up(table)
     found: Document = {
         "n": table.n,
         "events": table.n_events,
         "median_days": median.days,
         "median_ci95": [median.lower, median.upper],
-        "median_follow_up_days": median_follow_up_days(table),
+        "quartiles": [
+            {"share": share, "days": of.days, "ci95": [of.lower, of.upper]}
+            for share, of in ((0.25, first), (0.5, median), (0.75, third))
+        ],
+        "median_follow_up_days": follow_up.days,
+        "median_follow_up_ci95": [follow_up.lower, follow_up.upper],
         "landmarks": list(_landmarks(curve, rules)),
     }
     if endpoint in {"pfs", "os"}:
+        if rules.landmark_months:
+            tau = rules.landmark_months[-1] * rules.month_days
+            found["restricted_mean"] = _restricted_mean(table, tau)
         found["fixed_horizon"] = list(_fixed_horizons(counts.by_value(f"{endpoint}_at", stratum), rules))
     return found, curve.to_json()
+
+
+def _restricted_mean(table: EventTable, tau: Decimal) -> Document:
+    mean = restricted_mean(table, tau)
+    if isinstance(mean, Refused):
+        return {"tau_days": float(tau), "days": None, "ci95": [None, None], "problem": mean.reason}
+    return {"tau_days": float(tau), "days": mean.days, "ci95": [mean.lower, mean.upper]}
 
 
 def _landmarks(curve: Curve, rules: EndpointDefinition) -> Iterable[Document]:
@@ -259,4 +278,14 @@ def _strata(cohort: Cohort, counts: Counts, rules: EndpointDefinition) -> tuple[
             table = event_table(counts, endpoint, code)
             group[endpoint], curves[code][endpoint] = _time_to_event(endpoint, table, counts, rules, code)
         groups.append(group)
-    return {"by": cohort.strata_by, "name": strata.title_of(cohort.strata_by), "groups": groups}, curves
+    known = {group["code"]: group["name"] for group in groups if group["code"] != UNKNOWN_STRATUM}
+    return {
+        "by": cohort.strata_by,
+        "name": strata.title_of(cohort.strata_by),
+        "groups": groups,
+        # Who is in no known stratum is shown, and left out of comparisons.
+        "comparisons": {
+            endpoint: compare({code: event_table(counts, endpoint, code) for code in known}, known)
+            for endpoint in ("pfs", "os")
+        },
+    }, curves
