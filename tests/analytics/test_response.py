@@ -1,6 +1,8 @@
 """Best overall response and exact binomial intervals. R's calls stand in the docstrings; no test needs R."""
 
+import json
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,9 +15,11 @@ from analytics.rules.response import (
     best_overall_response,
     clopper_pearson,
     rate,
+    wilson,
 )
 
 START = date(2019, 1, 1)
+WILSON = json.loads(Path(__file__).with_name("description_reference.json").read_text())["wilson"]
 
 
 def readings(text: str) -> list[Assessment]:
@@ -179,3 +183,19 @@ def test_more_than_all_and_less_than_none_are_refused(n, of):
 def test_a_confidence_that_is_no_share_is_refused(confidence):
     with pytest.raises(ValueError, match="between 0 and 1"):
         clopper_pearson(1, 2, confidence=confidence)
+
+
+@pytest.mark.parametrize(("n", "of", "lower", "upper"), WILSON)
+def test_wilson_equals_r(n, of, lower, upper):
+    """R: prop.test(n, of, correct = FALSE)$conf.int, in description_reference.R."""
+    assert wilson(n, of) == pytest.approx((lower, upper), rel=1e-12, abs=1e-16)
+    assert wilson(of - n, of) == pytest.approx((1 - upper, 1 - lower), rel=1e-9, abs=1e-15)
+
+
+def test_wilson_ends_at_0_and_1_exactly_and_refuses_what_is_no_share():
+    assert wilson(0, 63)[0] == 0
+    assert wilson(63, 63)[1] == 1
+    assert wilson(0, 0) == (None, None)
+    for n, of in ((-1, 3), (4, 3)):
+        with pytest.raises(ValueError, match="expected 0 <= n <= of"):
+            wilson(n, of)
