@@ -13,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.rules.endpoints import (
+    AdverseEvent,
     Assessment,
     CourseFacts,
     DerivedOutcome,
     EndpointDefinition,
+    Plan,
     TimeToEvent,
     counts_for_orr,
     derive,
@@ -36,9 +38,9 @@ def days(*numbers: int) -> tuple[date, ...]:
 
 
 def reads(text: str) -> tuple[Assessment, ...]:
-    """Return "120:PR 240:PD" as assessments."""
-    pairs = (reading.split(":") for reading in text.split())
-    return tuple(Assessment(day(int(n)), response) for n, response in pairs)
+    """Return "120:PR 240:PD:increased" as assessments."""
+    parts = (reading.split(":") for reading in text.split())
+    return tuple(Assessment(day(int(n)), response, "", *sstr) for n, response, *sstr in parts)
 
 
 def course(**changed: Any) -> CourseFacts:
@@ -79,6 +81,14 @@ def survival(facts: CourseFacts, *, cutoff: int = 1000) -> tuple[int, bool, str]
     assert found is not None
     assert found.on == day(found.days)
     return found.days, found.event, found.basis
+
+
+def time(
+    endpoint: str, facts: CourseFacts, *, cutoff: int = 1000, **chosen: Any
+) -> tuple[int, bool, str] | None:
+    """Return days, event and basis of one endpoint under the definition that ``chosen`` makes."""
+    found = getattr(outcome(facts, EndpointDefinition(**chosen), cutoff=cutoff), endpoint)
+    return None if found is None else (found.days, found.event, found.basis)
 
 
 # Time zero and the cut-off
@@ -395,6 +405,442 @@ def test_the_worked_example_of_the_rule_page(new_therapy, missed_assessments, ex
     assert pfs(facts, EndpointDefinition(new_therapy, missed_assessments)) == expected
 
 
+# Days from diagnosis
+
+DIAGNOSIS = EndpointDefinition(time_zero="diagnosis")
+
+
+@pytest.mark.parametrize(("diagnosed", "entry"), [(-300, 300), (-1, 1), (0, 0)])
+def test_days_from_diagnosis_enter_at_the_first_administration(diagnosed, entry):
+    facts = course(diagnosed_on=day(diagnosed), assessments=reads("120:PR 240:PD"), died_on=day(400))
+
+    found = outcome(facts, DIAGNOSIS)
+
+    assert (found.time_zero, found.started_on, found.entry_days) == (day(diagnosed), ZERO, entry)
+    times = [found.pfs, found.os, found.ttr, found.ttnt, found.ttd]
+    assert [found and found.days for found in times] == [entry + n for n in (240, 400, 120, 400, 168)]
+    assert found.dor == TimeToEvent(days=120, event=True, on=day(240), basis="overall_response_pd")
+    assert found.responses == [f":{entry + 120}:PR:", f":{entry + 240}:PD:"]
+
+
+def test_a_diagnosis_after_the_first_administration_contradicts_where_days_count_from_it():
+    facts = course(diagnosed_on=day(1))
+
+    assert outcome(facts).pfs is not None
+    with pytest.raises(ValueError, match="diagnosis on 2018-03-02: expected on or before the first administ"):
+        outcome(facts, DIAGNOSIS)
+
+
+def test_without_a_day_of_diagnosis_there_are_no_times_and_it_is_said_why():
+    found = outcome(course(assessments=reads("120:PR")), DIAGNOSIS)
+
+    assert (found.started_on, found.time_zero, found.entry_days) == (ZERO, None, 0)
+    assert found.problem == "No day of diagnosis is known, from which days are counted."
+    assert found.pfs is found.os is found.ttr is found.dor is found.ttnt is found.ttd is None
+    assert (found.responses, found.cycles_given, found.best_overall_response) == ([], 4, "PR")
+    assert outcome(course()).problem == ""
+
+
+def test_knowledge_from_before_treatment_censors_at_entry():
+    """Who is known of only until the first administration adds nothing: at risk from day 300 to day 300."""
+    facts = course(diagnosed_on=day(-300), administered_on=days(0))
+
+    assert time("pfs", facts, time_zero="diagnosis") == (300, False, "time_zero")
+    assert time("os", facts, time_zero="diagnosis") == (300, False, "time_zero")
+
+
+# What ends PFS
+
+
+@pytest.mark.parametrize(
+    ("changed", "event", "ignore"),
+    [
+        ({"clinical_progressions": days(200)}, (200, True, "clinical_progression"), (0, False, "time_zero")),
+        (
+            {"clinical_progressions": days(200), "assessments": reads("240:PD")},
+            (200, True, "clinical_progression"),
+            (240, True, "overall_response_pd"),
+        ),
+        (
+            {"clinical_progressions": days(200), "died_on": day(300)},
+            (200, True, "clinical_progression"),
+            (300, True, "death"),
+        ),
+    ],
+)
+def test_a_clinical_progression_can_be_left_out(changed, event, ignore):
+    assert time("pfs", course(**changed)) == event
+    assert time("pfs", course(**changed), clinical_progression="ignore") == ignore
+
+
+@pytest.mark.parametrize(("n", "best", "ignored"), [(239, "SD", "PR"), (240, "PR", "PR")])
+def test_a_clinical_progression_left_out_does_not_end_the_time_of_response(n, best, ignored):
+    facts = course(assessments=reads("120:SD 240:PR"), clinical_progressions=days(n))
+
+    assert outcome(facts).best_overall_response == best
+    left_out = outcome(facts, EndpointDefinition(clinical_progression="ignore"))
+    assert left_out.best_overall_response == ignored
+    assert left_out.ttr == TimeToEvent(days=240, event=True, on=day(240), basis="response:PR")
+
+
+def test_a_clinical_progression_left_out_is_still_a_sign_of_life():
+    facts = course(clinical_progressions=days(410))
+
+    assert time("os", facts, clinical_progression="ignore") == (410, False, "last_known_alive")
+
+
+def test_a_clinical_progression_left_out_makes_nobody_response_evaluable():
+    facts = course(clinical_progressions=days(200))
+
+    assert outcome(facts).response_evaluable
+    assert not outcome(facts, EndpointDefinition(clinical_progression="ignore")).response_evaluable
+
+
+@pytest.mark.parametrize(
+    ("assessments", "died", "expected"),
+    [
+        ("120:SD", 300, (120, False, "before_death")),
+        ("", 300, (0, False, "before_death")),
+        ("120:NE", 300, (0, False, "before_death")),
+        ("120:SD 299:PD", 300, (299, True, "overall_response_pd")),
+        ("120:SD 300:PD", 300, (300, True, "overall_response_pd")),
+        ("120:SD", None, (120, False, "last_adequate_assessment")),
+    ],
+)
+def test_time_to_progression_censors_deaths_at_the_last_adequate_assessment(assessments, died, expected):
+    """FDA guidance, section on time to progression: deaths are censored, at death or at an earlier visit."""
+    facts = course(
+        assessments=reads(assessments), died_on=None if died is None else day(died), administered_on=days(0)
+    )
+
+    assert time("pfs", facts, death_in_pfs="censor") == expected
+
+
+def test_a_death_after_the_cut_off_censors_nothing_yet():
+    facts = course(assessments=reads("120:SD"), died_on=day(300), administered_on=days(0))
+
+    assert time("pfs", facts, death_in_pfs="censor", cutoff=299) == (120, False, "last_adequate_assessment")
+
+
+# Response: when, confirmed or not, and how long
+
+
+@pytest.mark.parametrize(
+    ("assessments", "best", "confirmed"),
+    [
+        ("100:PR 127:PR", "PR", "SD"),
+        ("100:PR 128:PR", "PR", "PR"),
+        ("100:CR 127:CR", "CR", "SD"),
+        ("100:CR 128:CR", "CR", "CR"),
+        ("100:PR 128:CR", "CR", "PR"),
+        ("100:PR 110:NE 128:PR", "PR", "PR"),
+        ("100:PR 110:SD 128:PR", "PR", "SD"),
+        ("100:PR 127:PD", "PR", "SD"),
+        ("100:SD", "SD", "SD"),
+        ("100:PD", "PD", "PD"),
+        ("100:NE", "NE", "NE"),
+        ("", None, None),
+    ],
+)
+def test_confirmation_needs_four_weeks(assessments, best, confirmed):
+    """RECIST 1.1, section 4.6: no less than 4 weeks after the criteria were first met."""
+    found = outcome(course(assessments=reads(assessments)))
+
+    assert (found.best_overall_response, found.confirmed_best_overall_response) == (best, confirmed)
+
+
+def test_the_definition_says_after_how_many_days_a_response_is_confirmed():
+    facts = course(assessments=reads("100:PR 128:PR"))
+
+    found = outcome(facts, EndpointDefinition(confirmation_days=29))
+
+    assert (found.best_overall_response, found.confirmed_best_overall_response) == ("PR", "SD")
+
+
+@pytest.mark.parametrize(("n", "best"), [(41, "NE"), (42, "SD")])
+@pytest.mark.parametrize("code", ["SD", "NON_CR_NON_PD"])
+def test_stable_disease_needs_the_days_of_the_definition(n, best, code):
+    facts = course(assessments=reads(f"{n}:{code}"), diagnosed_on=day(-500))
+    expected = code if best == "SD" else "NE"
+
+    for chosen in ({}, {"time_zero": "diagnosis"}):
+        found = outcome(facts, EndpointDefinition(sd_minimum_days=42, **chosen))
+        assert (found.best_overall_response, found.confirmed_best_overall_response) == (expected, expected)
+    assert outcome(facts).best_overall_response == code
+
+
+def test_an_unconfirmed_complete_response_without_targets_is_non_cr_non_pd():
+    facts = course(assessments=reads("100:CR"))
+
+    assert outcome(facts).confirmed_best_overall_response == "SD"
+    assert outcome(replace(facts, is_measurable=False)).confirmed_best_overall_response == "NON_CR_NON_PD"
+
+
+@pytest.mark.parametrize(
+    ("assessments", "ttr", "dor"),
+    [
+        ("120:SD 240:PR 360:PD", (240, True, "response:PR"), (120, True, "overall_response_pd")),
+        ("120:PR 240:CR 360:SD", (120, True, "response:PR"), (240, False, "last_adequate_assessment")),
+        ("120:CR", (120, True, "response:CR"), (0, False, "last_adequate_assessment")),
+        ("0:PR 120:PR", (0, True, "response:PR"), (120, False, "last_adequate_assessment")),
+        ("120:SD 360:PD", (360, False, "no_response:overall_response_pd"), None),
+        ("120:PD 240:PR", (120, False, "no_response:overall_response_pd"), None),
+        ("120:SD", (120, False, "last_adequate_assessment"), None),
+        ("-1:PR", (0, False, "time_zero"), None),
+        ("", (0, False, "time_zero"), None),
+    ],
+)
+def test_time_to_and_duration_of_response(assessments, ttr, dor):
+    facts = course(assessments=reads(assessments))
+
+    assert (time("ttr", facts), time("dor", facts)) == (ttr, dor)
+
+
+@pytest.mark.parametrize(
+    ("assessments", "ttr", "dor"),
+    [
+        ("100:PR 127:PR 300:PD", (300, False, "no_response:overall_response_pd"), None),
+        ("100:PR 128:PR 300:PD", (100, True, "response:PR"), (200, True, "overall_response_pd")),
+        ("50:PR 60:SD 100:PR 128:PR", (100, True, "response:PR"), (28, False, "last_adequate_assessment")),
+    ],
+)
+def test_where_confirmation_is_asked_for_only_a_confirmed_response_begins(assessments, ttr, dor):
+    facts = course(assessments=reads(assessments))
+
+    assert time("ttr", facts, confirmation="required") == ttr
+    assert time("dor", facts, confirmation="required") == dor
+
+
+@pytest.mark.parametrize(
+    ("response", "ttr", "dor"),
+    [(240, (240, True, "response:PR"), (0, False, "new_therapy")), (301, (120, False, "new_therapy"), None)],
+)
+def test_a_response_after_pfs_was_censored_for_another_therapy_is_none(response, ttr, dor):
+    facts = course(assessments=reads(f"120:SD {response}:PR 400:PR"), new_therapies=days(300))
+
+    assert time("ttr", facts, new_therapy="censor") == ttr
+    assert time("dor", facts, new_therapy="censor") == dor
+
+
+def test_a_progression_seen_in_a_later_course_ends_the_time_of_response_too():
+    facts = course(assessments=reads("120:SD 240:PR"), later_assessments=reads("200:PD"))
+
+    assert outcome(facts).best_overall_response == "SD"
+    assert time("dor", facts) is None
+
+
+# Response of the uptake
+
+
+@pytest.mark.parametrize(
+    ("assessments", "best"),
+    [
+        ("120:SD:unchanged 240:SD:decreased", "decreased"),
+        ("120:SD:disappeared 240:SD:decreased", "disappeared"),
+        ("120:SD:increased 240:SD:unchanged", "unchanged"),
+        ("120:SD:not_evaluable 240:SD:increased", "increased"),
+        ("120:SD:not_evaluable 240:SD", "not_evaluable"),
+        ("120:SD:increased 240:PD:decreased 360:SD:disappeared", "decreased"),
+        ("120:SD:increased 240:PD:unchanged 240:SD:decreased", "unchanged"),
+        ("-1:SD:decreased 120:SD:increased", "increased"),
+        ("120:SD", None),
+        ("", None),
+    ],
+)
+def test_best_sstr_response_is_cut_where_the_best_recist_response_is(assessments, best):
+    assert outcome(course(assessments=reads(assessments))).best_sstr_response == best
+
+
+def test_an_unknown_sstr_response_is_refused():
+    with pytest.raises(ValueError, match="SSTR response 'fell'"):
+        Assessment(day(1), "SD", "post", "fell")
+
+
+@pytest.mark.parametrize(("cutoff", "listed"), [(239, 1), (240, 2)])
+def test_responses_are_listed_from_the_first_administration_to_the_cut_off(cutoff, listed):
+    assessments = (
+        Assessment(day(240), "PR", "post", "decreased"),
+        Assessment(day(112), "NON_CR_NON_PD", "interim"),
+        Assessment(day(-1), "SD", "interim"),
+    )
+    facts = course(assessments=assessments, later_assessments=reads("200:SD"))
+
+    expected = ["interim:112:NON_CR_NON_PD:", "post:240:PR:decreased"][:listed]
+    assert outcome(facts, cutoff=cutoff).responses == expected
+
+
+# The next treatment, and the end of this one
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"new_therapies": days(500, 300)}, (300, True, "next_therapy")),
+        ({"new_therapies": days(1)}, (1, True, "next_therapy")),
+        ({"new_therapies": days(0)}, (168, False, "last_known_alive")),
+        ({"new_therapies": days(300), "died_on": day(300)}, (300, True, "next_therapy")),
+        ({"died_on": day(300)}, (300, True, "death")),
+        ({"known_alive": days(700)}, (700, False, "last_known_alive")),
+        ({"administered_on": days(0)}, (0, False, "time_zero")),
+    ],
+)
+def test_time_to_next_treatment(changed, expected):
+    assert time("ttnt", course(**changed)) == expected
+
+
+TWO = {"administered_on": days(0, 56)}
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"known_alive": days(700)}, (168, False, "completed")),
+        ({"died_on": day(168)}, (168, False, "completed")),
+        (TWO | {"known_alive": days(700)}, (700, False, "ongoing")),
+        (TWO, (56, False, "ongoing")),
+        (TWO | {"died_on": day(90)}, (90, True, "discontinued:death")),
+        (
+            TWO | {"discontinued_on": day(100), "discontinuation_reason": "renal"},
+            (100, True, "discontinued:renal"),
+        ),
+        (
+            TWO | {"discontinued_on": day(95), "discontinuation_reason": "renal", "died_on": day(90)},
+            (90, True, "discontinued:renal"),
+        ),
+        (
+            TWO | {"discontinued_on": day(-3), "discontinuation_reason": "renal"},
+            (56, True, "discontinued:renal"),
+        ),
+    ],
+)
+def test_time_to_discontinuation(changed, expected):
+    assert time("ttd", course(**changed)) == expected
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "expected"), [(99, (56, False, "ongoing")), (100, (100, True, "discontinued:renal"))]
+)
+def test_a_discontinuation_ends_treatment_from_its_day(cutoff, expected):
+    facts = course(**TWO, discontinued_on=day(100), discontinuation_reason="renal")
+
+    assert time("ttd", facts, cutoff=cutoff) == expected
+
+
+# What was given and what it did
+
+PLAN = Plan(interval_days=56, window_days=7, activity_mbq=Decimal(7400))
+FULL = (Decimal(7400),) * 4
+
+
+def exposed(*numbers: int, activities: tuple[Decimal, ...] = FULL, **changed: Any) -> CourseFacts:
+    n = len(numbers)
+    return course(
+        administered_on=days(*numbers),
+        plan=PLAN,
+        activities_mbq=activities[:n],
+        prescribed_mbq=activities[:n],
+        **changed,
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "activities", "percent"),
+    [
+        ((0, 56, 112, 168), FULL, "100.0"),
+        ((0,), FULL, "100.0"),
+        ((0,), (Decimal(3700),), "50.0"),
+        # 4 × 7,400 in 224 days planned, 252 taken: 224 / 252 = 88.888… %
+        ((0, 56, 112, 196), FULL, "88.9"),
+        # half the activity twice (75 %) and four weeks late
+        ((0, 56, 112, 196), (Decimal(7400), Decimal(7400), Decimal(3700), Decimal(3700)), "66.7"),
+        ((0, 49, 98, 147), FULL, "110.3"),
+    ],
+)
+def test_dose_intensity_by_hand(numbers, activities, percent):
+    assert outcome(exposed(*numbers, activities=activities)).dose_intensity_percent == Decimal(percent)
+
+
+def test_without_a_cycle_there_is_no_exposure():
+    found = outcome(exposed())
+
+    assert found.cumulative_activity_mbq is found.dose_intensity_percent is None
+    assert found.delayed_cycles is found.reduced_cycles is None
+
+
+def test_an_activity_far_off_the_mark_still_fits_its_column():
+    facts = replace(exposed(0), plan=replace(PLAN, activity_mbq=Decimal("0.1")))
+
+    assert outcome(facts).dose_intensity_percent == Decimal("99999.9")
+
+
+@pytest.mark.parametrize(("second", "delayed"), [(49, 0), (56, 0), (63, 0), (64, 1)])
+def test_a_cycle_is_delayed_from_the_day_after_its_window(second, delayed):
+    assert outcome(exposed(0, second)).delayed_cycles == delayed
+
+
+def test_a_delay_is_measured_from_the_cycle_before():
+    assert outcome(exposed(0, 64, 120, 184)).delayed_cycles == 2
+
+
+@pytest.mark.parametrize(("prescribed", "reduced"), [("7399.9", 1), ("7400", 0), ("7400.1", 0)])
+def test_a_cycle_is_reduced_below_the_activity_of_the_protocol(prescribed, reduced):
+    assert outcome(exposed(0, 56, activities=(Decimal(7400), Decimal(prescribed)))).reduced_cycles == reduced
+
+
+@pytest.mark.parametrize(("cutoff", "activity", "delayed"), [(63, "7400", 0), (64, "14800", 1)])
+def test_exposure_ends_at_the_cut_off(cutoff, activity, delayed):
+    found = outcome(exposed(0, 64), cutoff=cutoff)
+
+    assert (found.cumulative_activity_mbq, found.delayed_cycles) == (Decimal(activity), delayed)
+
+
+def adverse(*events: tuple[int, str, int]) -> tuple[AdverseEvent, ...]:
+    return tuple(AdverseEvent(day(n), term, grade) for n, term, grade in events)
+
+
+@pytest.mark.parametrize(
+    ("n", "found"),
+    [
+        (-1, []),
+        (0, ["Nausea:0:2", "Nausea:1:2"]),
+        (55, ["Nausea:0:2", "Nausea:1:2"]),
+        (56, ["Nausea:0:2", "Nausea:2:2"]),
+        (400, ["Nausea:0:2", "Nausea:4:2"]),
+        (1000, ["Nausea:0:2", "Nausea:4:2"]),
+        (1001, []),
+    ],
+)
+def test_an_adverse_event_belongs_to_the_cycle_given_last(n, found):
+    assert outcome(exposed(0, 56, 112, 168, adverse_events=adverse((n, "Nausea", 2)))).toxicities == found
+
+
+def test_the_worst_grade_of_each_term_counts_after_each_cycle_and_over_the_course():
+    events = adverse(
+        (3, "Nausea", 1), (9, "nausea", 3), (60, "Nausea", 2), (61, "Pain: back", 1), (62, " Pain:  back", 4)
+    )
+
+    assert outcome(exposed(0, 56, adverse_events=events)).toxicities == [
+        "Nausea:0:3",
+        "Nausea:1:3",
+        "Nausea:2:2",
+        "Pain, back:0:4",
+        "Pain, back:2:4",
+    ]
+
+
+@pytest.mark.parametrize(("n", "cycles"), [(299, [0, 4]), (300, [])])
+def test_adverse_events_from_the_start_of_a_later_course_belong_to_it(n, cycles):
+    facts = exposed(0, 56, 112, 168, adverse_events=adverse((n, "Nausea", 2)), next_course_on=day(300))
+
+    assert [int(item.split(":")[1]) for item in outcome(facts).toxicities] == cycles
+
+
+def test_a_later_course_after_the_cut_off_takes_no_adverse_event():
+    facts = exposed(0, adverse_events=adverse((299, "Nausea", 2)), next_course_on=day(300))
+
+    assert outcome(facts, cutoff=299).toxicities == ["Nausea:0:2", "Nausea:1:2"]
+
+
 # Overall survival
 
 
@@ -615,6 +1061,14 @@ def test_a_basis_that_does_not_fit_is_refused(event, basis):
             "censored at 2019-11-04: last adequate assessment",
         ),
         (TimeToEvent(days=1, event=True, on=day(1), basis="death"), "event at 2018-03-02: death"),
+        (
+            TimeToEvent(days=1, event=True, on=day(1), basis="discontinued:other_toxicity"),
+            "event at 2018-03-02: treatment discontinued (other toxicity)",
+        ),
+        (
+            TimeToEvent(days=1, event=False, on=day(1), basis="no_response:overall_response_pd"),
+            "censored at 2018-03-02: no response until then (overall response pd)",
+        ),
     ],
 )
 def test_a_time_says_its_reason(time, words):
@@ -763,6 +1217,11 @@ def any_course(draw: st.DrawFn) -> CourseFacts:
         clinical_progressions=draw(some_days),
         new_therapies=draw(some_days),
         known_alive=draw(some_days),
+        diagnosed_on=draw(st.one_of(st.none(), st.integers(-400, 0).map(day))),
+        plan=PLAN,
+        activities_mbq=FULL[: len(given)],
+        prescribed_mbq=FULL[: len(given)],
+        adverse_events=tuple(AdverseEvent(on, "Nausea", draw(st.integers(1, 5))) for on in draw(some_days)),
     )
     if draw(st.booleans()):
         facts = replace(facts, died_on=day(draw(st.integers(600, 700))), death_cause="other")
@@ -773,6 +1232,11 @@ definitions = st.builds(
     EndpointDefinition,
     new_therapy=st.sampled_from(["ignore", "censor"]),
     missed_assessments=st.sampled_from(["ignore", "censor"]),
+    time_zero=st.sampled_from(["first_administration", "diagnosis"]),
+    clinical_progression=st.sampled_from(["event", "ignore"]),
+    death_in_pfs=st.sampled_from(["event", "censor"]),
+    confirmation=st.sampled_from(["none", "required"]),
+    sd_minimum_days=st.sampled_from([0, 42]),
 )
 
 
@@ -795,10 +1259,61 @@ def test_the_order_in_which_facts_were_entered_changes_nothing(facts, definition
     def shuffled(values: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(random.sample(values, len(values)))
 
-    names = ("assessments", "clinical_progressions", "new_therapies", "known_alive")
+    names = ("assessments", "clinical_progressions", "new_therapies", "known_alive", "adverse_events")
     reordered = replace(facts, **{name: shuffled(getattr(facts, name)) for name in names})
 
     assert outcome(reordered, definition, cutoff=cutoff) == outcome(facts, definition, cutoff=cutoff)
+
+
+@given(any_course(), definitions, st.integers(-60, 800))
+def test_a_fact_after_the_cut_off_changes_nothing(facts, definition, cutoff):
+    later = tuple(Assessment(day(cutoff + n), response) for n, response in [(1, "CR"), (2, "PD")])
+    alive = facts.died_on is None or facts.died_on > day(cutoff)
+    more = replace(
+        facts,
+        assessments=facts.assessments + later,
+        later_assessments=later,
+        clinical_progressions=(*facts.clinical_progressions, day(cutoff + 1)),
+        new_therapies=(day(cutoff + 1), *facts.new_therapies),
+        known_alive=(*facts.known_alive, day(cutoff + 300)),
+        adverse_events=(*facts.adverse_events, AdverseEvent(day(cutoff + 1), "Nausea", 5)),
+        next_course_on=day(cutoff + 1),
+    )
+    if alive:
+        more = replace(
+            more,
+            died_on=day(cutoff + 1),
+            death_cause="disease",
+            discontinued_on=day(cutoff + 1),
+            discontinuation_reason="renal",
+        )
+
+    assert outcome(more, definition, cutoff=cutoff) == outcome(facts, definition, cutoff=cutoff)
+
+
+@given(any_course(), definitions, st.integers(-60, 800))
+def test_how_the_times_of_one_course_lie_to_each_other(facts, definition, cutoff):
+    found = outcome(facts, definition, cutoff=cutoff)
+    if found.time_zero is None:
+        return
+    pfs, overall, ttr, dor, ttnt, ttd = (found.pfs, found.os, found.ttr, found.dor, found.ttnt, found.ttd)
+    assert pfs
+    assert overall
+    assert ttr
+    assert ttnt
+    assert ttd
+
+    assert (dor is not None) == ttr.event
+    if dor is not None:
+        assert found.best_overall_response in {"CR", "PR"}
+        assert (dor.event, dor.on, ttr.days + dor.days) == (pfs.event, pfs.on, pfs.days)
+    else:
+        assert ttr.on == pfs.on
+    assert ttnt.days <= overall.days
+    assert ttd.days <= overall.days
+    assert min(pfs.days, ttr.days, ttnt.days, ttd.days) >= found.entry_days
+    if definition.confirmation == "required":
+        assert ttr.event <= (found.confirmed_best_overall_response in {"CR", "PR"})
 
 
 @given(any_course(), st.integers(-60, 700), st.integers(0, 100))
