@@ -726,6 +726,33 @@ def test_a_discontinuation_ends_treatment_from_its_day(cutoff, expected):
     assert time("ttd", facts, cutoff=cutoff) == expected
 
 
+def test_the_worked_example_of_all_times_of_the_rule_page():
+    facts = course(
+        **TWO,
+        assessments=reads("100:PR 140:PR 300:PD"),
+        discontinued_on=day(150),
+        discontinuation_reason="renal",
+        new_therapies=days(320),
+        died_on=day(700),
+        diagnosed_on=day(-400),
+    )
+
+    expected = {
+        "pfs": (300, True, "overall_response_pd"),
+        "os": (700, True, "death"),
+        "ttr": (100, True, "response:PR"),
+        "dor": (200, True, "overall_response_pd"),
+        "ttnt": (320, True, "next_therapy"),
+        "ttd": (150, True, "discontinued:renal"),
+    }
+    for confirmation in ("none", "required"):
+        assert {name: time(name, facts, confirmation=confirmation) for name in expected} == expected
+    from_diagnosis = {name: time(name, facts, time_zero="diagnosis") for name in expected}
+    assert from_diagnosis == {
+        name: (n if name == "dor" else n + 400, *more) for name, (n, *more) in expected.items()
+    }
+
+
 # What was given and what it did
 
 PLAN = Plan(interval_days=56, window_days=7, activity_mbq=Decimal(7400))
