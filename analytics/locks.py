@@ -95,7 +95,7 @@ def lock(cohort: Cohort, name: str, codes: Sequence[str], by: User | None, note:
             locked_at=timezone.now(),
             locked_by=by,
         )
-        frozen.clean_fields(exclude=["n_rows", "content_hash", "results", "results_hash"])
+        frozen.clean_fields(exclude={field.name for field in DataLock._meta.fields} - {"name", "note"})
         if DataLock.objects.filter(name=name).exists():
             raise _name_taken(name)
         frozen.n_rows = _keep_rows(frozen, cohort, centres)
