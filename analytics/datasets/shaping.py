@@ -38,23 +38,25 @@ _BASES: dict[str, _Basis] = {
     "last_adequate_assessment": _Basis("LAST ADEQUATE TUMOR ASSESSMENT", "RS", "RSDTC"),
     "time_zero": _Basis("NOTHING KNOWN AFTER TIME ZERO", "EX", "EXSTDTC"),
     "last_known_alive": _Basis("LAST KNOWN ALIVE", "SS", "SSDTC"),
+    "new_therapy": _Basis("LAST KNOWN BEFORE NEW ANTICANCER THERAPY", "RS", "RSDTC", _NEW_THERAPY),
+    "next_therapy": _Basis("NEW ANTICANCER THERAPY", "CM", "CMSTDTC"),
+    "before_death": _Basis("LAST ADEQUATE TUMOR ASSESSMENT BEFORE DEATH", "RS", "RSDTC", _OTHER_END),
     "missed_assessments": _Basis("LAST BEFORE MISSED TUMOR ASSESSMENTS", "RS", "RSDTC", _MISSED),
     "ongoing": _Basis("TREATMENT ONGOING, LAST KNOWN ALIVE", "SS", "SSDTC"),
     "completed": _Basis("TREATMENT COMPLETED", "EX", "EXENDTC", _COMPLETED),
 }
 
 
-def _basis(code: str, *, event: bool) -> _Basis:
+def _basis(code: str) -> _Basis:
     """Return a code of the endpoint rules in words; one that is not known here is its own words."""
     kind, _, detail = code.partition(":")
-    if code == "new_therapy":
-        if event:
-            return _Basis("NEW ANTICANCER THERAPY", "CM", "CMSTDTC")
-        return _Basis("LAST KNOWN BEFORE NEW ANTICANCER THERAPY", "RS", "RSDTC", _NEW_THERAPY)
+    if kind == "response":
+        return _Basis(f"RESPONSE {recist(detail)}", "RS", "RSDTC")
     if kind == "discontinued":
         return _Basis(f"DISCONTINUED: {_upper(detail)}", "DS", "DSSTDTC")
-    if kind == "response":
-        return _Basis(f"RESPONSE {_upper(detail)}".strip(), "RS", "RSDTC")
+    if kind == "no_response":  # the day on which PFS had its event
+        ended = _basis(detail)
+        return _Basis(f"NO RESPONSE UNTIL {ended.words}", ended.domain, ended.variable, _OTHER_END)
     return _BASES.get(code) or _Basis(_upper(code), "", "")
 
 
@@ -145,7 +147,7 @@ def times(course: Course, person: Person, study: str) -> Iterator[Row]:
         code, words = PARAMETERS[endpoint]
         event, basis_code = row[f"{endpoint}_event"], row[f"{endpoint}_basis"]
         on: date = row[f"{endpoint}_on"]
-        basis = _basis(basis_code, event=event)
+        basis = _basis(basis_code)
         yield {
             "STUDYID": study,
             "USUBJID": person.subject,

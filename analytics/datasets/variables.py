@@ -124,7 +124,7 @@ ADSL = DataSet(
             "text",
             "Own variable: by what the cohort is divided, where it is (manifest: strata_by).",
         ),
-        Variable("SAFFL", "Safety Population Flag", "text", "Y: at least one cycle was given by the cut-off."),
+        Variable("SAFFL", "Safety Population Flag", "text", "Y: a cycle was given by the cut-off, and PROBLFL is N."),
         Variable(
             "ANLSETFL",
             "Analysis Set Flag",
@@ -209,7 +209,7 @@ ADTTE = DataSet(
             "Censor",
             "whole",
             "0 event; 1 end of what is known; 2 another anticancer therapy; 3 missed assessments; 4 treatment "
-            "completed (of TTD the competing end); 5 progression, clinical progression or death where it is no event.",
+            "completed (of TTD the competing end); 5 an end that is no event of this time: progression or death.",
         ),
         Variable("EVNTDESC", "Event or Censoring Description", "text", "What ended the time; CENSORED."),
         Variable("CNSDTDSC", "Censor Date Description", "text", "What ADT is, of a censored time."),

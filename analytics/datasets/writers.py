@@ -8,7 +8,8 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -161,22 +162,34 @@ def write_transport(path: Path, data_set: DataSet, source: Path) -> None:
     Raises:
         ValueError: a name, label or text that the format cannot hold; pyreadstat does not refuse them all.
     """
+    import numpy as np
     import pandas as pd
     import pyreadstat
 
     for variable in data_set.variables:
         check_transport_name(variable)
-    columns: list[list[Any]] = [[] for _ in data_set.variables]
-    makers = [_transport_value(variable.kind) for variable in data_set.variables]
-    known: dict[str, str] = {}  # one object for each text, however many rows have it
+    # Numbers as bare doubles, and one object for each text however many rows have it: a large table must fit.
+    texts: dict[int, list[str]] = {}
+    numbers: dict[int, array[float]] = {}
+    for place, variable in enumerate(data_set.variables):
+        if variable.kind == "text":
+            texts[place] = []
+        else:
+            numbers[place] = array("d")
+    makers = {place: _transport_number(data_set.variables[place].kind) for place in numbers}
+    known: dict[str, str] = {}
     for row in _read(source):
-        for column, make, text in zip(columns, makers, row, strict=True):
-            value = make(text)
-            column.append(known.setdefault(value, value) if isinstance(value, str) else value)
+        for place, column in texts.items():
+            text = row[place]
+            column.append(known[text] if text in known else known.setdefault(text, _transport_text(text)))
+        for place, values in numbers.items():
+            values.append(makers[place](row[place]))
     frame = pd.DataFrame(
         {
-            variable.name: pd.Series(column, dtype="object" if variable.kind == "text" else "float64")
-            for variable, column in zip(data_set.variables, columns, strict=True)
+            variable.name: pd.Series(texts[place], dtype="object")
+            if place in texts
+            else pd.Series(np.frombuffer(numbers[place], dtype="float64"))
+            for place, variable in enumerate(data_set.variables)
         }
     )
     pyreadstat.write_xport(
@@ -211,9 +224,7 @@ def check_transport_name(variable: Variable) -> None:
         raise ValueError(f"label {variable.label!r}: expected at most {LONGEST_LABEL} ASCII characters")
 
 
-def _transport_value(kind: Kind) -> Any:
-    if kind == "text":
-        return _transport_text
+def _transport_number(kind: Kind) -> Callable[[str], float]:
     if kind == "date":
         return lambda text: float((date.fromisoformat(text) - _SAS_EPOCH).days) if text else float("nan")
     return lambda text: float(text) if text else float("nan")

@@ -19,6 +19,7 @@ import pyreadstat
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from accounts.errors import RegistryError
 from accounts.models import Role
@@ -26,6 +27,7 @@ from analytics import freshness, results
 from analytics.datasets import canonical, checks, export, identification, shaping, source, variables, writers
 from analytics.datasets.export import Level
 from analytics.models import AnalysisRow, Cohort, CoursesCounted, Outcome, Strata
+from analytics.rules import endpoints
 from exchange import demo
 from imaging.models import LesionOrgan, LesionState
 from patients.models import Patient
@@ -804,7 +806,9 @@ def test_assessments_carry_adam_codes_and_flags() -> None:
         ("new_therapy", 2),
         ("missed_assessments", 3),
         ("completed", 4),
-        ("death", 5),
+        ("before_death", 5),
+        ("no_response:overall_response_pd", 5),
+        ("ongoing", 1),
     ],
 )
 def test_a_censoring_says_by_its_code_why(basis: str, censor: int) -> None:
@@ -812,6 +816,33 @@ def test_a_censoring_says_by_its_code_why(basis: str, censor: int) -> None:
 
     assert (row["CNSR"], row["EVNTDESC"], row["BASIS"]) == (censor, "CENSORED", basis)
     assert row["CNSDTDSC"]
+
+
+@pytest.mark.parametrize(
+    ("basis", "words", "domain"),
+    [
+        ("overall_response_pd", "PROGRESSIVE DISEASE", "RS"),
+        ("clinical_progression", "CLINICAL PROGRESSION", "CE"),
+        ("death", "DEATH", "DM"),
+        ("response:NON_CR_NON_PD", "RESPONSE NON-CR/NON-PD", "RS"),
+        ("next_therapy", "NEW ANTICANCER THERAPY", "CM"),
+        ("discontinued:other_toxicity", "DISCONTINUED: OTHER TOXICITY", "DS"),
+    ],
+)
+def test_an_event_says_what_it_was(basis: str, words: str, domain: str) -> None:
+    row = next(shaping.times(course(pfs_basis=basis), PERSON, "x"))
+
+    assert (row["CNSR"], row["EVNTDESC"], row["SRCDOM"], row["CNSDTDSC"]) == (0, words, domain, "")
+
+
+def test_every_basis_of_the_endpoint_rules_has_words_and_a_source() -> None:
+    for code in endpoints._REASONS:
+        basis = shaping._basis(
+            {"response": "response:PR", "no_response": "no_response:death"}.get(code, code)
+        )
+        assert basis.words, code
+        assert basis.domain, code
+        assert basis.variable, code
 
 
 def test_duration_of_response_begins_with_the_response() -> None:
@@ -901,3 +932,24 @@ def test_a_contradictory_course_is_in_adsl_alone() -> None:
 
     assert (adsl["PROBLFL"], adsl["SAFFL"], adtte, adrs) == ("Y", "N", [], [])
     assert not any("2019" in str(value) for value in adsl.values() if isinstance(value, str))
+
+
+def test_everything_is_read_at_one_moment(committed: None) -> None:
+    cohort = Cohort.objects.select_related("definition").get(slug="all")
+    for _ in range(3):
+        CourseFactory(given=2)
+    freshness.refresh_inline()
+    seen: list[tuple[str, str]] = []
+
+    def look(done: int, total: int, step: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT current_setting('transaction_isolation'), current_setting('transaction_read_only')"
+            )
+            seen.append(cursor.fetchone())
+
+    archive, manifest = made(export.live(cohort, ["STA"]), progress=look)
+
+    assert set(seen) == {("repeatable read", "on")}
+    assert not connection.in_atomic_block
+    assert manifest["rows"]["ADSL"] == len(from_csv(archive)["ADSL"]) == 3
