@@ -28,8 +28,8 @@ MOST_LISTED = 200
 # is withheld there together with what would give it away (analytics.small_cells): here only whether it is small is told,
 # or two numbers asked for one after the other would say what lies between them.
 _TOLD_TO_ALL = {
-    *ENDPOINTS, "analysed", "entry", "pfs_at", "os_at", "os_cause", "ttd_cause", "death",
-    "response", "confirmed_response", "sstr_response",
+    *ENDPOINTS, *(f"{endpoint}_entry" for endpoint in ENDPOINTS), "analysed", "pfs_at", "os_at", "os_cause",
+    "ttd_cause", "death", "response", "confirmed_response", "sstr_response",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from analytics import describing, strata, tallies
 from analytics.comparing import compare
 from analytics.models import ENDPOINTS, Cohort, CoursesCounted
+from analytics.rules.competing_risks import CumulativeIncidence, cumulative_incidence, incidence_at
 from analytics.rules.endpoints import EndpointDefinition
 from analytics.rules.response import OBJECTIVE_RESPONSES, RESPONSES, clopper_pearson, wilson
 from analytics.rules.restricted_mean import restricted_mean
@@ -24,6 +25,7 @@ from analytics.rules.survival import (
 )
 from analytics.tallies import UNKNOWN_STRATUM, Counts
 from imaging.models import SstrResponse
+from treatments.models import DiscontinuationReason
 
 Document = dict[str, Any]
 Criterion = Literal["response", "confirmed_response", "sstr_response"]
@@ -91,6 +93,7 @@ def document(
     for endpoint, table in tables.items():
         found[endpoint], curves[endpoint] = _time_to_event(endpoint, table, counts, rules)
     found["os"]["deaths_by_cause"] = counts.by_category("death")
+    found["cumulative_incidence"], curves["cumulative_incidence"] = _cumulative_incidence(counts, rules)
     found |= describing.sections(counts, cohort)
     if cohort.strata_by:
         found["strata"], curves["strata"] = _strata(cohort, counts, rules)
@@ -101,9 +104,7 @@ def event_table(counts: Counts, endpoint: str, stratum: str | None = None) -> Ev
     """Return the event table of an endpoint, of one stratum or of all."""
     event_days, events = counts.summed(endpoint, "event", stratum)
     censored_days, censored = counts.summed(endpoint, "censored", stratum)
-    if endpoint == "dor":  # counted from the response on: nobody enters late
-        return EventTable.from_arrays(event_days, events, censored_days, censored)
-    entry_days, entered = counts.summed("entry", "entered", stratum)
+    entry_days, entered = counts.summed(f"{endpoint}_entry", "entered", stratum)
     return EventTable.from_arrays(event_days, events, censored_days, censored, entry_days, entered)
 
 
@@ -243,6 +244,51 @@ def _landmarks(curve: Curve, rules: EndpointDefinition) -> Iterable[Document]:
             "ci95": [at.lower, at.upper],
             "at_risk": at.at_risk,
         }
+
+
+# What competes: measure to the endpoint that it divides, and its causes in the order people read them; others follow.
+_COMPETING = {
+    "death": ("os_cause", ["disease", "treatment", "comorbidity", "other", "unknown"]),
+    "discontinuation": ("ttd_cause", [*DiscontinuationReason.values, "completed"]),
+}
+
+
+def _cumulative_incidence(counts: Counts, rules: EndpointDefinition) -> tuple[Document, Document]:
+    """Return how often each cause of death, and each reason to stop, had occurred by the landmarks."""
+    found: Document = {}
+    curves: Document = {}
+    for name, (measure, order) in _COMPETING.items():
+        entries = _per_day(counts, measure.replace("_cause", "_entry"), "entered")
+        present = set(counts.by_category(measure)) - {"censored"}
+        causes = [cause for cause in order if cause in present] + sorted(present - set(order))
+        by_cause = {cause: _per_day(counts, measure, cause) for cause in causes}
+        incidence = cumulative_incidence(by_cause, _per_day(counts, measure, "censored"), entries)
+        found[name] = {
+            "causes": [
+                {
+                    "cause": cause,
+                    "events": sum(by_cause[cause].values()),
+                    "at": [
+                        _incidence_at(incidence, cause, months, rules) for months in rules.landmark_months
+                    ],
+                }
+                for cause in causes
+            ]
+        }
+        curves[name] = incidence.to_json()
+    return found, curves
+
+
+def _per_day(counts: Counts, measure: str, category: str) -> dict[int, int]:
+    days, n = counts.summed(measure, category)
+    return dict(zip(days.tolist(), n.tolist(), strict=True))
+
+
+def _incidence_at(
+    incidence: CumulativeIncidence, cause: str, months: int, rules: EndpointDefinition
+) -> Document:
+    at = incidence_at(incidence, cause, months * rules.month_days)
+    return {"months": months, "incidence": at.incidence, "ci95": [at.lower, at.upper]}
 
 
 def _fixed_horizons(states: Mapping[tuple[int, str], int], rules: EndpointDefinition) -> Iterable[Document]:

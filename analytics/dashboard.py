@@ -531,7 +531,7 @@ _MEASURES = {
     **{key: name for key, (name, _) in ENDPOINT_WORDS.items()},
     "status": "courses",
     "analysed": "courses counted",
-    "entry": "came under observation after time zero",
+    **{f"{key}_entry": f"came under observation for {name} after time zero" for key, (name, _) in ENDPOINT_WORDS.items()},
     "pfs_at": "PFS at a fixed horizon",
     "os_at": "OS at a fixed horizon",
     "os_cause": "cause of death",
@@ -611,7 +611,7 @@ def _or(words: Sequence[str]) -> str:
 
 def value_name(cell: Cell) -> str:
     """Return what the value of each course behind a cell is called, with its unit; blank: it has none to be shown."""
-    if cell.measure in {*ENDPOINT_WORDS, "os_cause", "ttd_cause", "entry"}:
+    if cell.measure in {*ENDPOINT_WORDS, "os_cause", "ttd_cause"} or cell.measure.endswith("_entry"):
         return "Day"
     return {"pfs_at": "Month", "os_at": "Month", "any_toxicity": "Grade"}.get(cell.measure, "")
 
@@ -623,7 +623,7 @@ def _at(cell: Cell) -> str:
         "month" if cell.measure in {"pfs_at", "os_at"}
         else "grade" if cell.measure == "any_toxicity"
         else "cycle" if cell.measure in {"status", "toxicity"}
-        else "day" if cell.measure in {*ENDPOINT_WORDS, "os_cause", "ttd_cause", "entry"}
+        else "day" if cell.measure in {*ENDPOINT_WORDS, "os_cause", "ttd_cause"} or cell.measure.endswith("_entry")
         else "value"
     )  # fmt: skip
     if cell.measure == "toxicity" and cell.at_from == cell.at_to == 0:

@@ -239,7 +239,7 @@ class Question:
 def measures_for(endpoint: str) -> list[str]:
     """Return the measures that the curves of an endpoint are made of."""
     more = {"pfs": ["pfs_at"], "os": ["os_at", "os_cause"], "ttd": ["ttd_cause"]}.get(endpoint, [])
-    return ["analysed", "entry", endpoint, *more]
+    return ["analysed", endpoint, f"{endpoint}_entry", *more]
 
 
 def curves_of(question: Question, counts: Counts) -> Document:
@@ -321,6 +321,7 @@ def model(question: Question, codes: Sequence[str]) -> Document:
         )
         for values, days, events, entries, n in complete
     ]
+    found["terms"] = dict(zip(names, terms, strict=True))
     return found | comparing.cox_document(cox.fit(groups, names, terms=terms))
 
 

@@ -119,6 +119,9 @@ def add_curves(found: dict[str, Any], curves: dict[str, Any]) -> None:
             for group in found["strata"]["groups"]:
                 for endpoint, of_stratum in rows[group["code"]].items():
                     group[endpoint]["table"] = of_stratum
+        elif key == "cumulative_incidence":
+            for name, of_causes in rows.items():
+                found[key][name]["table"] = of_causes
         elif key in found:
             found[key]["table"] = rows
 

@@ -45,7 +45,10 @@ class Key:
 # outcome without time zero (nothing given yet) or with a problem has a status alone, and so has one outside the
 # analysis set. Numbers with decimals are counted as whole multiples of their smallest step.
 _EVALUABLE = "CASE WHEN o.response_evaluable THEN 'evaluable:' ELSE 'other:' END || o.{}"
-_TIME = "CASE WHEN o.{0}_event THEN 'event' WHEN NOT o.{0}_event THEN 'censored' END"
+# Whose time ended before they entered was never at risk.
+_NEVER_AT_RISK = "o.entry_days > 0 AND o.{0}_days <= o.entry_days"
+_TIME = f"CASE WHEN {_NEVER_AT_RISK} THEN NULL WHEN o.{{0}}_event THEN 'event' WHEN NOT o.{{0}}_event THEN 'censored' END"
+_LATE = "CASE WHEN o.entry_days > 0 AND o.{0}_days > o.entry_days THEN 'entered' END"
 _GIVEN = "CASE WHEN {} IS NULL THEN 'missing' ELSE 'value' END"
 STEPS = {"ki67_percent": 10, "baseline_suv_max": 100, "dose_intensity_percent": 10}
 _NUMBERS = {
@@ -73,17 +76,28 @@ _STATUS = """CASE WHEN o.problem <> '' THEN 'contradictory' WHEN o.time_zero IS 
     WHEN o.status = 'discontinued' THEN 'discontinued:' || o.discontinuation_reason ELSE o.status END"""
 _MEASURES: dict[str, tuple[str, str]] = {
     "analysed": ("0", "'n'"),
-    **{endpoint: (f"o.{endpoint}_days", _TIME.format(endpoint)) for endpoint in ENDPOINTS},
-    "entry": ("o.entry_days", "CASE WHEN o.entry_days > 0 THEN 'entered' END"),
+    **{
+        endpoint: (f"o.{endpoint}_days", _TIME.format(endpoint))
+        for endpoint in ENDPOINTS
+        if endpoint != "dor"
+    },
+    "dor": ("o.dor_days", "CASE WHEN o.dor_event THEN 'event' WHEN NOT o.dor_event THEN 'censored' END"),
+    # Duration of response counts from the response on: nobody enters late.
+    **{
+        f"{endpoint}_entry": ("o.entry_days", _LATE.format(endpoint))
+        for endpoint in ENDPOINTS
+        if endpoint != "dor"
+    },
     "os_cause": (
         "o.os_days",
-        "CASE WHEN o.os_event THEN coalesce(nullif(o.death_cause, ''), 'unknown')"
+        f"CASE WHEN {_NEVER_AT_RISK.format('os')} THEN NULL"
+        " WHEN o.os_event THEN coalesce(nullif(o.death_cause, ''), 'unknown')"
         " WHEN NOT o.os_event THEN 'censored' END",
     ),
     "ttd_cause": (
         "o.ttd_days",
-        "CASE WHEN o.ttd_event THEN o.discontinuation_reason WHEN o.ttd_basis = 'completed' THEN 'completed'"
-        " WHEN NOT o.ttd_event THEN 'censored' END",
+        f"CASE WHEN {_NEVER_AT_RISK.format('ttd')} THEN NULL WHEN o.ttd_event THEN o.discontinuation_reason"
+        " WHEN o.ttd_basis = 'completed' THEN 'completed' WHEN NOT o.ttd_event THEN 'censored' END",
     ),
     "response": ("0", _EVALUABLE.format("best_overall_response")),
     "confirmed_response": ("0", _EVALUABLE.format("confirmed_best_overall_response")),
@@ -255,7 +269,7 @@ def described(cohort: Cohort) -> str:
 
 
 # Raised whenever what is counted changes: cohorts are then counted anew.
-_COUNTED = 2
+_COUNTED = 3
 
 
 MEASURES = ("status", *_MEASURES, *_LISTED, "pfs_at", "os_at")
@@ -265,7 +279,8 @@ CORE = (
     "analysed",
     "pfs",
     "os",
-    "entry",
+    "pfs_entry",
+    "os_entry",
     "response",
     "confirmed_response",
     "death",
