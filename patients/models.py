@@ -1,11 +1,14 @@
-"""Patients and what is true of them before and beyond a course: identity, diagnosis, contacts, disease events, death."""
+"""Patients and what is true of them before and beyond a course.
+
+Identity, diagnosis, performance status, prior therapies, contacts, disease events, death.
+"""
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Upper
 
 from accounts.access import Act
@@ -76,6 +79,30 @@ class MetastaticSite(models.TextChoices):
     PERITONEUM = "peritoneum", "Peritoneum"
     LUNG = "lung", "Lung"
     BRAIN = "brain", "Brain"
+    OTHER = "other", "Other"
+
+
+class Ecog(models.IntegerChoices):
+    """ECOG performance status (Oken 1982, Am J Clin Oncol 5:649), in words of our own."""
+
+    FULLY_ACTIVE = 0, "0: fully active"
+    RESTRICTED = 1, "1: no strenuous work; walks and does light work"
+    SELF_CARING = 2, "2: looks after self, cannot work; up more than half of the day"
+    LIMITED = 3, "3: limited self-care; in bed or chair more than half of the day"
+    DISABLED = 4, "4: no self-care; always in bed or chair"
+    DEAD = 5, "5: dead"
+
+
+class PriorTherapyKind(models.TextChoices):
+    SOMATOSTATIN_ANALOGUE = "somatostatin_analogue", "Somatostatin analogue"
+    EVEROLIMUS = "everolimus", "Everolimus"
+    SUNITINIB = "sunitinib", "Sunitinib"
+    CHEMOTHERAPY = "chemotherapy", "Chemotherapy"
+    LIVER_DIRECTED = "liver_directed", "Liver-directed (embolisation, SIRT, ablation)"
+    SURGERY = "surgery", "Surgery"
+    EXTERNAL_RADIOTHERAPY = "external_radiotherapy", "External radiotherapy"
+    MIBG = "mibg", "131I-MIBG"
+    INTERFERON = "interferon", "Interferon"
     OTHER = "other", "Other"
 
 
@@ -269,6 +296,93 @@ class Diagnosis(ClinicalRecord):
 
     def __str__(self) -> str:
         return f"{self.get_tumour_type_display()}, {self.get_primary_site_display().lower()}"
+
+
+@clinical_record
+class PerformanceStatus(ClinicalRecord):
+    """How far the illness limits the patient's daily life, as found on one day."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="performance_statuses")
+    ecog = models.PositiveSmallIntegerField(
+        "ECOG", choices=Ecog, db_comment="ECOG performance status, 0 to 5"
+    )
+    assessed_on = models.DateField(validators=[not_in_future])
+    note = models.CharField(max_length=500, blank=True)
+
+    class Meta(ClinicalRecord.Meta):
+        verbose_name = "performance status"
+        verbose_name_plural = "performance statuses"
+        ordering = ["assessed_on"]
+        constraints = [
+            *ClinicalRecord.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["patient", "assessed_on"],
+                condition=Q(voided_at__isnull=True),
+                name="patients_performancestatus_once_a_day",
+                violation_error_message="The performance status of this day is already there: correct that record.",
+            ),
+            models.CheckConstraint(
+                condition=Q(ecog__gte=0, ecog__lte=5),
+                name="patients_performancestatus_ecog_known",
+                violation_error_message="An ECOG performance status is a whole number from 0 to 5.",
+            ),
+            *plausible_days("assessed_on"),
+        ]
+
+    def __str__(self) -> str:
+        return f"ECOG {self.ecog} on {self.assessed_on}"
+
+
+@clinical_record
+class PriorTherapy(ClinicalRecord):
+    """A treatment of the tumour begun before PRRT. Earlier PRRT itself is ``treatments.PriorPrrt``."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="prior_therapies")
+    kind = models.CharField(
+        max_length=24,
+        choices=PriorTherapyKind,
+        help_text="Earlier PRRT is not entered here: it has a record of its own, with its activity and doses.",
+    )
+    agent = models.CharField(
+        max_length=100, blank=True, help_text="Drug, regimen or procedure, such as lanreotide."
+    )
+    started_on = models.DateField(
+        null=True, blank=True, validators=[not_in_future], help_text="Blank where it is not known."
+    )
+    ended_on = models.DateField(
+        null=True,
+        blank=True,
+        validators=[not_in_future],
+        help_text="Blank where it goes on, or is not known.",
+    )
+    note = models.CharField(max_length=500, blank=True)
+
+    class Meta(ClinicalRecord.Meta):
+        verbose_name = "prior therapy"
+        verbose_name_plural = "prior therapies"
+        ordering = [F("started_on").asc(nulls_first=True), "kind"]
+        constraints = [
+            *ClinicalRecord.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["patient", "kind", "agent", "started_on"],
+                condition=Q(voided_at__isnull=True),
+                nulls_distinct=False,
+                name="patients_priortherapy_once",
+                violation_error_message="This prior therapy is already there: correct that record.",
+            ),
+            *known_codes(kind=PriorTherapyKind.values),
+            models.CheckConstraint(
+                condition=Q(started_on__isnull=True)
+                | Q(ended_on__isnull=True)
+                | Q(ended_on__gte=F("started_on")),
+                name="patients_priortherapy_ends_after_start",
+                violation_error_message="A therapy cannot end before it started.",
+            ),
+            *plausible_days("started_on", "ended_on"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of {self.patient}"
 
 
 @clinical_record

@@ -28,9 +28,13 @@ from patients.models import (
     Diagnosis,
     DiseaseEvent,
     DiseaseEventKind,
+    Ecog,
     Patient,
     PatientIdentity,
+    PerformanceStatus,
     PrimarySite,
+    PriorTherapy,
+    PriorTherapyKind,
     Sex,
     TumourType,
 )
@@ -123,6 +127,25 @@ class ContactFactory(DjangoModelFactory):
 
     patient = factory.SubFactory(PatientFactory)
     known_alive_on = date(2020, 1, 15)
+
+
+class PerformanceStatusFactory(DjangoModelFactory):
+    class Meta:
+        model = PerformanceStatus
+
+    patient = factory.SubFactory(PatientFactory)
+    ecog = Ecog.FULLY_ACTIVE
+    assessed_on = date(2018, 12, 20)
+
+
+class PriorTherapyFactory(DjangoModelFactory):
+    class Meta:
+        model = PriorTherapy
+
+    patient = factory.SubFactory(PatientFactory)
+    kind = PriorTherapyKind.SOMATOSTATIN_ANALOGUE
+    agent = "lanreotide"
+    started_on = date(2017, 3, 1)
 
 
 class DiseaseEventFactory(DjangoModelFactory):
