@@ -1,6 +1,6 @@
 """Addresses of the dashboards."""
 
-from django.urls import path
+from django.urls import include, path
 
 from analytics import behind_views, lock_views, views
 
@@ -29,4 +29,5 @@ urlpatterns = [
         views.response_figure_file,
         name="response-figure-file",
     ),
+    path("", include("analytics.report_urls")),
 ]

@@ -9,6 +9,7 @@ from accounts.api import CentreViewSet
 from accounts.rest.tokens import CurrentTokenView, TokensView
 from accounts.rest.views import NowhereView
 from analytics.api import CohortViewSet
+from analytics.api.jobs import JobViewSet
 from imaging.api import (
     LesionViewSet,
     MeasurementViewSet,
@@ -70,6 +71,7 @@ router.register("lesions", LesionViewSet, "lesion")
 router.register("measurements", MeasurementViewSet, "measurement")
 router.register("readings", ReadingViewSet, "reading")
 router.register("cohorts", CohortViewSet, "cohort")
+router.register("jobs", JobViewSet, "job")
 
 identity = IdentityViewSet.as_view(
     {"get": "retrieve", "post": "create", "put": "update", "patch": "partial_update"}, basename="identity"
