@@ -13,7 +13,7 @@ from accounts.history import change_context
 from accounts.models import Centre, User
 from analytics.models import Cohort, CoursesCounted, Definition
 from analytics.rules.endpoints import EndpointDefinition
-from patients.models import FunctionalSyndrome, PrimarySite, Sex, TumourType, WhoGrade
+from patients.models import FunctionalSyndrome, PrimarySite, PriorTherapyKind, Sex, TumourType, WhoGrade
 from treatments.models import DiscontinuationReason, Intent
 
 # What a list of the filter may name, with its words; protocols and centres are called by their codes.
@@ -24,8 +24,8 @@ CHOICES: dict[str, list[tuple[Any, str]]] = {
     "who_grades": list(WhoGrade.choices),
     "functional_syndromes": list(FunctionalSyndrome.choices),
     "ecogs": [(score, f"ECOG {score}") for score in range(6)],
-    "with_prior_therapies": [("prrt", "PRRT")],
-    "without_prior_therapies": [("prrt", "PRRT")],
+    "with_prior_therapies": [*PriorTherapyKind.choices, ("prrt", "PRRT")],
+    "without_prior_therapies": [*PriorTherapyKind.choices, ("prrt", "PRRT")],
     "intents": list(Intent.choices),
     "krenning_scores": [(score, f"Krenning {score}") for score in range(5)],
     "statuses": [("completed", "Completed"), ("ongoing", "Ongoing"), ("discontinued", "Discontinued")],

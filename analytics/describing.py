@@ -2,14 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from fractions import Fraction
 from typing import Any
-
-import numpy as np
 
 from analytics import strata
 from analytics.models import Cohort
-from analytics.tallies import STEPS, Counts
-from patients.models import FunctionalSyndrome, PrimarySite, Sex, TumourType, WhoGrade
+from analytics.rules.description import GroupTest, Values, categories_test, rank_test, summary, welch
+from analytics.rules.survival import Refused
+from analytics.tallies import STEPS, UNKNOWN_STRATUM, Counts
+from patients.models import FunctionalSyndrome, PrimarySite, PriorTherapyKind, Sex, TumourType, WhoGrade
 from treatments.models import Intent
 
 Document = dict[str, Any]
@@ -80,7 +82,7 @@ def _table_1(counts: Counts, by: str, codes: Sequence[str | None]) -> Document:
                 "unit": unit,
                 "decimals": decimals,
                 "cells": [_number_of(counts, key, code, STEPS.get(key, 1)) for code in codes],
-                "tests": [],
+                "tests": _number_tests(counts, key, codes),
             }
         )
     for key, (name, names) in _CHOICES.items():
@@ -97,6 +99,16 @@ def _table_1(counts: Counts, by: str, codes: Sequence[str | None]) -> Document:
     return {"columns": columns, "rows": rows}
 
 
+def _number_tests(counts: Counts, key: str, codes: Sequence[str | None]) -> list[Document]:
+    """Return the tests between strata; who is in no known stratum is left out."""
+    known = {
+        code: _values(counts, key, code, STEPS.get(key, 1))
+        for code in codes
+        if code is not None and code != UNKNOWN_STRATUM
+    }
+    return _tests(welch(known), rank_test(known)) if len(known) > 1 else []
+
+
 def _choice_row(
     counts: Counts, key: str, name: str, names: Mapping[str, str], codes: Sequence[str | None]
 ) -> Document:
@@ -105,6 +117,11 @@ def _choice_row(
     present = set().union(*found) - missing_codes
     options = [option for option in names if option in present] + sorted(present - set(names))
     table = [[column.get(option, 0) for option in options] for column in found]
+    known = {
+        code: {option: column.get(option, 0) for option in options}
+        for code, column in zip(codes, found, strict=True)
+        if code is not None and code != UNKNOWN_STRATUM
+    }
     return {
         "key": key,
         "kind": "choice",
@@ -118,13 +135,13 @@ def _choice_row(
             for place, option in enumerate(options)
         ],
         "missing": [sum(column.get(code, 0) for code in missing_codes) for column in found],
-        "tests": [],
+        "tests": _tests(categories_test(known)) if len(known) > 1 else [],
     }
 
 
 def _prior_therapies(counts: Counts, codes: Sequence[str | None]) -> Document:
     """Return the row of earlier therapies: a patient counts under each kind, so shares do not add up to 100 %."""
-    names = {"prrt": "Earlier PRRT", "none": "None recorded"}
+    names = {**dict(PriorTherapyKind.choices), "prrt": "Earlier PRRT", "none": "None recorded"}
     found = [counts.by_category("prior_therapy", code) for code in codes]
     present = set().union(*found)
     return {
@@ -143,24 +160,25 @@ def _prior_therapies(counts: Counts, codes: Sequence[str | None]) -> Document:
 
 def _number_of(counts: Counts, measure: str, stratum: str | None, step: int) -> Document:
     """Return a number's summary in its unit, from values counted in whole steps."""
-    missing = counts.by_category(measure, stratum).get("missing", 0)
+    found = summary(
+        _values(counts, measure, stratum, step),
+        missing=counts.by_category(measure, stratum).get("missing", 0),
+    )
+    return asdict(found)
+
+
+def _values(counts: Counts, measure: str, stratum: str | None, step: int) -> Values:
     values, n = counts.summed(measure, "value", stratum)
-    found = np.repeat(values, n) / step
-    if not found.size:
-        nothing = dict.fromkeys(("mean", "sd", "median", "q1", "q3", "minimum", "maximum"))
-        return {"n": 0, "missing": missing, **nothing}
-    q1, median, q3 = np.quantile(found, [0.25, 0.5, 0.75]).tolist()
-    return {
-        "n": int(found.size),
-        "missing": missing,
-        "mean": float(found.mean()),
-        "sd": float(found.std(ddof=1)) if found.size > 1 else None,
-        "median": median,
-        "q1": q1,
-        "q3": q3,
-        "minimum": float(found[0]),
-        "maximum": float(found[-1]),
-    }
+    return {Fraction(value, step): of for value, of in zip(values.tolist(), n.tolist(), strict=True)}
+
+
+def _tests(*found: GroupTest | Refused) -> list[Document]:
+    return [
+        {"problem": test.reason}
+        if isinstance(test, Refused)
+        else {"name": test.name, "p": test.p, "note": test.note}
+        for test in found
+    ]
 
 
 def _toxicity(counts: Counts) -> Document:
