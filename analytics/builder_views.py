@@ -139,7 +139,7 @@ def _page(
 ) -> HttpResponse:
     if counted is None:
         counted = _counted_initially(request, form)
-    context = {
+    context: dict[str, Any] = {
         "form": form,
         "kept": kept,
         "seen_version": request.POST.get("seen_version") if status == 200 else None,

@@ -339,7 +339,7 @@ class CohortForm(QuestionForm):
     def clean(self) -> dict[str, Any]:
         values = super().clean()
         values["rules"] = None
-        given = {name: values.get(RULE_PREFIX + name) for name in RULES}
+        given: dict[str, Any] = {name: values.get(RULE_PREFIX + name) for name in RULES}
         if not self.has_rule_errors:
             try:
                 values["rules"] = EndpointDefinition(**given)
@@ -440,11 +440,21 @@ class ExploreForm(QuestionForm):
     )
     tests = forms.BooleanField(label="Test differences in Table 1", required=False)
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, user=user, **kwargs)
+    def __init__(self, data: QueryDict | None = None, *args: Any, user: User, **kwargs: Any) -> None:
+        usual = usual_definition(user)
+        if data is not None and usual is not None and not data.get("definition"):
+            data = data.copy()
+            data["definition"] = str(usual.pk)  # what is counted is what the form shows
+        super().__init__(data, *args, user=user, **kwargs)
+        self.initial.setdefault("definition", usual.pk if usual else None)
         offered = definitions_for(user)
         self.fields["definition"].queryset = offered  # type: ignore[attr-defined]
         self.fields["definition"].label_from_instance = definition_label  # type: ignore[attr-defined]
+
+    @property
+    def choices(self) -> list[forms.BoundField]:
+        """The choices that every question makes."""
+        return [self[name] for name in ("endpoint", "strata_by", "definition", "courses_counted")]
 
     def clean_covariates(self) -> list[str]:
         chosen = set(self.cleaned_data["covariates"])

@@ -177,7 +177,7 @@ def facets(user: User) -> Facets | None:
 
 def _withheld(counts: Mapping[str, int]) -> dict[str, int | str]:
     limit = small_cell()
-    table = Table(dict(counts))
+    table = Table({value: n for value, n in counts.items()})  # noqa: C416 (other keys are cells too)
     table.add(None, list(counts))
     hidden = table.withheld(limit)
     small = fewer_than(limit)

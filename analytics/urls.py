@@ -6,6 +6,7 @@ from analytics import behind_views, lock_views, views
 
 urlpatterns = [
     path("cohorts/", views.cohort_list, name="cohort-list"),
+    path("", include("analytics.explore_urls")),  # before the names of cohorts
     path("cohorts/<slug:slug>/", views.cohort_detail, name="cohort-detail"),
     path("cohorts/<slug:slug>/live/", views.cohort_live, name="cohort-live"),
     path("cohorts/<slug:slug>/curves/<slug:endpoint>/", views.curve_rows, name="curve-rows"),

@@ -205,6 +205,16 @@ PAGES = {
     f"{IMAGING}figures/<slug:lesion_figure>.json": Act.VIEW_RECORDS,
     f"{IMAGING}figures/<slug:lesion_figure>.<slug:file_type>": Act.VIEW_RECORDS,
     "cohorts/": Act.VIEW_RESULTS,
+    "cohorts/new/": Act.VIEW_RESULTS,
+    "cohorts/count/": Act.VIEW_RESULTS,
+    "cohorts/explore/": Act.VIEW_RESULTS,
+    "cohorts/explore/figures/<slug:explore_figure>.json": Act.VIEW_RESULTS,
+    "cohorts/explore/figures/<slug:explore_figure>.<slug:file_type>": Act.VIEW_RESULTS,
+    "cohorts/compare/": Act.VIEW_RESULTS,
+    "cohorts/compare/figures/<slug:compare_figure>.json": Act.VIEW_RESULTS,
+    "cohorts/compare/figures/<slug:compare_figure>.<slug:file_type>": Act.VIEW_RESULTS,
+    "cohorts/<slug:slug>/edit/": Act.MANAGE_COHORTS,
+    "cohorts/<slug:slug>/delete/": Act.MANAGE_COHORTS,
     "cohorts/<slug:slug>/": Act.VIEW_RESULTS,
     "cohorts/<slug:slug>/live/": Act.VIEW_RESULTS,
     "cohorts/<slug:slug>/curves/<slug:endpoint>/": Act.VIEW_RESULTS,
@@ -243,6 +253,13 @@ KINDS = {
 for kind, act in KINDS.items():
     PAGES[f"patients/<uuid:patient_id>/{kind}/<uuid:record_id>/correct/"] = act
     PAGES[f"patients/<uuid:patient_id>/{kind}/<uuid:record_id>/void/"] = act
+# Walked with the shared cohort of every centre, which no role of one centre may change, and without a second cohort.
+REFUSED = {
+    "cohorts/<slug:slug>/edit/",
+    "cohorts/<slug:slug>/delete/",
+    "cohorts/compare/figures/<slug:compare_figure>.json",
+    "cohorts/compare/figures/<slug:compare_figure>.<slug:file_type>",
+}
 EXPANDED = {  # walked once for each kind of record above
     "patients/<uuid:patient_id>/<slug:kind>/new/",
     "patients/<uuid:patient_id>/<slug:kind>/<uuid:record_id>/correct/",
@@ -305,11 +322,14 @@ def test_pages_answer_by_role_at_the_own_centre_and_are_absent_elsewhere(role, c
             path = clinic.path(route).replace("<slug:figure>", "pfs").replace("<slug:file_type>", "csv")
             path = path.replace("<slug:analyte>", "platelets").replace("<slug:lesion_figure>", "suvmax")
             path = path.replace("<slug:response_figure>", "waterfall")
+            path = path.replace("<slug:explore_figure>", "curves").replace("<slug:compare_figure>", "pfs")
             answer = client.post(path, clinic.cell) if route in POSTED_PAGES else client.get(path)
             status = answer.status_code
             has_object = "<uuid:" in route or "<slug:lock_name>" in route
             if clinic is other and has_object:
                 expected = ABSENT
+            elif route in REFUSED:
+                expected = {403, 404}
             elif act is None or act in acts:
                 # 409: the act itself is past (a cycle that is given, a course that is discontinued); 204: nothing new
                 expected = OK | {204, 302, 409} if act != Act.VIEW_RECORDS else OK | {204}
@@ -433,6 +453,7 @@ def test_identity_reaches_no_role_that_may_not_see_it(clinics):
             path = own.path(route).replace("<slug:figure>", "pfs").replace("<slug:file_type>", "csv")
             path = path.replace("<slug:analyte>", "platelets").replace("<slug:lesion_figure>", "suvmax")
             path = path.replace("<slug:response_figure>", "waterfall")
+            path = path.replace("<slug:explore_figure>", "curves").replace("<slug:compare_figure>", "pfs")
             content = b"".join(client.get(path))
             assert b"CANARY77" not in content, (role, path)
             assert b"Canaryname" not in content, (role, path)

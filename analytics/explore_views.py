@@ -1,0 +1,527 @@
+"""The endpoint explorer, whose whole question is in its address, and two cohorts side by side."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpResponse, JsonResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts.access import Act
+from accounts.http import SignedInRequest
+from analytics import cohorts, compute, dashboard, exploring, pairs, results, tallies, views
+from analytics.behind import small_cell
+from analytics.charts import curves
+from analytics.charts.numbers import counted, median_limits_text, months_text
+from analytics.charts.specs import Spec
+from analytics.cohort_forms import ExploreForm, canonical, definitions_for
+from analytics.dashboard import ENDPOINT_WORDS
+from analytics.exploring import Question
+from analytics.models import Cohort
+from analytics.small_cells import suppressed
+from patients.models import DeathCause
+from treatments.models import DiscontinuationReason
+
+Document = dict[str, Any]
+
+Y_TITLES = {
+    "pfs": "Progression-free survival",
+    "os": "Overall survival",
+    "ttr": "Without response",
+    "dor": "Still in response",
+    "ttnt": "Without next therapy",
+    "ttd": "Not discontinued",
+}
+_SPOKEN_OF = {
+    "pfs": ("Time zero", "PFS"),
+    "os": ("Time zero", "(OS)"),
+    "ttr": ("Time zero", "Time to response:"),
+    "dor": ("Duration of response:", "PFS"),
+    "ttnt": ("Time zero", "Time to next treatment:"),
+    "ttd": ("Time zero", "Time to discontinuation:"),
+}
+_CAUSES = {"death": "os", "discontinuation": "ttd"}  # figure to the endpoint that it divides
+_CAUSE_TITLES = {"death": "Death by cause", "discontinuation": "End of treatment by reason"}
+ESTIMATED = "Kaplan–Meier estimate with pointwise 95 % limits (log–log)."
+INCIDENCE = "Cumulative incidence with competing causes (Aalen–Johansen), pointwise 95 % limits (log–log)."
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure with what it is drawn from."""
+
+    title: str
+    build: Callable[..., Spec]  # (theme="screen")
+    alt: str
+    numbers: Callable[[], str]
+
+
+def _shown(figure: Drawn, kind: str, name: str, query: str) -> Document:
+    """Return a figure as ``_figure.html`` shows it, under an address that holds the whole question."""
+    asked = f"?{query}" if query else ""
+    files = {
+        file_type: reverse(f"{kind}-file", args=[name, file_type]) + asked for file_type in views.FILE_TYPES
+    }
+    return {
+        "title": figure.title,
+        "alt": figure.alt,
+        "spec_url": reverse(f"{kind}-spec", args=[name]) + asked,
+        "files": files,
+        "image": f"{files['svg']}{'&' if query else '?'}inline",
+    }
+
+
+def _definition_of(endpoint: str, in_words: Sequence[str]) -> str:
+    spoken = _SPOKEN_OF[endpoint]
+    return " ".join(said for said in in_words if any(word in said for word in spoken))
+
+
+def _x_title(endpoint: str, rules: Any) -> str:
+    if endpoint == "dor":
+        return "Months since first response"
+    return f"Months since {'diagnosis' if rules.time_zero == 'diagnosis' else 'first administration'}"
+
+
+# The explorer
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question of the explorer with whom it may be answered to.
+
+    Attributes:
+        codes: of the centres whose results the user may see and the question counts.
+        exact: whether the user may see all records behind the numbers.
+    """
+
+    question: Question
+    codes: list[str]
+    exact: bool
+    query: str
+
+    @property
+    def cohort(self) -> Cohort:
+        return self.question.cohort
+
+    @property
+    def query_to_save(self) -> str:
+        """Whom, divided by what, under which definition: what a cohort stores of the question."""
+        kept = QueryDict(self.query, mutable=True)
+        for name in ("endpoint", "covariates", "tests"):
+            kept.pop(name, None)
+        kept["definition"] = str(self.cohort.definition_id)
+        return kept.urlencode(safe="/")
+
+    @property
+    def cutoff(self) -> str:
+        return tallies.cutoff_of(self.cohort).isoformat()
+
+
+def _asked(request: SignedInRequest, form: ExploreForm) -> Asked:
+    question = form.question()
+    codes = results.centre_codes(question.cohort, request.user)
+    query = canonical(request.GET, list(form.fields))
+    return Asked(question, codes, exploring.sees_all_records(request.user, codes), query)
+
+
+@never_cache
+@require_safe
+def explore(request: SignedInRequest) -> HttpResponse:
+    """Ask a question, and answer it: everything asked is in the address, so that it can be kept and passed on."""
+    request.user.require(Act.VIEW_RESULTS)
+    facets = exploring.facets(request.user)
+    if not request.GET:
+        form = ExploreForm(user=request.user, facets=facets)
+        context = {"form": form, "no_definition": not definitions_for(request.user).exists()}
+        return render(request, "analytics/explore.html", context)
+    form = ExploreForm(request.GET, user=request.user, facets=facets)
+    asked_again = canonical(request.GET, list(form.fields))
+    if any(not value.strip() for _, values in request.GET.lists() for value in values):
+        return redirect(f"{reverse('cohort-explore')}?{asked_again or 'endpoint=pfs'}")
+    if not form.is_valid():
+        return render(request, "analytics/explore.html", {"form": form, "is_refused": True}, status=422)
+    if form.question().cohort.definition_id is None:
+        return render(request, "analytics/explore.html", {"form": form, "no_definition": True})
+    return render(request, "analytics/explore.html", {"form": form, **_answer(_asked(request, form))})
+
+
+def _answer(asked: Asked) -> Document:
+    """Return what the page of an answered question shows."""
+    question, cohort = asked.question, asked.cohort
+    counts = tallies.counts_now(cohort, asked.codes)
+    data, _ = compute.document(counts, cohort, asked.codes, cutoff=tallies.cutoff_of(cohort))
+    result = results.in_order(results.described(cohort, data))
+    if not question.tests:
+        for row in result["table1"]["rows"]:
+            row["tests"] = []
+    n = counts.by_category("analysed").get("n", 0)
+    context: Document = {
+        "asked": asked,
+        "question": question,
+        "n": n,
+        "codes": asked.codes,
+        "cutoff": asked.cutoff,
+    }
+    context["name"], context["short"] = ENDPOINT_WORDS[question.endpoint]
+    context["save_url"] = f"{reverse('cohort-new')}?{asked.query_to_save}"
+    context["filter_in_words"] = cohorts.filter_in_words(cohort)
+    context["in_words"] = cohort.definition.rules.in_words()
+    context["methods"] = _methods(asked)
+    if not n:
+        return context | {"nobody": True}
+    if not asked.exact and n < small_cell():
+        return context | {"too_few": small_cell()}
+    if not asked.exact:
+        result = suppressed(result, small_cell())
+    told = _told(asked, result)
+    found = exploring.curves_of(told, counts)
+    figures = {"curves": _curves_figure(asked, found)}
+    if len(_hazards_of_strata(found)):
+        figures["strata"] = _forest_figure(asked, _hazards_of_strata(found), _against(found))
+    model = exploring.model(told, asked.codes) if question.covariates else None
+    if model and not model.get("problem"):
+        figures["model"] = _forest_figure(asked, _hazards_of_model(model), "")
+    for name in _CAUSES:
+        if data["cumulative_incidence"][name]["causes"]:
+            figures[name] = _causes_figure(asked, name, counts)
+    shown = dashboard.of_result(result, dashboard.Behind(""))
+    return context | {
+        "result": result,
+        "shown": shown,
+        "found": found,
+        "rows": [{"name": "All", **found["overall"]}, *found["groups"]],
+        "hides_strata": bool(cohort.strata_by) and not told.cohort.strata_by,
+        "orr": _response_rates(result) if told.cohort.strata_by else [("All", result["orr"])],
+        "model": model,
+        "limit": small_cell(),
+        "figures": {name: _shown(figure, "explore", name, asked.query) for name, figure in figures.items()},
+    }
+
+
+def _told(asked: Asked, result: Mapping[str, Any]) -> Question:
+    """Return the question as it may be answered: undivided where a stratum is too small for who may not see records."""
+    if asked.exact or not asked.cohort.strata_by:
+        return asked.question
+    hidden = any(isinstance(column["n"], str) for column in result["table1"]["columns"])
+    return asked.question.undivided() if hidden else asked.question
+
+
+def _response_rates(result: Mapping[str, Any]) -> list[tuple[str, Document]]:
+    groups = result.get("strata", {}).get("groups", [])
+    return [("All", result["orr"]), *((group["name"], group["orr"]) for group in groups)]
+
+
+def _methods(asked: Asked) -> list[str]:
+    more = []
+    if asked.cohort.strata_by:
+        more.append(
+            "Strata are compared by the log-rank test and by Cox's model (Efron's ties), its assumption by the test of "
+            "Grambsch and Therneau; who is in no known stratum is left out of both."
+        )
+    if asked.question.covariates:
+        more.append(
+            "The Cox model of several covariates counts who has all of them recorded; it is refused below 10 events per "
+            "coefficient."
+        )
+    return [*cohorts.methods(asked.cohort, asked.cutoff), *more]
+
+
+def _whom(asked: Asked) -> str:
+    return " ".join(
+        said for said in cohorts.filter_in_words(asked.cohort) if not said.startswith("Who lacks")
+    )
+
+
+def _about(asked: Asked, title: str, alt: str, facts: Sequence[str], **more: Any) -> curves.About:
+    endpoint = more.pop("endpoint", asked.question.endpoint)
+    rules = asked.cohort.definition.rules
+    return curves.About(
+        title=title,
+        facts=[_whom(asked), *facts],
+        y_title=more.pop("y_title", Y_TITLES[endpoint]),
+        x_title=more.pop("x_title", _x_title(endpoint, rules)),
+        alt=alt,
+        definition=_definition_of(endpoint, rules.in_words()),
+        synthetic=settings.SYNTHETIC_DATA_BANNER,
+        **more,
+    )
+
+
+def _facts_of(data: Mapping[str, Any], cutoff: str) -> list[str]:
+    median = data["median_days"]
+    said = "median not reached" if median is None else f"median {months_text(median)} months"
+    limits = median_limits_text(data.get("median_ci95"))
+    return [
+        f"{counted(data['n'], 'patient')}, {counted(data['events'], 'event')}, data cut-off {cutoff}",
+        f"{said[0].upper()}{said[1:]}, 95 % CI {limits}",
+    ]
+
+
+def _curves_figure(asked: Asked, found: Document) -> Drawn:
+    name = ENDPOINT_WORDS[asked.question.endpoint][0]
+    groups = found["groups"] or [{"name": "All", **found["overall"]}]
+    lines = [curves.Line.of(group["name"], group["table"]) for group in groups]
+    title = f"{name} by {found['by'].lower()}" if found["groups"] else name
+    alt = curves.curves_alt(title, [(group["name"], group) for group in groups], asked.cutoff)
+    about = _about(
+        asked, title, alt, _facts_of(found["overall"], asked.cutoff), notes=[ESTIMATED, _log_rank(found)]
+    )
+    return Drawn(
+        title, partial(curves.curves_spec, lines, about), alt, partial(curves.curves_csv, lines, asked.cutoff)
+    )
+
+
+def _log_rank(found: Document) -> str:
+    test = found.get("comparison", {}).get("log_rank", {})
+    if "p" not in test:
+        return ""
+    p = "p < 0.001" if test["p"] < 0.001 else f"p = {test['p']:.3f}"
+    return f"Log-rank {p}."
+
+
+def _hazards(document: Mapping[str, Any], group: Callable[[str], str]) -> list[curves.Hazard]:
+    return [
+        curves.Hazard(one["name"], group(one["name"]), one["hazard_ratio"], one["ci95"][0], one["ci95"][1])
+        for one in document.get("hazard_ratios", [])
+    ]
+
+
+def _hazards_of_strata(found: Document) -> list[curves.Hazard]:
+    return _hazards(found.get("comparison", {}).get("cox", {}), lambda _: "")
+
+
+def _against(found: Document) -> str:
+    return f"Against {found['comparison']['cox']['reference']}." if "comparison" in found else ""
+
+
+def _hazards_of_model(model: Document) -> list[curves.Hazard]:
+    return _hazards(model, lambda name: model["terms"].get(name, name))
+
+
+def _forest_figure(asked: Asked, hazards: list[curves.Hazard], against: str) -> Drawn:
+    name = ENDPOINT_WORDS[asked.question.endpoint][0]
+    title = f"Hazard ratios, {name[0].lower()}{name[1:]}"
+    alt = curves.forest_alt(title, hazards)
+    about = _about(
+        asked,
+        title,
+        alt,
+        [f"Data cut-off {asked.cutoff}"],
+        x_title="Hazard ratio, logarithmic",
+        y_title="",
+        notes=["Cox's model, Efron's ties, 95 % limits.", against],
+    )
+    return Drawn(
+        title,
+        partial(curves.forest_spec, hazards, about),
+        alt,
+        partial(curves.forest_csv, hazards, asked.cutoff),
+    )
+
+
+def _causes_figure(asked: Asked, name: str, counts: tallies.Counts) -> Drawn:
+    """Return the cumulative incidences of the causes that end an endpoint."""
+    found, table = compute._cumulative_incidence(counts, asked.cohort.definition.rules)
+    return _incidence_drawn(asked, name, found[name], table[name])
+
+
+def _incidence_drawn(asked: Asked, name: str, found: Document, table: Mapping[str, Any]) -> Drawn:
+    labels: Mapping[str, Any] = (
+        dict(DeathCause.choices)
+        if name == "death"
+        else {**dict(DiscontinuationReason.choices), "completed": "Completed"}
+    )
+    lines, said = [], []
+    for cause in found["causes"]:
+        rows = table["causes"][cause["cause"]]
+        words = str(labels.get(cause["cause"], cause["cause"]))
+        said.append((words, cause["events"], rows["incidence"][-1] if rows["incidence"] else None))
+        lines.append(
+            curves.Line(
+                words,
+                table["days"],
+                rows["incidence"],
+                rows["lower"],
+                rows["upper"],
+                table["at_risk"],
+                rows["events"],
+                table["censored"],
+            )
+        )
+    title = _CAUSE_TITLES[name]
+    alt = curves.incidence_alt(title, said, asked.cutoff)
+    at_risk = curves.Line("At risk", *(getattr(lines[0], part) for part in _PARTS)) if lines else None
+    about = _about(
+        asked,
+        title,
+        alt,
+        [f"Data cut-off {asked.cutoff}"],
+        endpoint=_CAUSES[name],
+        y_title="Cumulative incidence",
+        notes=[INCIDENCE],
+        rises=True,
+        risk=[at_risk] if at_risk else [],
+    )
+    return Drawn(
+        title, partial(curves.curves_spec, lines, about), alt, partial(curves.curves_csv, lines, asked.cutoff)
+    )
+
+
+_PARTS = ("days", "value", "lower", "upper", "at_risk", "events", "censored")
+
+
+def _explore_figure(request: SignedInRequest, name: str) -> tuple[Asked, Drawn]:
+    """Return one figure of the question in the address, counting what it needs and no more."""
+    request.user.require(Act.VIEW_RESULTS)
+    form = ExploreForm(request.GET, user=request.user)
+    if name not in {"curves", "strata", "model", *_CAUSES} or not form.is_valid():
+        raise Http404
+    asked = _asked(request, form)
+    question = asked.question
+    if question.cohort.definition_id is None:
+        raise Http404
+    if name in _CAUSES:
+        wanted = ["analysed", "os_entry", "ttd_entry", "os_cause", "ttd_cause"]
+    else:
+        wanted = exploring.measures_for(question.endpoint)
+    counts = tallies.counts_now(question.cohort, asked.codes, wanted)
+    if not asked.exact:
+        if counts.by_category("analysed").get("n", 0) < small_cell():
+            raise Http404
+        question = _told_of_counts(question, counts)
+    if name in _CAUSES:
+        return asked, _causes_figure(asked, name, counts)
+    if name == "model":
+        model = (
+            exploring.model(question, asked.codes) if question.covariates else {"problem": "no covariates"}
+        )
+        if model.get("problem"):
+            raise Http404
+        return asked, _forest_figure(asked, _hazards_of_model(model), "")
+    found = exploring.curves_of(question, counts)
+    if name == "curves":
+        return asked, _curves_figure(asked, found)
+    hazards = _hazards_of_strata(found)
+    if not hazards:
+        raise Http404
+    return asked, _forest_figure(asked, hazards, _against(found))
+
+
+def _told_of_counts(question: Question, counts: tallies.Counts) -> Question:
+    sizes = [counts.by_category("analysed", code).get("n", 0) for code in counts.strata]
+    return question.undivided() if any(0 < n < small_cell() for n in sizes) else question
+
+
+@never_cache
+@require_safe
+def explore_spec(request: SignedInRequest, explore_figure: str) -> HttpResponse:
+    """Return a figure's Vega-Lite specification for the browser."""
+    return JsonResponse(_explore_figure(request, explore_figure)[1].build())
+
+
+@never_cache
+@require_safe
+def explore_file(request: SignedInRequest, explore_figure: str, file_type: str) -> HttpResponse:
+    """Return a figure as a file for print (SVG, PNG, PDF), or the numbers behind it (CSV)."""
+    asked, figure = _explore_figure(request, explore_figure)
+    return views._file(
+        request,
+        f"{asked.question.endpoint}-{explore_figure}-{asked.cutoff}.{file_type}",
+        title=figure.title,
+        spec=partial(figure.build, theme="print"),
+        numbers=figure.numbers,
+    )
+
+
+# Two cohorts side by side
+
+
+def _pair(request: SignedInRequest) -> tuple[Cohort, Cohort] | None:
+    request.user.require(Act.VIEW_RESULTS)
+    seen = Cohort.objects.visible_to(request.user).select_related("definition")
+    slugs = request.GET.get("a", ""), request.GET.get("b", "")
+    if not all(slugs):
+        return None
+    return get_object_or_404(seen, slug=slugs[0]), get_object_or_404(seen, slug=slugs[1])
+
+
+@never_cache
+@require_safe
+def compare(request: SignedInRequest) -> HttpResponse:
+    """Show two cohorts side by side, and test their difference where that means something."""
+    pair = _pair(request)
+    offered = Cohort.objects.visible_to(request.user)
+    context: Document = {"cohorts": offered, "a": request.GET.get("a", ""), "b": request.GET.get("b", "")}
+    if pair is None or pair[0] == pair[1]:
+        return render(request, "analytics/compare.html", context | {"same": pair is not None})
+    found = pairs.compare(*pair, request.user)
+    query = f"a={pair[0].slug}&b={pair[1].slug}"
+    figures = {key: _shown(_pair_figure(found, key), "compare", key, query) for key in pairs.ENDPOINTS}
+    shown = {"table1": dashboard._table_1({"table1": found.table1}, dashboard.Behind(""))}
+    return render(
+        request,
+        "analytics/compare.html",
+        context | {"found": found, "figures": figures, "shown": shown, "limit": small_cell()},
+    )
+
+
+def _pair_figure(found: pairs.Pair, endpoint: str) -> Drawn:
+    name = ENDPOINT_WORDS[endpoint][0]
+    outcomes = [(side.name, side.result[endpoint]) for side in found.sides]
+    lines = [curves.Line.of(name, data["table"]) for name, data in outcomes]
+    cutoff = " and ".join(dict.fromkeys(str(side.result["data_cutoff"]) for side in found.sides))
+    alt = curves.curves_alt(f"{name} of two cohorts", outcomes, cutoff)
+    rules = found.sides[0].cohort.definition.rules
+    facts = [
+        f"{side.name}: {counted(data['n'], 'patient')}, {counted(data['events'], 'event')}, "
+        f"cut-off {side.result['data_cutoff']}"
+        for side, (_, data) in zip(found.sides, outcomes, strict=True)
+    ]
+    tested = found.comparisons.get(endpoint)
+    warned = _log_rank({"comparison": tested}) if tested else "No test: " + "; ".join(found.why_no_test) + "."
+    about = curves.About(
+        title=name,
+        facts=facts,
+        y_title=Y_TITLES[endpoint],
+        x_title=_x_title(endpoint, rules),
+        alt=alt,
+        notes=[ESTIMATED, warned],
+        definition=_definition_of(endpoint, rules.in_words()) if not found.differ else "",
+        synthetic=settings.SYNTHETIC_DATA_BANNER,
+    )
+    return Drawn(
+        name, partial(curves.curves_spec, lines, about), alt, partial(curves.curves_csv, lines, cutoff)
+    )
+
+
+def _compare_figure(request: SignedInRequest, name: str) -> tuple[tuple[Cohort, Cohort], Drawn]:
+    pair = _pair(request)
+    if pair is None or pair[0] == pair[1] or name not in pairs.ENDPOINTS:
+        raise Http404
+    return pair, _pair_figure(pairs.compare(*pair, request.user), name)
+
+
+@never_cache
+@require_safe
+def compare_spec(request: SignedInRequest, compare_figure: str) -> HttpResponse:
+    """Return a figure's Vega-Lite specification for the browser."""
+    return JsonResponse(_compare_figure(request, compare_figure)[1].build())
+
+
+@never_cache
+@require_safe
+def compare_file(request: SignedInRequest, compare_figure: str, file_type: str) -> HttpResponse:
+    """Return a figure as a file for print (SVG, PNG, PDF), or the numbers behind it (CSV)."""
+    pair, figure = _compare_figure(request, compare_figure)
+    return views._file(
+        request,
+        f"{pair[0].slug}-{pair[1].slug}-{compare_figure}.{file_type}",
+        title=figure.title,
+        spec=partial(figure.build, theme="print"),
+        numbers=figure.numbers,
+    )
