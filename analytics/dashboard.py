@@ -298,7 +298,7 @@ def _courses(courses: Result, behind: Behind) -> Context:
     stopped = courses["discontinued"]
     words = {code: str(label) for code, label in DiscontinuationReason.choices}
     cycles = sorted(stopped.get("after_cycle", {}), key=int)
-    crossed = stopped.get("reasons_after_cycle", {})
+    crossed = courses.get("reasons_after_cycle", {})
     reasons = sorted(
         stopped.get("reasons", {}).items(),
         key=lambda item: (isinstance(item[1], str), -_size(item[1]), item[0]),
@@ -368,7 +368,7 @@ def _incidence(result: Result, behind: Behind) -> list[Context]:
             {
                 "name": names.get(row["cause"], row.get("name") or row["cause"]),
                 "n": behind.number(row["events"], measure, *row.get("causes", [row["cause"]])),
-                "landmarks": row.get("landmarks", []),
+                "landmarks": row.get("at", []),
             }
             for row in of.get("causes", [])
         ]
@@ -531,7 +531,10 @@ _MEASURES = {
     **{key: name for key, (name, _) in ENDPOINT_WORDS.items()},
     "status": "courses",
     "analysed": "courses counted",
-    **{f"{key}_entry": f"came under observation for {name} after time zero" for key, (name, _) in ENDPOINT_WORDS.items()},
+    **{
+        f"{key}_entry": f"came under observation for {name} after time zero"
+        for key, (name, _) in ENDPOINT_WORDS.items()
+    },
     "pfs_at": "PFS at a fixed horizon",
     "os_at": "OS at a fixed horizon",
     "os_cause": "cause of death",

@@ -94,7 +94,7 @@ def _put(where: Any, key: Any, cell: Cell, hidden: dict[Cell, str]) -> None:
 def _reasons(courses: Document, limit: int) -> None:
     stopped = courses["discontinued"]
     reasons, after_cycle = stopped.get("reasons", {}), stopped.get("after_cycle", {})
-    crossed = stopped.get("reasons_after_cycle", {})
+    crossed = courses.get("reasons_after_cycle", {})
     table = Table()
     table.cells |= {("reason", reason): n for reason, n in reasons.items()}
     table.cells |= {("after", cycle): n for cycle, n in after_cycle.items()}

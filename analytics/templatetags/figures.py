@@ -43,6 +43,14 @@ def months_interval(limits: Sequence[float | None] | None) -> str:
 
 
 @register.filter
+def months_limits(limits: Sequence[float | None] | None) -> str:
+    """Return two limits in months as a table has them: ``11.0 to –``, a dash where one is not reached or not estimable."""
+    lower, upper = limits or (None, None)
+    said = ["–" if limit is None else months(limit) for limit in (lower, upper)]
+    return "" if lower is None and upper is None else f"{said[0]} to {said[1]}"
+
+
+@register.filter
 def share(part: dict[str, int]) -> str:
     """Return ``{"n": 36, "of": 63}`` as ``57.1 %``; ``undefined`` of nobody."""
     return percent(part["n"] / part["of"]) if part["of"] else UNDEFINED

@@ -73,16 +73,17 @@ def test_reasons_of_the_published_cohort():
             "of": 63,
             "after_cycle": {"1": 4, "2": 3, "3": 3},
             "reasons": {"comorbidity": 10},
-            "reasons_after_cycle": {"comorbidity": {"1": 4, "2": 3, "3": 3}},
         },
+        "reasons_after_cycle": {"comorbidity": {"1": 4, "2": 3, "3": 3}},
     }
 
-    found = suppressed({"courses": courses}, 5)["courses"]["discontinued"]
+    hidden = suppressed({"courses": courses}, 5)["courses"]
+    found = hidden["discontinued"]
 
     assert found["n"] == 10
     assert found["reasons"] == {"comorbidity": 10}
     assert found["after_cycle"] == {"1": "<5", "2": "<5", "3": "<5"}
-    assert found["reasons_after_cycle"] == {"comorbidity": {"1": "<5", "2": "<5", "3": "<5"}}
+    assert hidden["reasons_after_cycle"] == {"comorbidity": {"1": "<5", "2": "<5", "3": "<5"}}
 
 
 def table1(columns: list[int], options: dict[str, list[int]], missing: list[int]) -> dict:
