@@ -35,6 +35,10 @@ class SharedViewSet(ReadViewSet):
         """Store a new row through its service."""
         raise NotImplementedError
 
+    def address_key(self, made: Any) -> Any:
+        """Return what a row's address names it by."""
+        return made.pk
+
     def find(self, pk: Any) -> Any:
         """Return a row as the user may see it now, or raise Http404."""
         try:
@@ -52,7 +56,9 @@ class SharedViewSet(ReadViewSet):
         assert self.serializer_class is not None
         shown = self.serializer_class(self.find(made.pk), context=self.get_serializer_context())
         response = Response(shown.data, status=status.HTTP_201_CREATED)
-        response["Location"] = reverse(f"api:{self.basename}-detail", [made.pk], request=request)
+        response["Location"] = reverse(
+            f"api:{self.basename}-detail", [self.address_key(made)], request=request
+        )
         if replayed:
             response["Idempotency-Replayed"] = "true"
         return response

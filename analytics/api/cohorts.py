@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
 from django.utils.cache import get_conditional_response
@@ -22,16 +23,20 @@ from accounts.rest.idempotency import once
 from accounts.rest.refusals import BadQuery, etag
 from accounts.rest.views import ReadViewSet
 from analytics import behind, changes, cohorts, results, tallies
+from analytics.api.jobs import JobSerializer
+from analytics.api.locks import start_job
 from analytics.api.questions import (
     BehindSerializer,
     CohortSerializer,
     CountSerializer,
     DifferenceSerializer,
+    ExportSerializer,
     QuestionSerializer,
     RevisionsSerializer,
 )
-from analytics.models import Cohort, Result, ResultRevision
+from analytics.models import Cohort, JobKind, Result, ResultRevision
 from analytics.rules.endpoints import EndpointDefinition
+from analytics.small_cells import suppressed
 
 
 class ResultSerializer(serializers.Serializer):
@@ -93,7 +98,7 @@ class CohortViewSet(ReadViewSet):
     ordering = "slug"
     once_actions = ("create",)
     reason_actions = ("partial_update",)
-    in_place_actions = ("count", "explore")
+    in_place_actions = ("count", "explore", "exports", "reports")
 
     def visible(self) -> QuerySet:
         return self.queryset.all().visible_to(self.user).select_related("definition")
@@ -198,7 +203,27 @@ class CohortViewSet(ReadViewSet):
     @action(detail=False, methods=["post"], pagination_class=None, filter_backends=[])
     def explore(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The results of a cohort that is not stored, counted here and now."""
-        return Response(results.now(self._question(request), self._codes()))
+        return Response(self._told(results.now(self._question(request), self._codes())))
+
+    def _told(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the results without small cells, unless the user may see all of their records."""
+        if set(self._readable()) >= set(document["centres"]):
+            return document
+        return suppressed(document, settings.SMALL_CELL)
+
+    @extend_schema(request=ExportSerializer, responses={202: JobSerializer}, filters=False)
+    @action(detail=True, methods=["post"], pagination_class=None, filter_backends=[])
+    def exports(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Write the cohort's data sets in the background; the answer is the job to watch."""
+        asked = ExportSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return start_job(self, JobKind.EXPORT, self.get_object(), dict(asked.validated_data))
+
+    @extend_schema(request=None, responses={202: JobSerializer}, filters=False)
+    @action(detail=True, methods=["post"], pagination_class=None, filter_backends=[])
+    def reports(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Make the cohort's report in the background; the answer is the job to watch."""
+        return start_job(self, JobKind.REPORT, self.get_object(), {})
 
     def _question(self, request: Request) -> Cohort:
         serializer = QuestionSerializer(data=request.data, context=self.get_serializer_context())
@@ -218,7 +243,7 @@ class CohortViewSet(ReadViewSet):
     @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])
     def results(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Progression-free survival, response and survival of the cohort's patients, with how fresh they are."""
-        payload = results.payload(self.get_object(), self.user)
+        payload = self._told(results.payload(self.get_object(), self.user))
         # The revision alone would be the same for users who may see different centres, or while more waits to be derived.
         digest = hashlib.sha256(orjson.dumps(payload, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()[
             :12

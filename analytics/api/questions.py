@@ -231,3 +231,14 @@ class DifferenceSerializer(serializers.Serializer):
     numbers = NumberSerializer(many=True)
     n_moved = serializers.IntegerField(allow_null=True)
     moved = MovedSerializer(many=True)
+
+
+class ExportSerializer(StrictSerializer):
+    """In which forms data sets are written; nothing said: in all."""
+
+    formats = serializers.ListField(
+        child=serializers.ChoiceField(choices=["csv", "xlsx", "xpt"]),
+        required=False,
+        min_length=1,
+        max_length=3,
+    )

@@ -1,6 +1,9 @@
 """Cohorts in the REST API: stored and changed by whom, asked about without being stored, explained and followed."""
 
+import io
+import zipfile
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +11,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import Centre, Role, User
 from accounts.records import correct_record, void_record
-from analytics import freshness
+from analytics import freshness, jobs
 from analytics.models import Cohort, Definition
 from analytics.rules.endpoints import EndpointDefinition
 from patients.models import Death, Sex
@@ -209,3 +212,73 @@ def test_rules_of_a_stored_definition_are_read_as_they_were_written(clinic, clie
     assert made.json()["definition"]["endpoints"] == asked
     freshness.refresh_inline()
     assert client.get(f"{ROOT}strict/results/").json()["n_patients"] == 2
+
+
+def test_a_lock_is_made_read_verified_and_never_changed(clinic, client, data_manager):
+    manager = client_for(data_manager)
+    asked = {"cohort": "all", "name": "abstract-2026", "note": "for the abstract"}
+    assert client.post("/api/v1/locks/", asked, format="json").status_code == 403
+
+    made = manager.post("/api/v1/locks/", asked, format="json")
+
+    assert made.status_code == 201, made.content
+    assert made["Location"].endswith("/api/v1/locks/abstract-2026/")
+    assert (made.json()["n_rows"], made.json()["centres"]) == (3, ["STA"])
+    assert manager.post("/api/v1/locks/", asked, format="json").json()["code"] == "name_taken"
+    void_record(Death.objects.get(), by=data_manager, reason="another patient's")
+    freshness.refresh_inline()
+    url = "/api/v1/locks/abstract-2026/"
+    assert client.get(f"{url}results/").json()["os"]["events"] == 1
+    assert client.get(f"{ROOT}all/results/").json()["os"]["events"] == 0
+    verified = client.get(f"{url}verification/").json()
+    assert (verified["is_unchanged"], verified["differences"]) == (True, [])
+    assert manager.delete(url).status_code == 405
+    assert manager.patch(url, {"note": "x"}, format="json").status_code == 405
+
+
+def test_a_lock_is_refused_while_records_wait_and_hidden_from_other_centres(
+    clinic, data_manager, other_centre, user_with
+):
+    manager = client_for(data_manager)
+    void_record(Death.objects.get(), by=data_manager, reason="another patient's")
+
+    waiting = manager.post("/api/v1/locks/", {"cohort": "all", "name": "early"}, format="json")
+
+    assert (waiting.status_code, waiting.json()["code"]) == (409, "pending")
+    freshness.refresh_inline()
+    assert (
+        manager.post("/api/v1/locks/", {"cohort": "all", "name": "early"}, format="json").status_code == 201
+    )
+    elsewhere = client_for(
+        factories.make_user(role=Role.PHYSICIAN, centre=other_centre, username="elsewhere")
+    )
+    assert elsewhere.get("/api/v1/locks/early/").status_code == 404
+    assert elsewhere.get("/api/v1/locks/").json()["results"] == []
+
+
+@pytest.mark.parametrize("kind", ["exports", "reports"])
+def test_long_work_is_asked_for_watched_and_cancelled(clinic, client, kind):
+    asked = client.post(f"{ROOT}all/{kind}/", {}, format="json")
+
+    assert asked.status_code == 202, asked.content
+    job = asked.json()
+    assert (job["state"], job["cohort"], job["content_url"]) == ("queued", "all", None)
+    assert client.get(f"/api/v1/jobs/{job['id']}/").json()["id"] == job["id"]
+    cancelled = client.post(f"/api/v1/jobs/{job['id']}/cancel/")
+    assert cancelled.json()["state"] == "cancelled"
+    assert client.post(f"/api/v1/jobs/{job['id']}/cancel/").status_code == 409
+
+
+def test_an_export_asked_for_is_made_and_fetched(clinic, client, user_with):
+    job = client.post(f"{ROOT}all/exports/", {"formats": ["csv"]}, format="json").json()
+    assert jobs.run_next()
+
+    done = client.get(f"/api/v1/jobs/{job['id']}/").json()
+    answer = client.get(done["content_url"])
+
+    assert (done["state"], answer.status_code) == ("done", 200)
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    assert {"manifest.json", "adsl.csv", "adtte.csv"} <= {
+        Path(name).name.lower() for name in archive.namelist()
+    }
+    assert client_for(user_with(Role.PHYSICIAN)).get(f"/api/v1/jobs/{job['id']}/").status_code == 404
