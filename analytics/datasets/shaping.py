@@ -148,6 +148,8 @@ def times(course: Course, person: Person, study: str) -> Iterator[Row]:
         event, basis_code = row[f"{endpoint}_event"], row[f"{endpoint}_basis"]
         on: date = row[f"{endpoint}_on"]
         basis = _basis(basis_code)
+        # Who responds is there: of the duration of response nobody enters late.
+        entry = 0 if endpoint == "dor" else row["entry_days"]
         yield {
             "STUDYID": study,
             "USUBJID": person.subject,
@@ -158,8 +160,7 @@ def times(course: Course, person: Person, study: str) -> Iterator[Row]:
             "AVAL": days + 1,
             "AVALU": "DAYS",
             "TTEDAYS": days,
-            # Who responds is there: of the duration of response nobody enters late.
-            "ENTRYDY": 0 if endpoint == "dor" else row["entry_days"],
+            "ENTRYDY": entry,
             "STARTDT": person.date(on - timedelta(days=days)),
             "ADT": person.date(on),
             "CNSR": 0 if event else basis.censor,
@@ -168,6 +169,7 @@ def times(course: Course, person: Person, study: str) -> Iterator[Row]:
             "BASIS": basis_code,
             "SRCDOM": basis.domain,
             "SRCVAR": basis.variable,
+            "ANL01FL": "Y" if entry == 0 or days > entry else "",
         }
 
 

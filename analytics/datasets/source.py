@@ -114,7 +114,7 @@ class Source:
 
     @property
     def _analysed(self) -> str:
-        analysis_set = tallies._ANALYSIS_SETS[self.cohort.definition.rules.analysis_set]
+        analysis_set = tallies.in_analysis_set(self.cohort.definition.rules)
         return f"(o.time_zero IS NOT NULL AND o.problem = '' AND {analysis_set})"
 
     def courses(self, *, by_pseudonym: bool) -> Iterator[Course]:

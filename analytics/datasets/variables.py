@@ -221,6 +221,12 @@ ADTTE = DataSet(
             "SDTM domain in which such a fact stands: RS, CE, DM, CM, DS, EX or SS.",
         ),
         Variable("SRCVAR", "Source Variable", "text", "SDTM variable likewise."),
+        Variable(
+            "ANL01FL",
+            "Analysis Flag 01",
+            "text",
+            "Y: at risk for a time. Empty: ended before ENTRYDY was over; the registry's curves leave it out.",
+        ),
     ),
 )  # fmt: skip
 

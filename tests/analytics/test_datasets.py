@@ -19,7 +19,7 @@ import pyreadstat
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.errors import RegistryError
 from accounts.models import Role
@@ -173,7 +173,7 @@ def assert_results_come_out_of(files: Files, manifest: dict[str, Any], expected:
     causes = Counter(row["DTHCAUS"].lower() for row in analysed if row["DTHCAUS"])
     assert expected["os"]["deaths_by_cause"] == causes
     for endpoint in ("pfs", "os", "ttr", "dor", "ttnt", "ttd"):
-        rows = [row for row in files["ADTTE"] if row["PARAMCD"] == endpoint.upper()]
+        rows = [row for row in files["ADTTE"] if row["PARAMCD"] == endpoint.upper() and row["ANL01FL"] == "Y"]
         assert all(row["AVAL"] == (row["ADT"] - row["STARTDT"]).days + 1 for row in rows)
         times = [(row["AVAL"] - 1, row["CNSR"] == 0, row["ENTRYDY"]) for row in rows]
         curve = kaplan_meier(times)
@@ -863,6 +863,13 @@ def test_duration_of_response_begins_with_the_response() -> None:
     )
 
 
+@pytest.mark.parametrize(("entry", "flag"), [(0, "Y"), (83, "Y"), (84, ""), (85, "")])
+def test_a_time_that_ends_before_entry_was_never_at_risk(entry: int, flag: str) -> None:
+    row = next(shaping.times(course(entry_days=entry), PERSON, "x"))
+
+    assert (row["PARAMCD"], row["TTEDAYS"], row["ENTRYDY"], row["ANL01FL"]) == ("PFS", 84, entry, flag)
+
+
 def test_sound_rows_pass_the_checks() -> None:
     checks.Structure(variables.ALL).course(*shaped(course()))
 
@@ -936,8 +943,9 @@ def test_a_contradictory_course_is_in_adsl_alone() -> None:
 
 def test_everything_is_read_at_one_moment(committed: None) -> None:
     cohort = Cohort.objects.select_related("definition").get(slug="all")
-    for _ in range(3):
-        CourseFactory(given=2)
+    with transaction.atomic():
+        for _ in range(3):
+            CourseFactory(given=2)
     freshness.refresh_inline()
     seen: list[tuple[str, str]] = []
 
