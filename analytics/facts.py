@@ -73,9 +73,13 @@ SELECT * FROM
 (SELECT array_agg(p.i), array_agg(e.onset_on), array_agg(e.term), array_agg(e.grade)
     FROM patient p JOIN treatments_adverseevent e ON e.patient_id = p.id AND e.voided_at IS NULL) AS adverse,
 (SELECT array_agg(p.i), array_agg(e.last_given_on)
-    FROM patient p JOIN treatments_priorprrt e ON e.patient_id = p.id AND e.voided_at IS NULL) AS prrt
+    FROM patient p JOIN treatments_priorprrt e ON e.patient_id = p.id AND e.voided_at IS NULL) AS prrt,
+(SELECT array_agg(p.i), array_agg(e.assessed_on), array_agg(e.ecog)
+    FROM patient p JOIN patients_performancestatus e ON e.patient_id = p.id AND e.voided_at IS NULL) AS performance,
+(SELECT array_agg(p.i), array_agg(e.kind), array_agg(e.started_on)
+    FROM patient p JOIN patients_priortherapy e ON e.patient_id = p.id AND e.voided_at IS NULL) AS prior
 """
-_COUNTS = (12, 8, 6, 5, 9, 4, 3, 2, 4, 2)  # columns of each of the tables of the statement, in order
+_COUNTS = (12, 8, 6, 5, 9, 4, 3, 2, 4, 2, 3, 3)  # columns of each of the tables of the statement, in order
 
 
 @dataclass(slots=True)
@@ -103,7 +107,8 @@ class _Patient:
     progressions: list[date] = field(default_factory=list)
     therapies: list[date] = field(default_factory=list)
     adverse_events: list[AdverseEvent] = field(default_factory=list)
-    prrt_on: list[date] = field(default_factory=list)
+    performance: list[tuple[date, int]] = field(default_factory=list)
+    prior_therapies: list[tuple[str, date | None]] = field(default_factory=list)
     # Of a course, by its number: which may still have to be begun.
     assessments: dict[int, list[Assessment]] = field(default_factory=dict)
     baselines: dict[int, tuple[date, int | None]] = field(default_factory=dict)
@@ -139,7 +144,8 @@ def fetch(course_ids: Sequence[UUID]) -> list[Course]:
     for count in _COUNTS:
         tables.append(zip(*(column or () for column in columns[at : at + count]), strict=True))
         at += count
-    patients, courses, protocols, cycles, studies, lesions, disease, contacts, adverse, prrt = tables
+    patients, courses, protocols, cycles, studies, lesions, disease, contacts, adverse, *before = tables
+    prrt, performance, prior = before
 
     found = {row[0]: _Patient(row) for row in patients}
     by_j: dict[int, _Course] = {}
@@ -167,7 +173,11 @@ def fetch(course_ids: Sequence[UUID]) -> list[Course]:
     for i, on, term, grade in adverse:
         found[i].adverse_events.append(AdverseEvent(on, term, grade))
     for i, on in prrt:
-        found[i].prrt_on.append(on)
+        found[i].prior_therapies.append((PRRT, on))
+    for i, on, ecog in performance:
+        found[i].performance.append((on, ecog))
+    for i, kind, on in prior:
+        found[i].prior_therapies.append((kind, on))
 
     plans = {pk: (name, cycles, Plan(*plan)) for pk, name, cycles, *plan in protocols}
     wanted = set(course_ids)
@@ -233,8 +243,9 @@ def _courses(patient: _Patient, plans: dict[int, tuple[str, int, Plan]]) -> list
             planned_cycles = max(1, planned_cycles - course.n_cancelled)
         scanned_on, krenning = patient.baselines.get(number, (None, None))
         later_starts = [other.given[0][1] for other in courses[place + 1 :] if other.given]
-        prior: list[tuple[str, date | None]] = [(PRRT, on) for on in patient.prrt_on]
-        prior += [(PRRT, other.given[0][1]) for other in courses[:place] if other.given]
+        prior = patient.prior_therapies + [
+            (PRRT, other.given[0][1]) for other in courses[:place] if other.given
+        ]
         given = course.given
         baseline = Baseline(
             birth_date,
@@ -247,7 +258,7 @@ def _courses(patient: _Patient, plans: dict[int, tuple[str, int, Plan]]) -> list
             scanned_on,
             patient.hottest.get(number),
             krenning,
-            (),
+            tuple(patient.performance),
             tuple(prior),
         )
         facts, problem = None, ""
