@@ -21,6 +21,9 @@ _FAST_CLOCK = timedelta(minutes=10)  # by which the clock that wrote the file ma
 # Sheet, column, what it is called. What lies after a death is refused.
 _DATED = (
     ("diagnoses", "diagnosed_on", "diagnosis"),
+    ("performance_statuses", "assessed_on", "performance status"),
+    ("prior_therapies", "started_on", "start of a prior therapy"),
+    ("prior_therapies", "ended_on", "end of a prior therapy"),
     ("contacts", "known_alive_on", "contact"),
     ("disease_events", "occurred_on", "event"),
     ("deaths", "died_on", "death"),
@@ -45,6 +48,12 @@ _DATED_OF_THE_CLINIC = (
 )
 # Sheet, earlier column, later column, what is said of the later one where they are the other way round.
 _IN_ORDER = (
+    (
+        "prior_therapies",
+        "started_on",
+        "ended_on",
+        "expected {} or later, since the therapy began on that day",
+    ),
     ("cycles", "syringe_measured_at", "administered_at", ""),
     ("cycles", "administered_at", "residual_measured_at", "expected after the infusion began at {}"),
     ("cycles", "administered_at", "infusion_ended_at", "expected after the infusion began at {}"),

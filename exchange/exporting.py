@@ -37,7 +37,8 @@ def tables(centre: Centre, *, with_identity: bool) -> Iterator[OutTable]:
 def _sort_key(sheet: Sheet, columns: list[Column]) -> Any:
     # The database's order depends on its locale; a file must not.
     positions = [index for index, column in enumerate(columns) if column.name in sheet.key]
-    return lambda row: tuple(row[position] for position in positions)
+    # What a key leaves out comes first.
+    return lambda row: tuple((row[position] is not None, row[position]) for position in positions)
 
 
 def _rows(sheet: Sheet, columns: list[Column], centre: Centre) -> Iterator[list[Any]]:

@@ -31,7 +31,16 @@ IDENTITY_COLUMNS = frozenset({"mrn", "family_name", "given_names"})
 _TO_COME = frozenset({CycleStatus.PLANNED.value, CycleStatus.HELD.value})
 _PLAN_COLUMNS = frozenset({"status", "planned_on", "set_on", "planned_activity_mbq", "cancel_reason"})
 # Nothing but birth and death can contradict these: without them in a file they need not be read.
-_OF_A_LIFE = frozenset({"lab_results", "adverse_events", "somatostatin_analogue_doses", "prior_prrt"})
+_OF_A_LIFE = frozenset(
+    {
+        "performance_statuses",
+        "prior_therapies",
+        "lab_results",
+        "adverse_events",
+        "somatostatin_analogue_doses",
+        "prior_prrt",
+    }
+)
 # Nothing but studies and readings can contradict these.
 _OF_LESIONS = frozenset({"lesions", "measurements"})
 _OF_IMAGING = _OF_LESIONS | {"studies", "readings"}

@@ -68,6 +68,25 @@ SMALL: Tables = {
             "metastatic_sites": "liver|bone",
         }
     ],
+    "performance_statuses": [
+        {"registry_number": "STA-0001", "assessed_on": on, "ecog": ecog, "note": note}
+        for on, ecog, note in (("2018-12-20", "0", ""), ("2019-05-20", "2", "Tired"))
+    ],
+    "prior_therapies": [
+        {
+            "registry_number": "STA-0001",
+            "kind": kind,
+            "agent": agent,
+            "started_on": started_on,
+            "ended_on": ended_on,
+            "note": note,
+        }
+        for kind, agent, started_on, ended_on, note in (
+            ("somatostatin_analogue", "lanreotide", "", "", "Before that"),
+            ("somatostatin_analogue", "lanreotide", "2015-09-01", "", "120 mg every 4 weeks"),
+            ("surgery", "Hemicolectomy", "2015-06-02", "2015-06-02", ""),
+        )
+    ],
     "contacts": [
         {"registry_number": "STA-0001", "known_alive_on": "2019-06-03", "source": "visit", "note": "=1+1"},
         {

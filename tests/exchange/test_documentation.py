@@ -33,8 +33,13 @@ UNITS = (
 def test_every_column_of_a_quantity_says_its_unit_and_every_key_is_needed() -> None:
     for sheet in SHEETS:
         for name in sheet.key:
-            # An organ has no lesion: blank is a part of the key too. A file of one reader need not say so.
-            assert sheet.column(name).required or name in {"lesion", "reader_role"}
+            # An organ has no lesion, and of a prior therapy no more than its kind may be known: blank is a part of the key
+            # too. A file of one reader need not say so.
+            is_optional = name in {"lesion", "reader_role"} or (sheet.name, name) in {
+                ("prior_therapies", "agent"),
+                ("prior_therapies", "started_on"),
+            }
+            assert sheet.column(name).required or is_optional
         for column in sheet.columns:
             if column.kind.__class__.__name__ == "Number":
                 assert column.name.endswith(UNITS)

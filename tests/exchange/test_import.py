@@ -19,7 +19,7 @@ from accounts.models import Centre, Role
 from accounts.records import ClinicalRecord, void_record
 from exchange import planning, services
 from exchange.columns import SHEET, SHEETS
-from patients.models import Contact, Death, Patient, PatientIdentity
+from patients.models import Contact, Death, Patient, PatientIdentity, PriorTherapy
 from tests.exchange.conftest import Tables, write_folder
 from treatments.models import (
     AbsorbedDose,
@@ -122,6 +122,16 @@ CELLS = [
     ("diagnoses", 0, "ki67_percent", "100.1", "“100.1”: expected a number from 0 up to 100"),
     ("diagnoses", 0, "metastatic_sites", "liver|toe", "metastatic_sites: “liver|toe”: expected codes with | between them"),
     ("diagnoses", 0, "diagnosed_on", "1950-01-01", "diagnosis on 1950-01-01, but the patient was born on 1957-03-02"),
+    ("performance_statuses", 0, "ecog", "6", "performance_statuses.csv, row 2, ecog: “6”: expected a whole number from 0 to 5"),
+    ("performance_statuses", 0, "ecog", "-1", "row 2, ecog: “-1”: expected a whole number from 0 to 5"),
+    ("performance_statuses", 1, "assessed_on", "2018-12-20", "row 3, assessed_on: “2018-12-20”: the same registry_number, assessed_on as in row 2"),
+    ("performance_statuses", 1, "assessed_on", "2999-01-01", "row 3, assessed_on: “2999-01-01”: lies in the future"),
+    ("performance_statuses", 0, "assessed_on", "1957-03-01", "performance status on 1957-03-01, but the patient was born on 1957-03-02"),
+    ("prior_therapies", 0, "kind", "prrt", "prior_therapies.csv, row 2, kind: “prrt”: expected one of somatostatin_analogue"),
+    ("prior_therapies", 0, "agent", "x" * 101, "expected at most 100 characters, not 101"),
+    ("prior_therapies", 2, "ended_on", "2015-06-01", "row 4, ended_on: “2015-06-01”: expected 2015-06-02 or later, since the therapy began on that day"),
+    ("prior_therapies", 2, "ended_on", "2999-01-01", "row 4, ended_on: “2999-01-01”: lies in the future"),
+    ("prior_therapies", 1, "started_on", "1957-03-01", "start of a prior therapy on 1957-03-01, but the patient was born on 1957-03-02"),
     ("contacts", 0, "registry_number", "STA-0009", "contacts.csv, row 2, registry_number: “STA-0009”: there is no such row in patients"),
     ("contacts", 1, "known_alive_on", "2019-08-02", "contacts.csv, row 3, known_alive_on: “2019-08-02”: contact on 2019-08-02, but the patient died on 2019-08-01"),
     ("contacts", 0, "known_alive_on", "2999-01-01", "row 2, known_alive_on: “2999-01-01”: lies in the future"),
@@ -303,18 +313,49 @@ def test_missing_and_unknown_columns_are_named(problems_of: Problems, tables: Ta
     assert problems[1:] == ["patients.csv, row 1, sex: this column is missing"]
 
 
+def test_therapies_are_known_by_kind_agent_and_start_dated_or_not(
+    import_tables: Importer, tables: Tables
+) -> None:
+    import_tables(tables)
+
+    again = import_tables(tables).counts["prior_therapies"]
+    assert (again.new, again.unchanged) == (0, 3)
+    found = PriorTherapy.objects.filter(agent="lanreotide").values_list("started_on", "note")
+    assert {(str(on), note) for on, note in found} == {
+        ("2015-09-01", "120 mg every 4 weeks"),
+        ("None", "Before that"),
+    }
+
+
+def test_an_end_of_a_therapy_is_a_correction_with_a_reason(import_tables: Importer, tables: Tables) -> None:
+    import_tables(tables)
+    tables["prior_therapies"][1]["ended_on"] = "2018-11-30"
+
+    import_tables(tables, reason="Letter of the oncologist")
+
+    assert str(PriorTherapy.objects.get(started_on="2015-09-01").ended_on) == "2018-11-30"
+
+
 # The course as it was run
 
 
 @pytest.mark.parametrize(
-    "sheet", ["lab_results", "adverse_events", "somatostatin_analogue_doses", "prior_prrt"]
+    "sheet",
+    [
+        "performance_statuses",
+        "prior_therapies",
+        "lab_results",
+        "adverse_events",
+        "somatostatin_analogue_doses",
+        "prior_prrt",
+    ],
 )
 def test_a_fact_after_the_death_of_the_patient_is_refused(
     problems_of: Problems, tables: Tables, sheet: str
 ) -> None:
     dated = SHEET[sheet].key[-1]
     after = "2019-08-02" if dated.endswith("_on") else "2019-08-02T00:00:00+02:00"
-    row = tables[sheet][0] | {"registry_number": "STA-0002", dated: after, "resolved_on": ""}
+    row = tables[sheet][0] | {"registry_number": "STA-0002", dated: after, "resolved_on": "", "ended_on": ""}
     tables[sheet] = [{name: value for name, value in row.items() if name in tables[sheet][0]}]
 
     (problem,) = problems_of(tables)
