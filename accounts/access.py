@@ -14,7 +14,8 @@ class Act(StrEnum):
     VIEW_RESULTS = "view_results"  # dashboards and results of the centre's patients
     VIEW_RECORDS = "view_records"  # clinical records under registry numbers
     VIEW_IDENTITY = "view_identity"  # names and MRNs
-    EDIT_PATIENTS = "edit_patients"  # patient, diagnosis, contacts, disease events, death
+    # Patient, diagnosis, performance status, prior therapies, contacts, disease events, death.
+    EDIT_PATIENTS = "edit_patients"
     EDIT_TREATMENTS = (
         "edit_treatments"  # courses and all that belongs to them: cycles, laboratory values, toxicity, doses
     )
@@ -30,7 +31,9 @@ ACT_WORDS: dict[Act, str] = {
     Act.VIEW_RESULTS: "see dashboards and results",
     Act.VIEW_RECORDS: "see patients' records",
     Act.VIEW_IDENTITY: "see names and MRNs",
-    Act.EDIT_PATIENTS: "enter or change patients, diagnoses, contacts, disease events and deaths",
+    Act.EDIT_PATIENTS: (
+        "enter or change patients, diagnoses, performance status, prior therapies, contacts, disease events and deaths"
+    ),
     Act.EDIT_TREATMENTS: "enter or change courses, cycles, laboratory values, toxicity and doses",
     Act.EDIT_IMAGING: "enter or change studies, lesions and readings",
     Act.SIGN_READINGS: "sign readings",

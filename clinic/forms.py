@@ -22,6 +22,8 @@ from patients.models import (
     MetastaticSite,
     Patient,
     PatientIdentity,
+    PerformanceStatus,
+    PriorTherapy,
     Sex,
 )
 from treatments.models import (
@@ -216,6 +218,20 @@ class DiagnosisForm(RecordForm):
             "stage",
             "metastatic_sites",
         ]
+        formfield_callback = _for_column
+
+
+class PerformanceStatusForm(RecordForm):
+    class Meta:
+        model = PerformanceStatus
+        fields = ["ecog", "assessed_on", "note"]
+        formfield_callback = _for_column
+
+
+class PriorTherapyForm(RecordForm):
+    class Meta:
+        model = PriorTherapy
+        fields = ["kind", "agent", "started_on", "ended_on", "note"]
         formfield_callback = _for_column
 
 

@@ -17,7 +17,17 @@ from clinic.selectors.response import study_flags
 from clinic.selectors.worklist import Due
 from imaging.models import Reading, ReadingStatus, Study, Timepoint
 from imaging.selectors.response import readings_of
-from patients.models import Contact, Death, Diagnosis, DiseaseEvent, MetastaticSite, Patient, PatientIdentity
+from patients.models import (
+    Contact,
+    Death,
+    Diagnosis,
+    DiseaseEvent,
+    MetastaticSite,
+    Patient,
+    PatientIdentity,
+    PerformanceStatus,
+    PriorTherapy,
+)
 from treatments.models import (
     OPEN,
     AbsorbedDose,
@@ -264,6 +274,8 @@ class PatientChart:
     diagnosis: Diagnosis | None
     courses: list[CourseChart]
     other_studies: list[StudyRow]
+    performance: list[PerformanceStatus]
+    prior_therapies: list[PriorTherapy]
     contacts: list[Contact]
     events: list[DiseaseEvent]
     death: Death | None
@@ -350,6 +362,10 @@ def patient_chart(user: User, patient: Patient, now: datetime) -> PatientChart:
         diagnosis=Diagnosis.objects.current().filter(patient=patient).first(),
         courses=courses,
         other_studies=[row for row in studies if row.study.course_number not in numbers],
+        performance=list(
+            PerformanceStatus.objects.current().filter(patient=patient).order_by("-assessed_on")
+        ),
+        prior_therapies=list(PriorTherapy.objects.current().filter(patient=patient)),
         contacts=list(Contact.objects.current().filter(patient=patient).order_by("-known_alive_on")),
         events=list(DiseaseEvent.objects.current().filter(patient=patient)),
         death=death,

@@ -27,7 +27,7 @@ from treatments.models import Course, CycleStatus, Discontinuation, Intent, Prot
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def record_new(request: SignedInRequest, patient_id: uuid.UUID, kind: str) -> HttpResponse:
-    """Enter a contact, a disease event, a death, a study, a diagnosis or an identity."""
+    """Enter a record by hand, of any kind that says so (``RecordKind.enter``)."""
     patient = visible_patient(request, patient_id)
     of_kind = kind_of(kind)
     if not of_kind.enter:

@@ -18,7 +18,16 @@ from clinic import forms as clinic_forms
 from clinic.forms import RecordForm, add_refusal
 from imaging import services as imaging
 from imaging.models import Reading, Study
-from patients.models import Contact, Death, Diagnosis, DiseaseEvent, Patient, PatientIdentity
+from patients.models import (
+    Contact,
+    Death,
+    Diagnosis,
+    DiseaseEvent,
+    Patient,
+    PatientIdentity,
+    PerformanceStatus,
+    PriorTherapy,
+)
 from treatments import services as treatments
 from treatments.models import (
     AbsorbedDose,
@@ -65,6 +74,15 @@ KINDS = {
         "identity", PatientIdentity, clinic_forms.IdentityForm, enter="Record the identity", void=None
     ),
     "diagnosis": RecordKind("diagnosis", Diagnosis, clinic_forms.DiagnosisForm, enter="Record the diagnosis"),
+    "performance-status": RecordKind(
+        "performance status",
+        PerformanceStatus,
+        clinic_forms.PerformanceStatusForm,
+        enter="Record the performance status",
+    ),
+    "prior-therapy": RecordKind(
+        "prior therapy", PriorTherapy, clinic_forms.PriorTherapyForm, enter="Record a prior therapy"
+    ),
     "contact": RecordKind("contact", Contact, clinic_forms.ContactForm, enter="Record a contact"),
     "disease-event": RecordKind(
         "disease event",

@@ -11,7 +11,7 @@ from django.urls import reverse
 from accounts.models import Role
 from accounts.records import correct_record
 from imaging.models import Reading, Study
-from patients.models import Contact, Death, DiseaseEvent, Patient
+from patients.models import Contact, Death, DiseaseEvent, Patient, PerformanceStatus, PriorTherapy
 from tests.clinic.test_pages import signed_in
 from tests.factories import (
     ContactFactory,
@@ -35,6 +35,11 @@ def desk(data_manager) -> Client:
 
 
 ENTRIES = {
+    "performance-status": (PerformanceStatus, {"ecog": "1", "assessed_on": "2018-12-20"}),
+    "prior-therapy": (
+        PriorTherapy,
+        {"kind": "somatostatin_analogue", "agent": "lanreotide", "started_on": "2017-03-01"},
+    ),
     "contact": (Contact, {"known_alive_on": "2019-06-01", "source": "visit"}),
     "disease-event": (DiseaseEvent, {"kind": "clinical_progression", "occurred_on": "2019-06-01"}),
     "death": (Death, {"died_on": "2019-06-01", "cause": "comorbidity"}),
@@ -56,7 +61,7 @@ def test_a_first_entry_is_stored_without_a_reason_and_leads_back_to_the_chart(ki
     assert model.objects.get().patient == patient
 
 
-@pytest.mark.parametrize("kind", ["contact", "disease-event", "death", "study"])
+@pytest.mark.parametrize("kind", ENTRIES)
 def test_the_same_form_sent_twice_is_told_and_stores_one_record(kind, patient, desk):
     model, values = ENTRIES[kind]
     url = reverse("record-new", args=[patient.pk, kind])
@@ -99,6 +104,8 @@ def test_a_refusal_of_the_database_is_told_in_its_own_sentence(patient, desk):
     ("role", "kind", "status"),
     [
         (Role.READER, "contact", 403),
+        (Role.READER, "performance-status", 403),
+        (Role.COORDINATOR, "prior-therapy", 302),
         (Role.READER, "study", 302),
         (Role.PHYSICIST, "contact", 403),
         (Role.COORDINATOR, "contact", 302),

@@ -24,6 +24,8 @@ from tests.factories import (
     DiscontinuationFactory,
     PatientFactory,
     PatientIdentityFactory,
+    PerformanceStatusFactory,
+    PriorTherapyFactory,
     ReadingFactory,
     StudyFactory,
 )
@@ -168,6 +170,41 @@ def test_a_chart_says_why_each_outcome_is_what_it_is(full_patient, physician):
     assert "censored at 2020-01-15: last known alive" in text
     assert "not evaluable: the course is still going on." in text
     assert "8 weeks after cycle 2, given 2019-03-04; window ± 7 d" in text
+
+
+def test_a_chart_shows_performance_status_and_prior_therapies(full_patient, physician):
+    for on, ecog in ((date(2018, 12, 20), 0), (date(2019, 2, 25), 2)):
+        PerformanceStatusFactory(patient=full_patient, assessed_on=on, ecog=ecog)
+    PerformanceStatusFactory(
+        patient=full_patient,
+        assessed_on=date(2019, 3, 1),
+        ecog=4,
+        voided_at="2020-01-01T00:00Z",
+        void_reason="x",
+    )
+    PriorTherapyFactory(patient=full_patient, note="120 mg")
+    surgery_on = date(2015, 6, 2)
+    PriorTherapyFactory(
+        patient=full_patient, kind="surgery", agent="", started_on=surgery_on, ended_on=surgery_on
+    )
+
+    content = signed_in(physician).get(reverse("patient-chart", args=[full_patient.pk])).content.decode()
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", content))
+
+    newest, oldest = (
+        text.index("2019-02-25 ECOG 2: looks after self"),
+        text.index("2018-12-20 ECOG 0: fully active"),
+    )
+    assert newest < oldest
+    assert "ECOG 4" not in text
+    assert "Surgery: 2015-06-02" in text
+    assert "Somatostatin analogue, lanreotide: from 2017-03-01 . 120 mg" in text
+
+
+def test_the_form_of_prior_therapies_says_where_earlier_prrt_belongs(full_patient, physician):
+    content = signed_in(physician).get(reverse("record-new", args=[full_patient.pk, "prior-therapy"]))
+
+    assert "Earlier PRRT is not entered here" in content.content.decode()
 
 
 def test_a_chart_waits_for_its_outcome_and_then_shows_it(full_patient, physician):
