@@ -10,7 +10,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from accounts.access import Act, roles_with
 from accounts.models import Centre, Membership
-from analytics import compute, facts, results, tallies
+from analytics import compute, differences, facts, rebuild, rebuilding, results, tallies
 from analytics.models import (
     ENDPOINTS,
     Cohort,
@@ -82,17 +82,40 @@ _UPDATE = (
 
 def refresh_inline() -> None:
     """Bring everything up to date that no other worker is busy with, in this process and without a broker."""
+    rebuild.inline()
+    refresh()
+    # A cohort that another worker had in hand is done by it, or has new marks since.
+    while refresh_results(at_once=True):
+        pass
+
+
+def is_behind() -> bool:
+    """Return whether more is marked than one worker should do alone: an import, for example."""
+    return bool(StaleCourse.objects.values("pk")[2 * CHUNK : 2 * CHUNK + 1])
+
+
+def refresh() -> float | None:
+    """Bring outcomes and results up to date; rebuilds are left to their chunks.
+
+    Returns:
+        The seconds until a result is due that was put off (``refresh_results``); None: nothing was put off.
+    """
     recount_changed_cohorts()
     while refresh_outcomes():
         pass
     while refresh_results():
         pass
+    return seconds_until_due()
 
 
 def recount_changed_cohorts() -> None:
-    """Count anew the cohorts whose filter, definition or cut-off (today's date, where it is open) has changed."""
+    """Count anew the cohorts whose filter, definition or cut-off (today's date, where it is open) has changed.
+
+    While outcomes of the definition are derived anew there is nothing whole to count.
+    """
+    being_rebuilt = rebuilding.unfinished()
     for cohort in Cohort.objects.select_related("definition"):
-        if not tallies.is_counted_as_described(cohort):
+        if cohort.definition_id not in being_rebuilt and not tallies.is_counted_as_described(cohort):
             try:
                 tallies.rebuild(cohort.pk)
             except ValueError as error:
@@ -109,29 +132,39 @@ def refresh_outcomes(limit: int = CHUNK) -> int:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, course_id FROM analytics_stalecourse ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
-            [limit],
+            "SELECT course_id FROM analytics_stalecourse ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED", [limit]
+        )
+        # All marks of these courses that are free: an import marks a course once for each table that it fills.
+        picked = list({course_id for (course_id,) in cursor.fetchall()})
+        if not picked:
+            return 0
+        cursor.execute(
+            "SELECT id, course_id, marked_at FROM analytics_stalecourse WHERE course_id = ANY(%s) FOR UPDATE SKIP LOCKED",
+            [picked],
         )
         marks = cursor.fetchall()
-        if not marks:
-            return 0
         # A recount of a cohort must not run between our two counts.
         cursor.execute("SELECT id FROM analytics_cohort ORDER BY id FOR SHARE")
-    cohorts = list(Cohort.objects.select_related("definition").order_by("pk"))
-    course_ids = sorted({course_id for _, course_id in marks}, key=str)
+    # Asked only now: a rebuild that ends takes these locks as well, and then its cohorts are counted from nothing.
+    being_rebuilt = rebuilding.unfinished()
+    cohorts = Cohort.objects.select_related("definition").order_by("pk")
+    counted = [one for one in cohorts if one.definition_id not in being_rebuilt and _is_counted(one)]
+    course_ids = sorted({course_id for _, course_id, _ in marks}, key=str)
     outcomes = _lock_outcomes(course_ids)
 
-    counted = [cohort for cohort in cohorts if _is_counted(cohort)]
-    before = {cohort.pk: tallies.count(cohort, course_ids) for cohort in counted}
+    before = differences.count(counted, course_ids)
     # Read only now that the outcomes are ours: whoever writes an outcome later has read its facts later.
     _derive(course_ids, outcomes)
-    for cohort in counted:
-        difference = tallies.count(cohort, course_ids)
-        difference.subtract(before[cohort.pk])
-        tallies.add(cohort, difference)
+    after = differences.count(counted, course_ids)
+    differences.add(before, after, since=min(marked_at for _, _, marked_at in marks))
 
-    StaleCourse.objects.filter(pk__in=[pk for pk, _ in marks]).delete()
+    StaleCourse.objects.filter(pk__in=[pk for pk, _, _ in marks]).delete()
     return len(marks)
+
+
+def derive_again(course_ids: Sequence[UUID], definition_id: int) -> None:
+    """Derive the outcomes of courses under one definition, in the caller's transaction. Nothing is counted."""
+    _derive(course_ids, _lock_outcomes(course_ids, definition_id))
 
 
 def _is_counted(cohort: Cohort) -> bool:
@@ -142,9 +175,11 @@ def _is_counted(cohort: Cohort) -> bool:
         return False
 
 
-def _lock_outcomes(course_ids: Sequence[UUID]) -> list[tuple[int, UUID, int]]:
-    """Return outcome, course and definition of the courses under every definition, locked; places are made for those
-    not derived yet.
+def _lock_outcomes(
+    course_ids: Sequence[UUID], definition_id: int | None = None
+) -> list[tuple[int, UUID, int]]:
+    """Return outcome, course and definition of the courses under one or every definition, locked; places are made for
+    those not derived yet.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -152,16 +187,18 @@ def _lock_outcomes(course_ids: Sequence[UUID]) -> list[tuple[int, UUID, int]]:
             INSERT INTO analytics_outcome (course_id, definition_id, centre_id)
             SELECT c.id, d.id, p.centre_id
             FROM treatments_course c JOIN patients_patient p ON p.id = c.patient_id, analytics_definition d
-            WHERE c.id = ANY(%s)
+            WHERE c.id = ANY(%s) AND d.id = coalesce(%s::bigint, d.id) AND NOT EXISTS (
+                SELECT FROM analytics_outcome o WHERE o.course_id = c.id AND o.definition_id = d.id)
             ORDER BY c.id, d.id
             ON CONFLICT (course_id, definition_id) DO NOTHING
             """,
-            [list(course_ids)],
+            [list(course_ids), definition_id],
         )
         cursor.execute(
-            "SELECT id, course_id, definition_id FROM analytics_outcome WHERE course_id = ANY(%s)"
+            "SELECT id, course_id, definition_id FROM analytics_outcome"
+            " WHERE course_id = ANY(%s) AND definition_id = coalesce(%s::bigint, definition_id)"
             " ORDER BY course_id, definition_id FOR UPDATE",
-            [list(course_ids)],
+            [list(course_ids), definition_id],
         )
         return list(cursor.fetchall())
 
@@ -279,23 +316,81 @@ def _row(course: facts.Course, rules: EndpointDefinition, cutoff: date) -> tuple
     return row
 
 
-@transaction.atomic
-def refresh_results(limit: int = CHUNK) -> int:
-    """Recompute the results whose tallies have changed, of up to ``limit`` marks that no other worker has claimed.
+# While corrections come faster than results are computed, a result is computed again only after as long as that has been
+# going on, and at the latest after these seconds: a burst costs a few computations, however many corrections it has.
+MOST_SECONDS_PUT_OFF = 5
+_DUE = """
+SELECT m.cohort_id, greatest(0, extract(epoch FROM min(r.busy_until) - clock_timestamp()))::float8 AS seconds
+FROM analytics_staleresult m LEFT JOIN (
+    SELECT cohort_id, max(CASE WHEN busy_since IS NOT NULL
+        THEN stored_at + least(stored_at - busy_since, %s * interval '1 second') END) AS busy_until,
+        max(stored_at) AS stored_at
+    FROM analytics_result GROUP BY 1
+) r ON r.cohort_id = m.cohort_id
+GROUP BY 1 ORDER BY 2, min(m.id)
+"""
+
+
+def _due() -> dict[int, float]:
+    """Return the cohorts whose results are stale, and the seconds until they are due. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, [MOST_SECONDS_PUT_OFF])
+        return {cohort_id: seconds or 0.0 for cohort_id, seconds in cursor.fetchall()}
+
+
+def seconds_until_due() -> float | None:
+    """Return how long until the first stale result is due; None: none is stale."""
+    return min(_due().values(), default=None)
+
+
+def refresh_results(*, at_once: bool = False) -> int:
+    """Recompute the results whose tallies have changed, of cohorts that no other worker is computing.
+
+    Args:
+        at_once: those as well that are put off because corrections come in a burst.
 
     Returns:
-        The number of marks that were claimed and are now removed; 0 when there was nothing to do.
+        The number of marks that are now removed; 0 when there was nothing to do.
     """
-    marks = list(StaleResult.objects.select_for_update(skip_locked=True, of=("self",)).order_by("pk")[:limit])
-    touched: dict[int, set[UUID]] = defaultdict(set)
-    for mark in marks:
-        touched[mark.cohort_id].add(mark.centre_id)
-    codes = dict(Centre.objects.values_list("pk", "code"))
-    for cohort in Cohort.objects.filter(pk__in=touched).select_related("definition").order_by("pk"):
-        touched_codes = {codes[centre_id] for centre_id in touched[cohort.pk]}
+    return sum(_refresh_results_of(pk) for pk, seconds in _due().items() if at_once or not seconds)
+
+
+_RESULTS_LOCK = 0x5052  # of PostgreSQL's advisory locks, with the cohort's id
+_WAITING_LOCK = 0x5053
+
+
+@contextmanager
+def waiting_alone() -> Iterator[bool]:
+    """Say whether this process is the one that waits for results that were put off, for as long as the block lasts."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, 0)", [_WAITING_LOCK])
+        alone = cursor.fetchone()[0]
+    try:
+        yield alone
+    finally:
+        if alone:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, 0)", [_WAITING_LOCK])
+
+
+@transaction.atomic
+def _refresh_results_of(cohort_id: int) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_RESULTS_LOCK, cohort_id])
+        if not cursor.fetchone()[0]:
+            return 0
+    marks = list(StaleResult.objects.filter(cohort_id=cohort_id).order_by("pk"))
+    cohort = Cohort.objects.select_related("definition").filter(pk=cohort_id).first()
+    if cohort is None or not marks:
+        return 0
+    # What was counted by another description is not computed by this one: the count to come marks all its results.
+    if tallies.is_counted_as_described(cohort) and cohort.definition_id not in rebuilding.unfinished():
+        codes = dict(Centre.objects.values_list("pk", "code"))
+        touched = {codes[mark.centre_id] for mark in marks}
+        since = min(mark.marked_at for mark in marks)
         for scope in sorted(_scopes(cohort)):
-            if touched_codes & set(scope):
-                recompute(cohort, scope)
+            if touched & set(scope):
+                recompute(cohort, scope, stale_since=since)
     StaleResult.objects.filter(pk__in=[mark.pk for mark in marks]).delete()
     return len(marks)
 
@@ -312,8 +407,12 @@ def _scopes(cohort: Cohort) -> set[tuple[str, ...]]:
 
 
 @transaction.atomic
-def recompute(cohort: Cohort, codes: Sequence[str]) -> Result:
-    """Compute and store the results of the cohort's patients at these centres; a new revision where they differ."""
+def recompute(cohort: Cohort, codes: Sequence[str], *, stale_since: datetime | None = None) -> Result:
+    """Compute and store the results of the cohort's patients at these centres; a new revision where they differ.
+
+    Args:
+        stale_since: when the first of the corrections was made that it follows.
+    """
     result, _ = Result.objects.get_or_create(cohort=cohort, scope=results.scope_of(codes))
     # Tallies are read only after the lock: whoever stores a result later has read its tallies later.
     result = Result.objects.select_for_update().get(pk=result.pk)
@@ -329,8 +428,13 @@ def recompute(cohort: Cohort, codes: Sequence[str]) -> Result:
             cohort_version=cohort.version,
             data=data,
         )
-    result.computed_at = computed_at
-    result.save(update_fields=["data", "curves", "revision", "computed_at"])
+    # A correction that was made while the former result was computed, or before, is one of a burst.
+    in_burst = stale_since and result.stored_at and stale_since <= result.stored_at
+    result.busy_since = (result.busy_since or computed_at) if in_burst else None
+    result.computed_at, result.stored_at = computed_at, timezone.now()
+    result.save(
+        update_fields=["data", "curves", "revision", "computed_at", "busy_since", "stored_at"],
+    )
     return result
 
 
@@ -345,6 +449,38 @@ def mark_everything() -> int:
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO analytics_stalecourse (course_id) SELECT id FROM treatments_course")
         return cursor.rowcount
+
+
+def reconcile() -> list[str]:
+    """Compare the tallies of each cohort with a count of its outcomes, and repair those that differ.
+
+    Returns:
+        The slugs of cohorts that differed: each is an error in the code, and logged as one.
+    """
+    wrong = []
+    for cohort in Cohort.objects.order_by("pk"):
+        differs = tallies_that_differ(cohort.pk)
+        if differs:
+            logger.error(
+                "Cohort %s: %d tallies differ from its outcomes; they are counted anew.", cohort.slug, differs
+            )
+            tallies.rebuild(cohort.pk)
+            wrong.append(cohort.slug)
+    return wrong
+
+
+@transaction.atomic
+def tallies_that_differ(cohort_id: int) -> int:
+    """Return how many of the cohort's tallies are not what its outcomes say; 0 where it is to be counted anew anyhow."""
+    # Refreshes wait: between two commits of theirs, tallies and outcomes agree.
+    cohort = Cohort.objects.select_for_update(of=("self",)).select_related("definition").get(pk=cohort_id)
+    if not tallies.is_counted_as_described(cohort):
+        return 0
+    stored, counted = tallies.stored(cohort), tallies.count(cohort)
+    # Asked last: a rebuild may have begun while it was counted.
+    if cohort.definition_id in rebuilding.unfinished():
+        return 0
+    return sum(stored[key] != counted[key] for key in stored.keys() | counted.keys())
 
 
 class _RollBackError(Exception):

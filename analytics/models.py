@@ -396,6 +396,10 @@ class Result(models.Model):
     scope = models.TextField()
     revision = models.PositiveIntegerField(default=0)
     computed_at = models.DateTimeField(null=True)
+    busy_since = models.DateTimeField(
+        null=True, help_text="Since when corrections have come faster than it was computed."
+    )
+    stored_at = models.DateTimeField(null=True, help_text="When computing it last ended.")
     data = models.JSONField(null=True)
     curves = models.BinaryField(
         null=True, help_text="The rows of every curve as JSON: long, and read by figures and the API alone."
@@ -564,6 +568,13 @@ class Job(models.Model):
 
     class Meta:
         ordering = ["-requested_at"]
+        indexes = [
+            models.Index(
+                fields=["definition", "requested_at"],
+                condition=Q(kind="rebuild"),
+                name="analytics_rebuild_newest",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}: {self.state}"
@@ -582,6 +593,9 @@ class RebuildChunk(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["job", "first_id"], name="analytics_rebuildchunk_once"),
+        ]
+        indexes = [
+            models.Index(fields=["job"], condition=Q(done_at__isnull=True), name="analytics_chunk_not_done"),
         ]
 
     def __str__(self) -> str:

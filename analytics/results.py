@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.access import Act
 from accounts.models import Centre, User
-from analytics import tallies
+from analytics import rebuilding, tallies
 from analytics.models import Cohort, Result, StaleCourse, StaleResult
 from treatments.models import Course
 
@@ -50,8 +50,10 @@ def payload(cohort: Cohort, user: User | None, *, with_curves: bool = True) -> d
     codes = centre_codes(cohort, user)
     # Asked before the result is read: what is fresh now may only become staler, never the other way round.
     pending = pending_courses(codes)
+    being_rebuilt = rebuilding.progress(cohort.definition_id)
     stale = (
         pending > 0
+        or being_rebuilt is not None
         or not tallies.is_counted_as_described(cohort)
         or StaleResult.objects.filter(cohort=cohort, centre__code__in=codes).exists()
     )
@@ -69,6 +71,8 @@ def payload(cohort: Cohort, user: User | None, *, with_curves: bool = True) -> d
         "computed_at": timezone.localtime(result.computed_at).isoformat(),
         "stale": stale,
         "pending": pending,
+        # Outcomes are derived anew; what stands here is of before.
+        "rebuilding": being_rebuilt,
     }
     if with_curves:
         add_curves(found, orjson.loads(result.curves or b"{}"))
@@ -103,6 +107,7 @@ _FIRST = (
     "computed_at",
     "stale",
     "pending",
+    "rebuilding",
 )
 _THEN = ("definition", "filter", "remarks", "n_patients", "courses", "orr", "pfs", "os")
 

@@ -2,8 +2,9 @@
 
 import logging
 import time
+from typing import Any
 
-from celery import Task, shared_task
+from celery import Signature, Task, group, shared_task
 
 logger = logging.getLogger(__name__)
 
@@ -12,9 +13,41 @@ logger = logging.getLogger(__name__)
 def refresh() -> None:
     """Bring outcomes and results up to date. Safe to run twice: what is fresh is not touched."""
     # Imported here: computing pulls in lifelines; the web process names this task but never runs it.
+    from analytics import freshness, rebuild
+
+    if made := rebuild.plan():
+        ask_for_chunks(made)
+    if freshness.is_behind():
+        ask_for_refresh()  # another worker shares the work, and asks for a third
+    put_off = freshness.refresh()
+    while put_off is not None:
+        # One worker waits for the results of a burst; the others go on to other tasks.
+        with freshness.waiting_alone() as alone:
+            while alone and put_off is not None:
+                time.sleep(min(put_off, 0.25))
+                put_off = freshness.refresh()
+        if not alone:
+            return
+        # Whoever found us waiting has left what was stale then to us.
+        put_off = freshness.seconds_until_due()
+
+
+@shared_task(acks_late=True)
+def rebuild_chunk() -> None:
+    """Derive a chunk of courses anew; the last one ends the rebuild. Safe to run twice: it takes another chunk, or none."""
+    from analytics import rebuild
+
+    rebuild.do_chunk()
+    if rebuild.finish():
+        ask_for_refresh()
+
+
+@shared_task(acks_late=True)
+def reconcile() -> None:
+    """Compare what is stored with what the outcomes say, and repair it. Safe to run twice."""
     from analytics import freshness
 
-    freshness.refresh_inline()
+    freshness.reconcile()
 
 
 @shared_task(acks_late=True)
@@ -32,11 +65,15 @@ MOST_JOBS_ASKED = 4  # by one sweep; a worker that has done one asks for the nex
 @shared_task
 def sweep() -> None:
     """Ask again for whatever waits or is stale: a task may have been lost with a broker or a worker. Safe to run twice."""
-    from analytics import jobs
+    from analytics import jobs, rebuild
 
     jobs.tidy()
     for _ in range(min(jobs.waiting(), MOST_JOBS_ASKED)):
         ask_for_job()
+    if not rebuild.is_somebody_at_work():
+        ask_for_chunks(rebuild.waiting())
+    if rebuild.finish():
+        logger.info("A rebuild was ended by the sweep.")
     refresh()
 
 
@@ -55,12 +92,22 @@ def ask_for_job() -> None:
     _ask(run_job, "what waits is begun with the next sweep")
 
 
-def _ask(task: Task, otherwise: str) -> None:
+CHUNKS_LAST = 9  # of 0 to 9: corrections and reports go before chunks
+
+
+def ask_for_chunks(n: int) -> None:
+    """Ask any number of workers on any machine to share ``n`` chunks; likewise."""
+    if n:
+        chunks = group(rebuild_chunk.si() for _ in range(n))
+        _ask(chunks, "a rebuild goes on with the next sweep", priority=CHUNKS_LAST, expires=3600)
+
+
+def _ask(task: Task | Signature, otherwise: str, **options: Any) -> None:
     global _broker_left_alone_until
     if time.monotonic() < _broker_left_alone_until:
         return
     try:
-        task.apply_async(retry=False, expires=60)
+        task.apply_async(**{"retry": False, "expires": 60} | options)
     except Exception as error:
         # Whatever the broker's client raises, what is to be done stands in the database.
         _broker_left_alone_until = time.monotonic() + PAUSE_SECONDS

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import bootstrap
 import pghistory
+from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
@@ -279,6 +280,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=env.whole_number("SWEEP_SECONDS", default=10)),
         "options": {"expires": 10},
     },
+    "reconcile-tallies": {
+        "task": "analytics.tasks.reconcile",
+        "schedule": crontab(hour=2, minute=30),  # UTC
+        "options": {"expires": 6 * 3600},
+    },
     "tidy-accounts": {"task": "accounts.tasks.tidy", "schedule": timedelta(hours=6)},
 }
 
@@ -330,6 +336,16 @@ SPECTACULAR_SETTINGS = {
         "LesionOrganEnum": "imaging.models.LesionOrgan",
         "LesionRoleEnum": "imaging.models.Role",
         "LesionStateEnum": "imaging.models.LesionState",
+        "EcogEnum": "patients.models.Ecog",
+        "DiseaseEventKindEnum": "patients.models.DiseaseEventKind",
+        "PriorTherapyKindEnum": "patients.models.PriorTherapyKind",
+        # One list each, of a record's field and of a cohort's filter.
+        "FunctionalSyndromeEnum": "patients.models.FunctionalSyndrome",
+        "IntentEnum": "treatments.models.Intent",
+        "PrimarySiteEnum": "patients.models.PrimarySite",
+        "SexEnum": "patients.models.Sex",
+        "TumourTypeEnum": "patients.models.TumourType",
+        "WhoGradeEnum": "patients.models.WhoGrade",
         "OverallResponseEnum": "imaging.models.OverallResponse",
         "ReaderRoleEnum": "imaging.models.ReaderRole",
         "ReadingRoleEnum": "imaging.models.ReadingRole",
