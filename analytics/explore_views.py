@@ -176,9 +176,10 @@ def _answer(asked: Asked) -> Document:
         return context | {"nobody": True}
     if not asked.exact and n < small_cell():
         return context | {"too_few": small_cell()}
+    told = question
     if not asked.exact:
-        result = suppressed(result, small_cell())
-    told = _told(asked, result)
+        told = _told(question, counts)
+        result = _table_suppressed(result, undivided=told.cohort.strata_by != cohort.strata_by)
     found = exploring.curves_of(told, counts)
     figures = {"curves": _curves_figure(asked, found)}
     if len(_hazards_of_strata(found)):
@@ -203,12 +204,25 @@ def _answer(asked: Asked) -> Document:
     }
 
 
-def _told(asked: Asked, result: Mapping[str, Any]) -> Question:
-    """Return the question as it may be answered: undivided where a stratum is too small for who may not see records."""
-    if asked.exact or not asked.cohort.strata_by:
-        return asked.question
-    hidden = any(isinstance(column["n"], str) for column in result["table1"]["columns"])
-    return asked.question.undivided() if hidden else asked.question
+def _table_suppressed(result: Document, *, undivided: bool) -> Document:
+    """Return the result without its small cells; Table 1 of all alone where the size of a stratum would give one away."""
+    found = suppressed(result, small_cell())
+    columns = found["table1"]["columns"]
+    if len(columns) > 1 and (undivided or any(isinstance(column["n"], str) for column in columns)):
+        result["table1"] = _of_all(result["table1"])
+        return suppressed(result, small_cell())
+    return found
+
+
+def _of_all(table1: Document) -> Document:
+    rows = []
+    for row in table1["rows"]:
+        kept = {**row, "tests": []}
+        kept |= {name: row[name][:1] for name in ("cells", "missing") if isinstance(row.get(name), list)}
+        if "options" in row:
+            kept["options"] = [option | {"cells": option["cells"][:1]} for option in row["options"]]
+        rows.append(kept)
+    return {"columns": table1["columns"][:1], "rows": rows}
 
 
 def _response_rates(result: Mapping[str, Any]) -> list[tuple[str, Document]]:
@@ -393,7 +407,7 @@ def _explore_figure(request: SignedInRequest, name: str) -> tuple[Asked, Drawn]:
     if not asked.exact:
         if counts.by_category("analysed").get("n", 0) < small_cell():
             raise Http404
-        question = _told_of_counts(question, counts)
+        question = _told(question, counts)
     if name in _CAUSES:
         return asked, _causes_figure(asked, name, counts)
     if name == "model":
@@ -412,7 +426,8 @@ def _explore_figure(request: SignedInRequest, name: str) -> tuple[Asked, Drawn]:
     return asked, _forest_figure(asked, hazards, _against(found))
 
 
-def _told_of_counts(question: Question, counts: tallies.Counts) -> Question:
+def _told(question: Question, counts: tallies.Counts) -> Question:
+    """Return the question as it may be answered to who may not see records: undivided where a stratum is small."""
     sizes = [counts.by_category("analysed", code).get("n", 0) for code in counts.strata]
     return question.undivided() if any(0 < n < small_cell() for n in sizes) else question
 

@@ -285,6 +285,9 @@ def model(question: Question, codes: Sequence[str]) -> Document:
     rows = _by_covariates(question, codes, list(chosen.values()))
     complete = [row for row in rows if None not in row[0]]
     missing = sum(int(n.sum()) for values, _, _, _, n in rows if None in values)
+    found: Document = {"missing": missing, "covariates": [covariate.title for covariate in chosen.values()]}
+    if not complete:
+        return found | {"problem": "nobody has every covariate recorded"}
     columns: list[tuple[int, Any]] = []  # place of the covariate, and the level that the column stands for
     names: list[str] = []
     terms: list[str] = []
@@ -308,9 +311,8 @@ def model(question: Question, codes: Sequence[str]) -> Document:
                 columns.append((place, level))
                 names.append(f"{strata.name_of(covariate.levels, level)} against {of_reference}")
                 terms.append(covariate.title)
-    found: Document = {"missing": missing, "covariates": [covariate.title for covariate in chosen.values()]}
-    if problems or not complete:
-        return found | {"problem": "; ".join(problems) or "nobody has every covariate known"}
+    if problems:
+        return found | {"problem": "; ".join(problems)}
     groups = [
         (
             [

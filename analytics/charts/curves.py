@@ -153,12 +153,14 @@ def curves_spec(lines: Sequence[Line], about: About, *, theme: look.Theme = "scr
     if theme == "screen" and several:
         lit = {"opacity": {"condition": {"param": "shown", "value": 1}, "value": 0.08}}
 
+    # A file does not zoom; its clips would be numbered anew with every drawing, and equal files be unlike.
+    clipped: Spec = {"clip": True} if theme == "screen" else {}
     layers: list[Spec] = []
     if bands:
         band: Spec = {
             "data": {"values": [_band(line) for line in drawn]},
             "transform": _flat("d", "l", "u", "part"),
-            "mark": {"type": "area", "interpolate": "step-after", "line": False, "clip": True},
+            "mark": {"type": "area", "interpolate": "step-after", "line": False, **clipped},
             "encoding": {
                 "x": x,
                 "y": y | {"field": "l"},
@@ -174,7 +176,7 @@ def curves_spec(lines: Sequence[Line], about: About, *, theme: look.Theme = "scr
     curve: Spec = {
         "data": {"values": [_corners(line, rises=about.rises) for line in drawn]},
         "transform": _flat("d", "s"),
-        "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 2, "clip": True},
+        "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 2, **clipped},
         "encoding": {"x": x, "y": y, "color": color, "strokeDash": dash, **lit},
     }
     if theme == "screen":
@@ -199,7 +201,7 @@ def curves_spec(lines: Sequence[Line], about: About, *, theme: look.Theme = "scr
                     "size": 90,
                     "filled": False,
                     "strokeWidth": 1.3,
-                    "clip": True,
+                    **clipped,
                 },
                 "encoding": {"x": x, "y": y, "color": quiet, **lit},
             }
