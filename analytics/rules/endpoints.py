@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, NoReturn, Self, cast, get_args
 
@@ -401,8 +402,7 @@ class TimeToEvent:
     def __post_init__(self) -> None:
         if self.days < 0:
             raise ValueError(f"{self.days} days to {self.on}: expected a day on or after time zero")
-        code = self.basis.partition(":")[0]
-        if code not in _REASONS or self.event != (code in _EVENTS):
+        if _is_event(self.basis) is not self.event:
             raise ValueError(
                 f"basis {self.basis!r}: expected one of {'an event' if self.event else 'censoring'}"
             )
@@ -414,7 +414,7 @@ class TimeToEvent:
         return f"{'event' if self.event else 'censored'} at {self.on.isoformat()}: {words}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: 26 fields a course are set in half the time
 class DerivedOutcome:
     """One course at a cut-off.
 
@@ -536,17 +536,20 @@ def derive(facts: CourseFacts, definition: EndpointDefinition, *, cutoff: date) 
             ttnt = _from(time_zero, therapy_on, "next_therapy")
         ttd = _from(time_zero, *_treatment_end(facts, status, reason, last_alive_on))
         if assessments:
+            read = [(a.on, a.timepoint, a.response, a.sstr) for a in assessments]
+            read.sort()
             responses = [
-                f"{a.timepoint}:{(a.on - time_zero).days}:{a.response}:{a.sstr}"
-                for a in sorted(assessments, key=lambda a: (a.on, a.timepoint, a.response, a.sstr))
+                f"{timepoint}:{(on - time_zero).days}:{response}:{sstr_response}"
+                for on, timepoint, response, sstr_response in read
             ]
 
     is_evaluable, why = _response_evaluable(facts, status, started_on, bool(assessments), clinical_on)
     activity = intensity = delayed = reduced = None
     if facts.activities_mbq:
         activity = sum(facts.activities_mbq, _ZERO)
+        if facts.plan is not None:
+            intensity = dose_intensity_percent(facts.plan, facts.administered_on, activity)
     if facts.plan is not None:
-        intensity = dose_intensity_percent(facts.plan, facts.administered_on, facts.activities_mbq)
         delayed = delayed_cycles(facts.plan, facts.administered_on)
         reduced = reduced_cycles(facts.plan, facts.prescribed_mbq)
     toxicities: list[str] = []
@@ -739,13 +742,18 @@ def _best_responses(
     if not counted:
         return None, None, None, None
     rank = best_response.RESPONSE_RANK
-    codes = [a.sstr for a in counted if a.sstr]
+    codes = {a.sstr for a in counted}
+    codes.discard("")
     sstr = min(codes, key=SSTR_RANK.__getitem__) if codes else None
-    first = next((a for a in counted if a.response in OBJECTIVE_RESPONSES), None)
-    if not definition.sd_minimum_days:
-        best: str | None = min(counted, key=lambda a: rank[a.response]).response
-        if first is None:  # nothing to confirm
-            return best, best, sstr, None
+    first, best = None, None
+    for a in counted:  # oldest first, and the first of two of one rank counts
+        response = a.response
+        if best is None or rank[response] < rank[best]:
+            best = response
+        if first is None and response in OBJECTIVE_RESPONSES:
+            first = a
+    if not definition.sd_minimum_days and first is None:  # nothing to confirm
+        return best, best, sstr, None
     rules = best_response.ResponseRules(definition.confirmation_days, definition.sd_minimum_days)
     if definition.sd_minimum_days:
         best = best_response.best_unconfirmed(
@@ -858,7 +866,14 @@ def _response_evaluable(
 
 
 def _from(zero: date, on: date, basis: str) -> TimeToEvent:
-    return TimeToEvent((on - zero).days, basis.partition(":")[0] in _EVENTS, on, basis)
+    return TimeToEvent((on - zero).days, _is_event(basis) is True, on, basis)
+
+
+@cache
+def _is_event(basis: str) -> bool | None:
+    """Return whether a basis is that of an event; None: of neither."""
+    code = basis.partition(":")[0]
+    return code in _EVENTS if code in _REASONS else None
 
 
 def _is_int(value: object) -> bool:

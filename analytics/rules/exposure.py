@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -41,7 +42,7 @@ class AdverseEvent(NamedTuple):
 
 
 def dose_intensity_percent(
-    plan: Plan, administered_on: Sequence[date], activities_mbq: Sequence[Decimal]
+    plan: Plan, administered_on: Sequence[date], activity_mbq: Decimal
 ) -> Decimal | None:
     """Return the activity given a day in percent of the protocol's, from the first to the last cycle given.
 
@@ -49,28 +50,29 @@ def dose_intensity_percent(
 
     Args:
         administered_on: ascending.
-        activities_mbq: of each of them, MBq.
+        activity_mbq: given on these days together, MBq.
 
     Returns:
         None when nothing was given, and where the protocol plans no activity or no time.
     """
-    if not administered_on or not activities_mbq or plan.activity_mbq <= 0 or plan.interval_days <= 0:
+    if not administered_on or plan.activity_mbq <= 0 or plan.interval_days <= 0:
         return None
     days = (administered_on[-1] - administered_on[0]).days + plan.interval_days
     # (given / (planned activity x n)) x (n intervals / actual days): the number of cycles cancels out.
-    exact = 100 * plan.interval_days * sum(activities_mbq) / (plan.activity_mbq * days)
+    exact = 100 * plan.interval_days * activity_mbq / (plan.activity_mbq * days)
     return min(exact, MOST_PERCENT).quantize(_STEP, ROUND_HALF_UP)
 
 
 def delayed_cycles(plan: Plan, administered_on: Sequence[date]) -> int:
     """Return how many cycles were given later than interval and window after the one before."""
     latest = plan.interval_days + plan.window_days
-    return sum((on - before).days > latest for before, on in pairwise(administered_on))
+    return len([on for before, on in pairwise(administered_on) if (on - before).days > latest])
 
 
 def reduced_cycles(plan: Plan, prescribed_mbq: Sequence[Decimal]) -> int:
     """Return how many of the given cycles were prescribed below the protocol's activity."""
-    return sum(prescribed < plan.activity_mbq for prescribed in prescribed_mbq)
+    planned = plan.activity_mbq
+    return len([prescribed for prescribed in prescribed_mbq if prescribed < planned])
 
 
 def worst_grades(
@@ -90,9 +92,14 @@ def worst_grades(
     for on, term, grade in events:
         if not first <= on <= until:
             continue
-        name = " ".join(term.replace(":", ",").split())
-        name = name[:1].upper() + name[1:]
+        name = _name(term)
         for key in ((name, 0), (name, bisect_right(administered_on, on))):
             if worst.get(key, 0) < grade:
                 worst[key] = grade
     return [f"{name}:{cycle}:{grade}" for (name, cycle), grade in sorted(worst.items())]
+
+
+@lru_cache(maxsize=1 << 12)
+def _name(term: str) -> str:
+    name = " ".join(term.replace(":", ",").split())
+    return name[:1].upper() + name[1:]
