@@ -1,6 +1,6 @@
 """The content of a cohort's report, for what one user may see of it: from its stored result, and nothing estimated here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -217,7 +217,8 @@ def _flow(payload: Document) -> Section:
     deaths = dict(causes_of_death(payload))
     if deaths:
         # Their sum is told elsewhere: the events of overall survival.
-        hidden = SmallCells({**deaths}, [(None, [*deaths])]).withheld(limit)
+        cells: dict[Hashable, int] = {cause: n for cause, n in deaths.items()}  # noqa: C416 (its keys are wider)
+        hidden = SmallCells(cells, [(None, [*deaths])]).withheld(limit)
         said = ", ".join(f"{cause} {hidden.get(cause, _n(n))}" for cause, n in deaths.items())
         blocks.append(Text(f"Causes of death: {said}."))
     return Section("flow", "Flow of patients", blocks)
