@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from exchange.published.findings import add_findings
 from exchange.published.timelines import Cohort, Row, completed_years, weekday
 from treatments.rules.activity import decayed_mbq, net_activity
 from treatments.rules.labs import ANALYTES
@@ -96,7 +97,16 @@ def add_details(cohort: Cohort, clinic: Clinic) -> None:
         for row in cohort.sheets.get(sheet, []):
             of_patient.setdefault(row["registry_number"], {}).setdefault(sheet, []).append(row)
     for number, rows in of_patient.items():
-        _Details(cohort, clinic, number, rows).add()
+        details = _Details(cohort, clinic, number, rows)
+        details.add()
+        add_findings(
+            cohort,
+            seed=clinic.seed,
+            number=number,
+            story=rows,
+            details=details.added,
+            until=details.ends_on,
+        )
 
 
 class _Details:
@@ -112,6 +122,7 @@ class _Details:
         self.held = [row for row in rows["cycles"] if row["status"] == "held"]
         self.ends_on = self._last_heard_of()
         self.special = clinic.thrombocytopenia.get(number)
+        self.added: dict[str, list[Row]] = {}
 
     def _last_heard_of(self) -> date:
         known = [row["known_alive_on"] for row in self.rows.get("contacts", [])] + self.days
@@ -481,7 +492,9 @@ class _Details:
         return datetime.combine(on, clock, tzinfo=self.clinic.zone)
 
     def _add(self, sheet: str, **values: Any) -> None:
-        self.cohort.add(sheet, **({"registry_number": self.number} | values))
+        row = {"registry_number": self.number} | values
+        self.cohort.add(sheet, **row)
+        self.added.setdefault(sheet, []).append(row)
 
 
 def _key(cycle: Row) -> Row:

@@ -257,7 +257,10 @@ def tables(cohort: Cohort) -> list[OutTable]:
     """Return the cohort as sheets to write, rows sorted by their keys."""
     out = []
     for sheet in SHEETS:
-        rows = sorted(cohort.sheets.get(sheet.name, []), key=lambda row: [row[name] for name in sheet.key])
+        rows = sorted(
+            cohort.sheets.get(sheet.name, []),
+            key=lambda row: [(row[name] is not None, row[name]) for name in sheet.key],
+        )
         out.append(
             OutTable(
                 sheet, sheet.columns, [[row.get(column.name) for column in sheet.columns] for row in rows]

@@ -16,7 +16,7 @@ from accounts.models import Centre, User
 from accounts.records import correct_record, void_record
 from analytics.models import Cohort
 from exchange import demo
-from exchange.published import figures, generator, timelines
+from exchange.published import details, figures, generator, timelines
 from imaging.models import Reading
 from patients.models import Death, Diagnosis, Patient
 from tests.factories import default_protocol
@@ -174,6 +174,119 @@ def test_details_leave_every_row_of_the_story_as_it_is(
         for row, detailed in zip(rows, with_details.sheets[sheet], strict=True):
             assert row == {name: detailed[name] for name in row}
     assert with_details.sheets.keys() > story.sheets.keys()
+
+
+@pytest.mark.parametrize("make", COHORTS)
+def test_findings_leave_every_other_row_as_it_is(
+    make: Callable[[], timelines.Cohort], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_findings = make().sheets
+    monkeypatch.setattr(details, "add_findings", lambda *_, **__: None)
+    without = make().sheets
+
+    assert with_findings.keys() - without.keys() == {"performance_statuses", "prior_therapies"}
+    for sheet, rows in without.items():
+        if sheet == "adverse_events":
+            kept = iter(with_findings[sheet])
+            assert all(row in kept for row in rows)  # in their order
+        else:
+            assert with_findings[sheet] == rows
+
+
+@pytest.mark.parametrize("make", COHORTS)
+def test_every_course_has_an_ecog_of_0_to_2_from_the_weeks_before_it(
+    make: Callable[[], timelines.Cohort],
+) -> None:
+    cohort = make()
+    for number in numbers_of(cohort):
+        found = sorted(row["assessed_on"] for row in rows_of(cohort, "performance_statuses", number))
+        starts = [
+            row["administered_at"].date() if row["status"] == "given" else row["planned_on"]
+            for row in rows_of(cohort, "cycles", number)
+            if row["cycle_number"] == 1
+        ]
+        assert len(found) == len(starts)
+        # A clinic is closed for up to five days.
+        assert all(0 < (start - on).days <= 14 + 5 for on, start in zip(found, sorted(starts), strict=True))
+    assert {row["ecog"] for row in cohort.sheets["performance_statuses"]} <= {0, 1, 2}
+
+
+@pytest.mark.parametrize("make", COHORTS)
+def test_prior_therapies_lie_between_diagnosis_and_treatment(make: Callable[[], timelines.Cohort]) -> None:
+    cohort = make()
+    for number in numbers_of(cohort):
+        (diagnosis,) = rows_of(cohort, "diagnoses", number)
+        first = min(
+            row["administered_at"].date() if row["status"] == "given" else row["planned_on"]
+            for row in rows_of(cohort, "cycles", number)
+        )
+        going_on = set()
+        for row in rows_of(cohort, "prior_therapies", number):
+            assert diagnosis["diagnosed_on"] < row["started_on"] < first
+            if row["ended_on"] is None:
+                going_on.add(row["agent"])
+            else:
+                assert row["started_on"] <= row["ended_on"] <= first - timedelta(days=28)
+        names = {"octreotide_lar": "octreotide LAR", "lanreotide": "lanreotide"}
+        assert going_on == {
+            names[row["drug"]] for row in rows_of(cohort, "somatostatin_analogue_doses", number)
+        }
+
+
+def test_most_had_analogues_before_and_some_had_each_other_kind() -> None:
+    had = generator.published_cohort().sheets["prior_therapies"]
+    n = {
+        kind: len({row["registry_number"] for row in had if row["kind"] == kind})
+        for kind in ("somatostatin_analogue", "surgery", "everolimus", "chemotherapy", "liver_directed")
+    }
+
+    assert n.pop("somatostatin_analogue") > 63 / 2
+    assert all(5 <= few < 63 / 2 for few in n.values())
+
+
+@pytest.mark.parametrize("make", COHORTS)
+def test_grade_and_ki67_of_a_tumour_agree(make: Callable[[], timelines.Cohort]) -> None:
+    """WHO classification of 2019: G1 below 3 %, G2 from 3 to 20 %, G3 above."""
+    for row in make().sheets["diagnoses"]:
+        if row["tumour_type"] == "net":
+            ki67 = row["ki67_percent"]
+            assert row["who_grade"] == ("g1" if ki67 < 3 else "g2" if ki67 <= 20 else "g3")
+        else:
+            assert (row["who_grade"], row["ki67_percent"]) == ("unknown", None)
+
+
+@pytest.mark.parametrize("make", COHORTS)
+def test_lymphocytes_of_grade_3_are_an_adverse_event_and_no_others_are(
+    make: Callable[[], timelines.Cohort],
+) -> None:
+    """CTCAE v5.0, "Lymphocyte count decreased": grade 3 below 0.5 and from 0.2 ×10⁹/L."""
+    cohort = make()
+    for number in numbers_of(cohort):
+        values = [
+            float(row["value"])
+            for row in rows_of(cohort, "lab_results", number)
+            if row["analyte"] == "lymphocytes"
+        ]
+        grades = {
+            row["grade"]
+            for row in rows_of(cohort, "adverse_events", number)
+            if row["term"] == "Lymphocyte count decreased"
+        }
+        assert grades == ({3} if min(values, default=9.0) < 0.5 else set())
+        assert min(values, default=9.0) >= 0.2
+
+
+def test_every_discontinuation_for_a_comorbidity_has_the_event_that_led_to_it() -> None:
+    cohort = generator.published_cohort()
+    for stop in cohort.sheets["discontinuations"]:
+        (event,) = [
+            row
+            for row in rows_of(cohort, "adverse_events", stop["registry_number"])
+            if row["action"] == "discontinued"
+        ]
+        assert (event["grade"], event["attribution"], event["is_serious"]) == (3, "unrelated", True)
+        assert event["note"] == stop["note"]
+        assert 3 <= (stop["discontinued_on"] - event["onset_on"]).days <= 12
 
 
 @pytest.mark.parametrize("make", COHORTS)
