@@ -132,8 +132,8 @@ states AS (
             WHEN f1.existed THEN coalesce(to_jsonb(n), '{{}}') || m1.was END AS s1
     FROM touched t
     LEFT JOIN analytics_outcome n ON n.course_id = t.course_id AND n.definition_id = %s AND n.derived_at IS NOT NULL
-    LEFT JOIN first_0 f0 USING (course_id) LEFT JOIN merged_0 m0 USING (course_id)
-    LEFT JOIN first_1 f1 USING (course_id) LEFT JOIN merged_1 m1 USING (course_id)
+    LEFT JOIN first_0 f0 ON f0.course_id = t.course_id LEFT JOIN merged_0 m0 ON m0.course_id = t.course_id
+    LEFT JOIN first_1 f1 ON f1.course_id = t.course_id LEFT JOIN merged_1 m1 ON m1.course_id = t.course_id
 ),
 moved AS (
     SELECT course_id, coalesce(s1, s0) ->> 'centre_id' AS centre_id, known_since, changed_at, s0, s1,

@@ -2,15 +2,19 @@
 
 import csv
 import io
+import json
 import re
+import zipfile
+from html import unescape
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Role, User
 from analytics import freshness
-from analytics.models import Cohort, Result
+from analytics.models import Cohort, DataLock, Result
 from tests.factories import (
     CourseFactory,
     DeathFactory,
@@ -251,3 +255,182 @@ def test_a_cohort_without_patients_has_a_dashboard(physician, dashboard):
 
     assert response.status_code == 200
     assert "undefined" in response.content.decode()
+
+
+# The whole dashboard
+
+
+def text_of(page: bytes) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.decode()))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Response and disease control by criterion",
+        "RECIST 1.1, confirmed",
+        "Time to next therapy",
+        "Duration of response",
+        "Exposure of each course",
+        "Cumulative administered activity GBq",
+        "Toxicity",
+        "Table 1",
+        "Mean ± SD",
+        "This cohort",
+        "NETTER-2",
+        "For orientation only.",
+        "Each patient's first course is counted.",
+        "Kaplan-Meier method with pointwise 95 % limits",
+        "Download the archive",
+    ],
+)
+def test_the_dashboard_shows_every_section(said, treated, physician, dashboard):
+    assert said in unescape(text_of(signed_in(physician).get(dashboard).content))
+
+
+def test_published_results_stand_in_a_table_of_their_own(treated, physician, dashboard):
+    page = signed_in(physician).get(dashboard).content.decode()
+    own, others = re.findall(r'<table class="data benchmarks">(.*?)</table>', page, re.DOTALL)
+
+    assert "NETTER" not in own
+    assert "NETTER-2" in others
+    assert Cohort.objects.get().name not in others
+
+
+def test_published_medians_are_drawn_only_where_they_are_asked_for(treated, physician, dashboard):
+    client = signed_in(physician)
+    spec = reverse("figure-spec", args=["all", "pfs"])
+
+    plain = client.get(spec).content.decode()
+    asked = client.get(spec, {"benchmarks": "1"}).content.decode()
+
+    assert "NETTER-2" not in plain
+    assert "NETTER-2 22.8" in asked
+    assert "not part of these numbers" in asked
+    page = client.get(dashboard, {"benchmarks": "1"}).content.decode()
+    assert "benchmarks=1&amp;revision" in page or "benchmarks=1&revision" in page
+    assert "NETTER-2" not in client.get(reverse("figure-file", args=["all", "pfs", "csv"])).content.decode()
+
+
+@pytest.mark.parametrize(("figure", "measure"), [("pfs", "pfs"), ("os", "os"), ("best-response", "response")])
+def test_marks_of_a_figure_open_the_courses_behind_them(figure, measure, treated, physician):
+    client = signed_in(physician)
+    spec = client.get(reverse("figure-spec", args=["all", figure])).json()
+    addresses = sorted(set(re.findall(r'"(/cohorts/all/behind/[^"]+)"', json.dumps(spec))))
+
+    assert addresses
+    for address in addresses:
+        found = client.get(address).context["found"]
+        assert found.n == len(found.courses) > 0, address
+        assert f"measure={measure}" in address
+    file = client.get(reverse("figure-file", args=["all", figure, "svg"])).content.decode()
+    assert "/behind/" not in file
+
+
+def test_a_researcher_is_shown_no_small_cell_on_the_page_in_figures_and_in_files(
+    treated, user_with, dashboard
+):
+    """One of three courses was stopped: a number below 5."""
+    client = signed_in(user_with(Role.RESEARCHER))
+
+    result = client.get(dashboard).context["result"]
+    assert result["courses"]["discontinued"]["reasons"] == {"comorbidity": "<5"}
+    assert result["courses"]["reasons_after_cycle"] == {"comorbidity": {"2": "<5"}}
+    assert result["table1"]["columns"][0]["n"] == "<5"
+    assert "Fewer than 5 patients are not told here" in text_of(client.get(dashboard).content)
+    parts = client.get(reverse("figure-file", args=["all", "courses", "csv"])).content.decode()
+    assert "after cycle" not in parts
+    assert "Discontinued,1,3" in parts
+    assert client.get(reverse("figure-spec", args=["all", "courses"])).status_code == 200
+
+
+def test_who_may_see_records_is_shown_every_number(treated, physician, dashboard):
+    page = signed_in(physician).get(dashboard)
+
+    assert page.context["result"]["courses"]["discontinued"]["reasons"] == {"comorbidity": 1}
+    assert "&lt; 5" not in page.content.decode()
+
+
+def test_the_rows_of_a_curve_are_a_page_and_a_fragment(treated, physician):
+    client = signed_in(physician)
+    rows = reverse("curve-rows", args=["all", "os"])
+
+    page = client.get(rows).content.decode()
+    fragment = client.get(rows, headers={"HX-Request": "true"}).content.decode()
+
+    assert "<html" in page
+    assert "<html" not in fragment
+    assert "measure=os&amp;category=event&amp;at=328" in fragment
+    assert client.get(reverse("curve-rows", args=["all", "nope"])).status_code == 404
+
+
+def test_a_data_lock_is_made_shown_verified_and_downloaded(treated, data_manager):
+    client = signed_in(data_manager)
+    locks = reverse("cohort-locks", args=["all"])
+
+    made = client.post(locks, {"name": "first-report", "note": "For the board."})
+    assert made.status_code == 302
+    page = text_of(client.get(made["Location"]).content)
+    lock = DataLock.objects.get(name="first-report")
+    assert lock.content_hash in page
+    assert "For the board." in page
+    assert lock.scope == "STA"
+    verified = text_of(client.post(reverse("lock-verify", args=[lock.name])).content)
+    assert "Its rows have the hash that was locked" in verified
+    assert "first-report" in text_of(client.get(locks).content)
+
+    again = client.post(locks, {"name": "first-report", "note": ""})
+    assert again.status_code == 422
+    assert "Data lock with this Name already exists." in text_of(again.content)
+
+
+def test_a_lock_that_was_tampered_with_says_so(treated, data_manager):
+    client = signed_in(data_manager)
+    client.post(reverse("cohort-locks", args=["all"]), {"name": "held", "note": ""})
+    with connection.cursor() as cursor:  # what no user of the registry can do
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("UPDATE analytics_lockedoutcome SET os_days = os_days + 1 WHERE os_event")
+        cursor.execute("SET LOCAL session_replication_role = origin")
+
+    page = text_of(client.post(reverse("lock-verify", args=["held"])).content)
+
+    assert "Not as it was locked" in page
+    assert "Its rows have the hash that was locked" not in page
+
+
+@pytest.mark.parametrize("role", [Role.PHYSICIAN, Role.RESEARCHER])
+def test_who_does_not_manage_cohorts_locks_nothing(role, treated, user_with):
+    client = signed_in(user_with(role))
+
+    assert client.post(reverse("cohort-locks", args=["all"]), {"name": "mine"}).status_code == 403
+    assert "Lock the data as they are now" not in text_of(
+        client.get(reverse("cohort-locks", args=["all"])).content
+    )
+    assert not DataLock.objects.exists()
+
+
+def test_a_lock_of_another_centre_is_not_there(treated, data_manager, other_centre, user_with):
+    signed_in(data_manager).post(reverse("cohort-locks", args=["all"]), {"name": "ours", "note": ""})
+    stranger = signed_in(user_with(Role.DATA_MANAGER, other_centre))
+
+    for name in ("lock-detail", "lock-download"):
+        assert stranger.get(reverse(name, args=["ours"])).status_code == 404
+    assert stranger.post(reverse("lock-verify", args=["ours"])).status_code == 404
+    assert "ours" not in text_of(stranger.get(reverse("cohort-locks", args=["all"])).content)
+
+
+def test_downloads_honour_who_may_see_records(treated, physician, user_with, settings):
+    download = reverse("cohort-download", args=["all"])
+    by_number = signed_in(physician).get(download, {"format": "csv"})
+    with zipfile.ZipFile(io.BytesIO(b"".join(by_number))) as archive:
+        assert b"STA-" in archive.read("adsl.csv")
+
+    client = signed_in(user_with(Role.RESEARCHER))
+    refused = client.get(download, {"format": "csv"}, follow=True)
+    assert "fewer than 5 patients" in text_of(refused.content)
+
+    settings.SMALL_CELL = 2
+    deidentified = client.get(download, {"format": "csv"})
+    with zipfile.ZipFile(io.BytesIO(b"".join(deidentified))) as archive:
+        assert b"STA-0" not in archive.read("adsl.csv")
+        assert set(archive.namelist()) >= {"adsl.csv", "manifest.json"}
