@@ -22,6 +22,8 @@ from patients.models import (
     DiseaseEvent,
     Patient,
     PatientIdentity,
+    PerformanceStatus,
+    PriorTherapy,
 )
 from patients.services import register_patient
 
@@ -135,6 +137,20 @@ class DiagnosisAdmin(OfPatientAdmin):
         "diagnosed_on",
     )
     list_filter: ClassVar[Any] = ("tumour_type", "primary_site", "who_grade")
+
+
+@admin.register(PerformanceStatus)
+class PerformanceStatusAdmin(OfPatientAdmin):
+    own_fields = ("ecog", "assessed_on", "note")
+    list_display = ("registry_number", "ecog", "assessed_on", "note")
+    list_filter: ClassVar[Any] = ("ecog",)
+
+
+@admin.register(PriorTherapy)
+class PriorTherapyAdmin(OfPatientAdmin):
+    own_fields = ("kind", "agent", "started_on", "ended_on", "note")
+    list_display = ("registry_number", "kind", "agent", "started_on", "ended_on")
+    list_filter: ClassVar[Any] = ("kind",)
 
 
 @admin.register(Contact)

@@ -30,9 +30,13 @@ from patients.models import (
     Diagnosis,
     DiseaseEvent,
     DiseaseEventKind,
+    Ecog,
     Patient,
     PatientIdentity,
+    PerformanceStatus,
     PrimarySite,
+    PriorTherapy,
+    PriorTherapyKind,
     Sex,
     TumourType,
     WhoGrade,
@@ -245,6 +249,51 @@ class DiagnosisViewSet(OfPatientViewSet):
     queryset = Diagnosis.objects.all()
     serializer_class = DiagnosisSerializer
     filterset_class = DiagnosisFilter
+
+
+class PerformanceStatusSerializer(OfPatientSerializer):
+    class Meta:
+        model = PerformanceStatus
+        fields = [*OF_PATIENT, "ecog", "assessed_on", "note"]
+        read_only_fields = RECORD_FIELDS
+        validators: list[Any] = []
+
+
+class PerformanceStatusFilter(OfPatientFilter):
+    ecog = django_filters.ChoiceFilter(choices=Ecog.choices)
+    assessed_from = django_filters.DateFilter(field_name="assessed_on", lookup_expr="gte")
+    assessed_to = django_filters.DateFilter(field_name="assessed_on", lookup_expr="lte")
+
+
+class PerformanceStatusViewSet(OfPatientViewSet):
+    """ECOG performance status as found on a day. One per patient and day."""
+
+    queryset = PerformanceStatus.objects.all()
+    serializer_class = PerformanceStatusSerializer
+    filterset_class = PerformanceStatusFilter
+    ordering_fields = {**OfPatientViewSet.ordering_fields, "assessed_on": "assessed_on"}
+
+
+class PriorTherapySerializer(OfPatientSerializer):
+    class Meta:
+        model = PriorTherapy
+        fields = [*OF_PATIENT, "kind", "agent", "started_on", "ended_on", "note"]
+        read_only_fields = RECORD_FIELDS
+        validators: list[Any] = []
+
+
+class PriorTherapyFilter(OfPatientFilter):
+    kind = django_filters.ChoiceFilter(choices=PriorTherapyKind.choices)
+    started_from = django_filters.DateFilter(field_name="started_on", lookup_expr="gte")
+    started_to = django_filters.DateFilter(field_name="started_on", lookup_expr="lte")
+
+
+class PriorTherapyViewSet(OfPatientViewSet):
+    """Treatments of the tumour before PRRT. Earlier PRRT is at ``prior-prrt/``."""
+
+    queryset = PriorTherapy.objects.all()
+    serializer_class = PriorTherapySerializer
+    filterset_class = PriorTherapyFilter
 
 
 class ContactSerializer(OfPatientSerializer):

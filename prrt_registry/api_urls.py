@@ -10,6 +10,7 @@ from accounts.rest.tokens import CurrentTokenView, TokensView
 from accounts.rest.views import NowhereView
 from analytics.api import CohortViewSet
 from analytics.api.jobs import JobViewSet
+from analytics.api.locks import LockViewSet
 from imaging.api import (
     LesionViewSet,
     MeasurementViewSet,
@@ -24,6 +25,8 @@ from patients.api import (
     DiseaseEventViewSet,
     IdentityViewSet,
     PatientViewSet,
+    PerformanceStatusViewSet,
+    PriorTherapyViewSet,
 )
 from treatments.api import (
     AbsorbedDoseViewSet,
@@ -51,6 +54,8 @@ router.register("centres", CentreViewSet, "centre")
 router.register("protocols", ProtocolViewSet, "protocol")
 router.register("patients", PatientViewSet, "patient")
 router.register("diagnoses", DiagnosisViewSet, "diagnosis")
+router.register("performance-statuses", PerformanceStatusViewSet, "performance-status")
+router.register("prior-therapies", PriorTherapyViewSet, "prior-therapy")
 router.register("contacts", ContactViewSet, "contact")
 router.register("disease-events", DiseaseEventViewSet, "disease-event")
 router.register("deaths", DeathViewSet, "death")
@@ -72,6 +77,7 @@ router.register("measurements", MeasurementViewSet, "measurement")
 router.register("readings", ReadingViewSet, "reading")
 router.register("cohorts", CohortViewSet, "cohort")
 router.register("jobs", JobViewSet, "job")
+router.register("locks", LockViewSet, "lock")
 
 identity = IdentityViewSet.as_view(
     {"get": "retrieve", "post": "create", "put": "update", "patch": "partial_update"}, basename="identity"

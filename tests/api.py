@@ -92,6 +92,18 @@ def make_kinds(centre: Centre) -> list[Kind]:
             {**of_other, "tumour_type": "net", "primary_site": "lung", "ki67_percent": "12.0"},
         ),
         Kind(
+            "performance-statuses",
+            factories.PerformanceStatusFactory(patient=patient),
+            {"ecog": 2},
+            {**of_other, "ecog": 1, "assessed_on": "2018-12-28"},
+        ),
+        Kind(
+            "prior-therapies",
+            factories.PriorTherapyFactory(patient=patient),
+            {"ended_on": "2018-11-30"},
+            {**of_other, "kind": "liver_directed", "agent": "TACE", "started_on": "2018-02-05"},
+        ),
+        Kind(
             "contacts",
             factories.ContactFactory(patient=patient),
             {"source": "letter"},
@@ -232,6 +244,8 @@ def make_kinds(centre: Centre) -> list[Kind]:
 KINDS = [
     "patients",
     "diagnoses",
+    "performance-statuses",
+    "prior-therapies",
     "contacts",
     "disease-events",
     "deaths",

@@ -30,7 +30,9 @@ from tests.factories import (
     MeasurementFactory,
     PatientFactory,
     PatientIdentityFactory,
+    PerformanceStatusFactory,
     PriorPrrtFactory,
+    PriorTherapyFactory,
     ReadingFactory,
     ReferenceRangeFactory,
     SomatostatinAnalogueDoseFactory,
@@ -109,6 +111,8 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
         "patient": patient.pk,
         "identity": PatientIdentityFactory(patient=patient).pk,
         "diagnosis": DiagnosisFactory(patient=patient).pk,
+        "performance-status": PerformanceStatusFactory(patient=patient).pk,
+        "prior-therapy": PriorTherapyFactory(patient=patient).pk,
         "contact": ContactFactory(patient=patient, known_alive_on=date(2019, 6, 1)).pk,
         "disease-event": DiseaseEventFactory(patient=patient).pk,
         "death": DeathFactory(patient=patient).pk,
@@ -140,6 +144,8 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
         "study": "studies",
         "identity": "identities",
         "prior-prrt": "prior-prrt",
+        "performance-status": "performance-statuses",
+        "prior-therapy": "prior-therapies",
     }
     for name in list(ids):
         ids[plurals.get(name, f"{name}s")] = ids[name]
@@ -235,6 +241,8 @@ PAGES = {
 }
 KINDS = {
     "diagnosis": Act.EDIT_PATIENTS,
+    "performance-status": Act.EDIT_PATIENTS,
+    "prior-therapy": Act.EDIT_PATIENTS,
     "contact": Act.EDIT_PATIENTS,
     "disease-event": Act.EDIT_PATIENTS,
     "death": Act.EDIT_PATIENTS,

@@ -17,6 +17,7 @@ from tests.api import KINDS, REASON, ROOT, client_for, if_match, kind_of, make_k
 
 EDIT_ACTS = {
     **dict.fromkeys(["patients", "diagnoses", "contacts", "disease-events", "deaths"], Act.EDIT_PATIENTS),
+    **dict.fromkeys(["performance-statuses", "prior-therapies"], Act.EDIT_PATIENTS),
     **dict.fromkeys(["courses", "cycles", "administrations", "discontinuations"], Act.EDIT_TREATMENTS),
     **dict.fromkeys(["holds", "dose-decisions", "absorbed-doses", "prior-prrt"], Act.EDIT_TREATMENTS),
     **dict.fromkeys(["somatostatin-analogue-doses", "lab-results", "adverse-events"], Act.EDIT_TREATMENTS),
@@ -321,6 +322,8 @@ def test_a_list_costs_the_same_queries_for_1_row_and_for_20(
         self_made = factories.PatientFactory(centre=centre, registry_number=f"STA-{number + 5000}")
         course = factories.CourseFactory(patient=self_made, given=2)
         factories.DiagnosisFactory(patient=self_made)
+        factories.PerformanceStatusFactory(patient=self_made)
+        factories.PriorTherapyFactory(patient=self_made)
         factories.ContactFactory(patient=self_made, known_alive_on=date(2019, 6, 1))
         factories.DiseaseEventFactory(patient=self_made)
         factories.DeathFactory(patient=self_made)
