@@ -86,7 +86,7 @@ def reader_agreement(cohort: Cohort, user: User) -> ReaderAgreement:
         JOIN treatments_course c ON c.id = o.course_id AND c.voided_at IS NULL
         JOIN accounts_centre z ON z.id = o.centre_id
         JOIN imaging_study s ON s.patient_id = c.patient_id AND s.course_number = c.number AND s.voided_at IS NULL
-            AND s.performed_on BETWEEN o.time_zero AND %s
+            AND s.performed_on BETWEEN o.started_on AND %s
         JOIN imaging_reading a ON a.study_id = s.id AND a.voided_at IS NULL AND a.status <> 'draft'
             AND a.reader_role = 'first'
         JOIN imaging_reading b ON b.study_id = s.id AND b.voided_at IS NULL AND b.status <> 'draft'

@@ -169,6 +169,7 @@ def test_a_number_is_opened_to_its_courses_and_told_without_them_to_a_researcher
     assert client.get(f"{ROOT}all/behind/?measure=os&from=9&to=3").status_code == 400
 
 
+@pytest.mark.django_db(transaction=True)  # within one transaction everything is written at one time
 def test_what_changed_names_the_course_and_the_correction(clinic, client, physician):
     before = client.get(f"{ROOT}all/results/").json()["revision"]
     death = Death.objects.get()

@@ -230,6 +230,6 @@ def test_the_courses_behind_a_number_are_as_many_as_the_number(cohort, physician
     cohort.strata_by = Strata.SEX
     cohort.save()
     for key, n in tallies.count(cohort).items():
-        cell = behind.Cell(key.measure, key.category, key.at, key.at, key.stratum)
+        cell = behind.Cell(key.measure, (key.category,), key.at, key.at, key.stratum)
         found = behind.find(cohort, physician, cell)
         assert (found.n, len(found.courses)) == (n, n), key
