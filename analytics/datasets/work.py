@@ -16,14 +16,14 @@ def make_export(job: Job, progress: jobs.Progress) -> jobs.File:
         RegistryError: ``cohort_hidden``: it may not be seen any more; and those of ``export.write``.
     """
     user = job.requested_by
-    source = None
+    source: export.Source | None = None
     if user is not None and "lock" in job.parameters:
         frozen = DataLock.objects.visible_to(user).filter(name=job.parameters["lock"]).first()
-        source = frozen and export.locked(frozen)
-    elif user is not None:
+        source = export.locked(frozen) if frozen else None
+    elif user is not None and job.cohort_id is not None:
         visible = Cohort.objects.visible_to(user).select_related("definition")
         cohort = visible.filter(pk=job.cohort_id).first()
-        source = cohort and export.live(cohort, results.centre_codes(cohort, user))
+        source = export.live(cohort, results.centre_codes(cohort, user)) if cohort else None
     if source is None:
         raise RegistryError("cohort_hidden", "You may not see this cohort any more.")
     level = export.level_for(user, source)
