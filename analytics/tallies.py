@@ -365,14 +365,15 @@ _AS_ARRAYS = (
 )
 
 
-def stored_counts(cohort: Cohort, centre_codes: Sequence[str]) -> Counts:
-    """Return what the cohort's tallies hold of these centres. One query."""
+def stored_counts(cohort: Cohort, centre_codes: Sequence[str], wanted: Sequence[str] = ()) -> Counts:
+    """Return what the cohort's tallies hold of these centres: the wanted measures, or all. One query."""
     sql = """
         SELECT measure, stratum, category, array_agg(at), array_agg(n) FROM analytics_tally
-        WHERE cohort_id = %s AND centre_id IN (SELECT id FROM accounts_centre WHERE code = ANY(%s))
+        WHERE cohort_id = %s AND centre_id = ANY(ARRAY(SELECT id FROM accounts_centre WHERE code = ANY(%s)))
+            AND (%s OR measure = ANY(%s))
         GROUP BY 1, 2, 3
     """
-    return _read(sql, [cohort.pk, list(centre_codes)])
+    return _read(sql, [cohort.pk, list(centre_codes), not wanted, list(wanted)])
 
 
 def counts_now(cohort: Cohort, centre_codes: Sequence[str], wanted: Sequence[str] = MEASURES) -> Counts:
@@ -508,16 +509,16 @@ def stored(cohort: Cohort) -> Counter[Key]:
 
 
 def count_patients(cohort: Cohort, centre_codes: Sequence[str]) -> int:
-    """Return how many patients the cohort's treated courses belong to. One query over its outcomes.
-
-    Only for cohorts of every course: where each patient has one, the tallies know.
-    """
+    """Return how many patients the cohort's treated courses belong to. One query over its outcomes."""
     conditions, values = filter_of(cohort, centre_codes)
     conditions.append(in_analysis_set(cohort.definition.rules))
+    if cohort.courses_counted == CoursesCounted.FIRST:  # of which a patient has one
+        counting = "count(*) FROM analytics_outcome o"
+    else:
+        counting = "count(DISTINCT c.patient_id) FROM analytics_outcome o JOIN treatments_course c ON c.id = o.course_id"
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(DISTINCT c.patient_id) FROM analytics_outcome o JOIN treatments_course c ON c.id = o.course_id"  # noqa: S608
-            f" WHERE o.time_zero IS NOT NULL AND o.problem = '' AND {' AND '.join(conditions)}",
+            f"SELECT {counting} WHERE o.time_zero IS NOT NULL AND o.problem = '' AND {' AND '.join(conditions)}",
             values,
         )
         return int(cursor.fetchone()[0])

@@ -24,7 +24,7 @@ def refresh() -> None:
         # One worker waits for the results of a burst; the others go on to other tasks.
         with freshness.waiting_alone() as alone:
             while alone and put_off is not None:
-                time.sleep(min(put_off, 0.25))
+                time.sleep(min(max(put_off, 0.02), 0.25))
                 put_off = freshness.refresh()
         if not alone:
             return

@@ -1,4 +1,4 @@
-"""``python -m bench [--patients 63,10000,100000] [--repeats 7]``: measures on servers of its own under ``var/bench``."""
+"""``python -m bench [--patients 63,10000,1000000] [--repeats 7]``: measures on servers of its own under ``var/bench``."""
 
 import argparse
 import os
@@ -43,11 +43,12 @@ def table(title: str, head: str, rows: Sequence[str]) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--patients", default="63,10000,100000", help="sizes, separated by commas")
+    parser.add_argument("--patients", default="63,1000,10000,100000", help="sizes, separated by commas")
     parser.add_argument(
         "--courses", type=int, default=10_000, help="running courses of the centre's worklist; 0: none"
     )
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--analytics", action="store_true", help="analytics and pages alone")
     options = parser.parse_args(arguments)
     sizes = [int(size) for size in options.patients.split(",") if size]
 
@@ -56,11 +57,12 @@ def main(arguments: Sequence[str]) -> None:
     django.setup()
     from bench import dicom, imaging, measure, treatments
 
-    print_imaging(imaging.measure(repeats=options.repeats))
-    print_dicom(dicom.measure())
+    if not options.analytics:
+        print_imaging(imaging.measure(repeats=options.repeats))
+        print_dicom(dicom.measure())
     measure.prepare()
     try:
-        if options.courses:
+        if options.courses and not options.analytics:
             print_treatments(treatments.measure(courses=options.courses, repeats=options.repeats))
         found = [measure.at_size(size, repeats=options.repeats) for size in sizes]
     finally:
@@ -114,35 +116,50 @@ def print_treatments(found: "treatments.Measured") -> None:
 
 
 def print_sizes(found: "Sequence[measure.Measured]") -> None:
+    sizes = [size.analytics for size in found]
     table(
-        "Full rebuild: outcomes of all courses under every definition, tallies, results (one process)",
-        "patients      seconds   patients/s",
+        "(a) Stored result, PFS + OS + ORR of all and of 4 strata with limits (ms, median); R has its rows in memory",
+        "patients   tallies  whole document   GROUP BY    rows: fetch + lifelines   R survfit   GROUP BY/this  rows/this",
         [
-            f"{size.patients:>8} {size.rebuild_seconds:>12.2f} {size.patients / size.rebuild_seconds:>12,.0f}"
-            for size in found
+            f"{one.patients:>8} {one.stored_ms:>9.1f} {one.document_ms:>15.1f} {one.grouped_ms:>10.1f} {one.rows_ms:>26.1f}"
+            f" {'-' if one.r_ms is None else format(one.r_ms, '.0f'):>11} {one.grouped_ms / one.stored_ms:>15.1f}"
+            f" {one.rows_ms / one.stored_ms:>10.1f}"
+            for one in sizes
         ],
     )
     table(
-        "Results of one cohort: from tallies, and lifelines on plain rows of the same database (ms, median)",
-        "patients   from tallies   PFS+OS rows: fetch + fit   ratio",
+        "(b) Commit of a correction to fresh results, 20 saved cohorts, real worker (ms); 1,000 corrections in a burst",
+        "patients   one cohort p50 p95   every cohort p50 p95   burst (s)  most recomputes of a cohort",
         [
-            f"{size.patients:>8} {size.results_ms:>14.1f} {size.rows_ms:>26.1f} {size.rows_ms / size.results_ms:>7.1f}"
-            for size in found
+            f"{one.patients:>8} {p50_p95(one.one_fresh_ms):>20} {p50_p95(one.all_fresh_ms):>22}"
+            f" {one.burst_seconds:>11.1f} {one.burst_recomputes:>28}"
+            for one in sizes
         ],
     )
     table(
-        "Refresh after one corrected record: commit to fresh result (ms)",
-        "patients   in this process p50 p95   through broker and worker p50 p95",
+        "(c) (d) Full rebuild of one definition (courses per second) and peak memory of a worker",
+        "patients     floor   in process   of floor   1 worker   2 workers   2 / 1   MiB   load (s)",
         [
-            f"{size.patients:>8} {p50_p95(size.refresh_ms):>26} {p50_p95(size.worker_ms):>36}"
-            for size in found
+            f"{one.patients:>8} {one.floor_per_second:>9,.0f} {one.per_second:>12,.0f}"
+            f" {one.per_second / one.floor_per_second:>10.2f} {one.one_worker_per_second:>10,.0f}"
+            f" {one.two_per_second:>11,.0f} {one.two_per_second / one.one_worker_per_second:>7.2f}"
+            f" {one.worker_mib:>5.0f} {one.load_seconds:>10.1f}"
+            for one in sizes
+        ],
+    )
+    table(
+        "(e) Questions never asked before: 50 random filters counted, 10 answered in full (ms)",
+        "patients   count p50 p95       SQL by hand p50 p95   full result p50 p95",
+        [
+            f"{one.patients:>8} {p50_p95(one.count_ms):>17} {p50_p95(one.by_hand_ms):>23} {p50_p95(one.question_ms):>21}"
+            for one in sizes
         ],
     )
     table(
         "Pages: server time (ms) and number of queries",
         "patients   dashboard p50 p95  queries   patient list p50 p95  queries",
         [
-            f"{size.patients:>8} {p50_p95(size.dashboard_ms):>19} {size.dashboard_queries:>8}"
+            f"{size.analytics.patients:>8} {p50_p95(size.dashboard_ms):>19} {size.dashboard_queries:>8}"
             f" {p50_p95(size.list_ms):>22} {size.list_queries:>8}"
             for size in found
         ],

@@ -13,13 +13,13 @@ from django.utils import timezone
 
 from accounts.models import Centre, User
 from bench.__main__ import milliseconds
-from bench.synthetic import NOT_NOTED
 from clinic.selectors import worklist
 from treatments.models import Protocol
 from treatments.rules.advice import ClearanceFact, DoseRules, EventFact, GivenCycle, LabFact, advise
 from treatments.rules.ctcae import grade_all, scale_of
 from treatments.rules.schedule import HoldFact, plan_cycles, plan_imaging
 
+NOT_NOTED = ("", "", "", "", "{}", "")  # from amino_acid_regimen to confirmation_reason
 LAB_FACTS = 200
 VALUES = 1_000_000
 
