@@ -504,4 +504,6 @@ def canonical(query: QueryDict, names: Sequence[str]) -> str:
 
 
 def stratum_words(cohort: Cohort) -> str:
-    return f"Divided by {strata.title_of(cohort.strata_by).lower()}." if cohort.strata_by else ""
+    return (
+        f"Divided by {strata.within_sentence(strata.title_of(cohort.strata_by))}." if cohort.strata_by else ""
+    )

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import Act
 from accounts.http import SignedInRequest
-from analytics import cohorts, compute, dashboard, exploring, pairs, results, tallies, views
+from analytics import cohorts, compute, dashboard, exploring, pairs, results, strata, tallies, views
 from analytics.behind import small_cell
 from analytics.charts import curves
 from analytics.charts.numbers import counted, median_limits_text, months_text
@@ -196,6 +196,7 @@ def _answer(asked: Asked) -> Document:
         "shown": shown,
         "found": found,
         "rows": [{"name": "All", **found["overall"]}, *found["groups"]],
+        "by": strata.within_sentence(found["by"]) if found["groups"] else "",
         "hides_strata": bool(cohort.strata_by) and not told.cohort.strata_by,
         "orr": _response_rates(result) if told.cohort.strata_by else [("All", result["orr"])],
         "model": model,
@@ -280,7 +281,7 @@ def _curves_figure(asked: Asked, found: Document) -> Drawn:
     name = ENDPOINT_WORDS[asked.question.endpoint][0]
     groups = found["groups"] or [{"name": "All", **found["overall"]}]
     lines = [curves.Line.of(group["name"], group["table"]) for group in groups]
-    title = f"{name} by {found['by'].lower()}" if found["groups"] else name
+    title = f"{name} by {strata.within_sentence(found['by'])}" if found["groups"] else name
     alt = curves.curves_alt(title, [(group["name"], group) for group in groups], asked.cutoff)
     about = _about(
         asked, title, alt, _facts_of(found["overall"], asked.cutoff), notes=[ESTIMATED, _log_rank(found)]

@@ -27,6 +27,13 @@ def title_of(by: str) -> str:
     return str(Strata(by).label)
 
 
+def within_sentence(title: str) -> str:
+    """Return a title as it stands within a sentence: abbreviations and names stay as they are (WHO grade, Ki-67)."""
+    first = title.split(" ")[0]
+    is_word = first[1:].islower() and first != "Krenning" and not any(sign.isdigit() for sign in first)
+    return title[:1].lower() + title[1:] if is_word else title
+
+
 def name_of(by: str, code: str) -> str:
     """Return the stratum's name for people; centres and protocols are called by their codes."""
     if code == UNKNOWN_STRATUM:

@@ -26,7 +26,7 @@ from analytics.charts.specs import MOST_CENSOR_TICKS, RISK_ROW_HEIGHT, VEGA_LITE
 
 WIDTH, HEIGHT = 600, 320
 MOST_LABELLED = 4  # curves named at their ends; the legend names more
-MOST_BANDS = 4  # more bands would lie over each other and say nothing
+MOST_BANDS = 3  # more bands would lie over each other and say nothing
 _LABEL_PX = 15
 _MOST_LETTERS = 30
 

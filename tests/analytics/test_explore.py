@@ -10,7 +10,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import Role
-from analytics import cohorts, exploring, freshness, pairs
+from analytics import cohorts, exploring, freshness, pairs, strata
 from analytics.charts import render
 from analytics.charts.curves import About, Hazard, Line, curves_spec, forest_spec
 from analytics.exploring import Question
@@ -366,6 +366,20 @@ ABOUT = About(
 
 def marks(spec: dict) -> str:
     return json.dumps(spec)
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [
+        ("WHO grade", "WHO grade"),
+        ("Ki-67 below 3 %", "Ki-67 below 3 %"),
+        ("Primary site", "primary site"),
+        ("ECOG", "ECOG"),
+        ("Krenning score", "Krenning score"),
+    ],
+)
+def test_an_abbreviation_stays_one_within_a_sentence(title, words):
+    assert strata.within_sentence(title) == words
 
 
 @pytest.mark.parametrize(("n", "named"), [(4, True), (5, False)])
