@@ -19,24 +19,24 @@ from treatments.rules.labs import ANALYTES
 _WASHED_OUT = timedelta(days=28)
 _ANALOGUES = {"octreotide_lar": "octreotide LAR", "lanreotide": "lanreotide"}
 
-# Kind, agents, and the share of patients who had it, by what the tumour is.
+# Kind, agents (blank where the kind names it), and the share of patients who had it, by what the tumour is.
 _NET_OF_PANCREAS = (
-    ("everolimus", ("everolimus",), 0.22),
-    ("sunitinib", ("sunitinib",), 0.1),
+    ("everolimus", ("",), 0.22),
+    ("sunitinib", ("",), 0.1),
     ("chemotherapy", ("CAPTEM", "CAPTEM", "streptozocin and 5-FU"), 0.28),
     ("liver_directed", ("TACE", "90Y SIRT", "radiofrequency ablation"), 0.14),
 )
 _OTHER_NET = (
-    ("everolimus", ("everolimus",), 0.16),
+    ("everolimus", ("",), 0.16),
     ("chemotherapy", ("CAPTEM", "FOLFOX"), 0.08),
     ("interferon", ("interferon alfa",), 0.05),
     ("liver_directed", ("TAE", "TACE", "90Y SIRT"), 0.22),
 )
 _PARAGANGLIOMA = (
-    ("mibg", ("131I-MIBG",), 0.3),
+    ("mibg", ("",), 0.3),
     ("chemotherapy", ("CVD",), 0.2),
     ("external_radiotherapy", ("spine, 30 Gy",), 0.25),
-    ("sunitinib", ("sunitinib",), 0.12),
+    ("sunitinib", ("",), 0.12),
 )
 _RESECTIONS = {
     "pancreas": ("distal pancreatectomy", "Whipple procedure", "enucleation"),
