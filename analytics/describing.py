@@ -3,12 +3,19 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from fractions import Fraction
 from typing import Any
 
 from analytics import strata
 from analytics.models import Cohort
-from analytics.rules.description import GroupTest, Values, categories_test, rank_test, summary, welch
+from analytics.rules.description import (
+    GroupTest,
+    Values,
+    categories_test,
+    in_steps,
+    rank_test,
+    summary,
+    welch,
+)
 from analytics.rules.survival import Refused
 from analytics.tallies import STEPS, UNKNOWN_STRATUM, Counts
 from patients.models import FunctionalSyndrome, PrimarySite, PriorTherapyKind, Sex, TumourType, WhoGrade
@@ -169,7 +176,7 @@ def _number_of(counts: Counts, measure: str, stratum: str | None, step: int) -> 
 
 def _values(counts: Counts, measure: str, stratum: str | None, step: int) -> Values:
     values, n = counts.summed(measure, "value", stratum)
-    return {Fraction(value, step): of for value, of in zip(values.tolist(), n.tolist(), strict=True)}
+    return in_steps(values.tolist(), n.tolist(), step)
 
 
 def _tests(*found: GroupTest | Refused) -> list[Document]:

@@ -8,7 +8,7 @@ In words: docs/architecture.md.
 import gc
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
@@ -94,8 +94,14 @@ def is_behind() -> bool:
     return bool(StaleCourse.objects.values("pk")[2 * CHUNK : 2 * CHUNK + 1])
 
 
-def refresh() -> float | None:
+MANY_RESULTS = 4  # stale cohorts that are more than one worker should compute alone
+
+
+def refresh(ask_for_help: Callable[[], None] | None = None) -> float | None:
     """Bring outcomes and results up to date; rebuilds are left to their chunks.
+
+    Args:
+        ask_for_help: called where another worker should share the results: each takes the cohorts that no other has.
 
     Returns:
         The seconds until a result is due that was put off (``refresh_results``); None: nothing was put off.
@@ -103,6 +109,8 @@ def refresh() -> float | None:
     recount_changed_cohorts()
     while refresh_outcomes():
         pass
+    if ask_for_help and sum(not seconds for seconds in _due().values()) >= MANY_RESULTS:
+        ask_for_help()
     while refresh_results():
         pass
     return seconds_until_due()

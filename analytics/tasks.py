@@ -19,7 +19,7 @@ def refresh() -> None:
         ask_for_chunks(made)
     if freshness.is_behind():
         ask_for_refresh()  # another worker shares the work, and asks for a third
-    put_off = freshness.refresh()
+    put_off = freshness.refresh(ask_for_refresh)
     while put_off is not None:
         # One worker waits for the results of a burst; the others go on to other tasks.
         with freshness.waiting_alone() as alone:

@@ -17,7 +17,6 @@ from analytics.rules.comparison import chi_squared
 from analytics.rules.survival import Refused
 
 Number = int | float | Decimal | Fraction
-Values = Mapping[Number, int]
 Categories = Mapping[str, int]
 
 # Below this expected count the chi-squared distribution is a poor guide: Cochran, Biometrics 1954;10:417-451.
@@ -67,8 +66,8 @@ class GroupTest:
 
 
 @dataclass(frozen=True)
-class _Exact:
-    """Values as whole numbers of 1 / ``unit``, ascending, with the patients who have them."""
+class Steps:
+    """Values as whole numbers of 1 / ``unit``, distinct and ascending, with the patients who have each."""
 
     values: tuple[int, ...]
     counts: tuple[int, ...]
@@ -97,7 +96,17 @@ class _Exact:
         return (first + (place - below) * (second - first)) / Fraction(self.unit)
 
 
-def _exact(counts: Values) -> _Exact:
+Values = Mapping[Number, int] | Steps
+
+
+def in_steps(values: Sequence[int], counts: Sequence[int], unit: int) -> Steps:
+    """Return values that are counted in whole steps of 1 / ``unit``: distinct and ascending, at least one patient each."""
+    return Steps(values=tuple(values), counts=tuple(counts), unit=unit, n=sum(counts))
+
+
+def _exact(counts: Values) -> Steps:
+    if isinstance(counts, Steps):
+        return counts
     fractions: dict[Fraction, int] = {}
     for value, count in counts.items():
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
@@ -109,7 +118,7 @@ def _exact(counts: Values) -> _Exact:
             fractions[fraction] = fractions.get(fraction, 0) + count
     unit = math.lcm(*(fraction.denominator for fraction in fractions))
     whole = sorted((int(fraction * unit), count) for fraction, count in fractions.items())
-    return _Exact(
+    return Steps(
         values=tuple(value for value, _ in whole),
         counts=tuple(count for _, count in whole),
         unit=unit,
@@ -146,7 +155,7 @@ def _root(square: Fraction) -> float:
     return math.sqrt(float(square))
 
 
-def _groups(groups: Mapping[str, Values]) -> dict[str, _Exact]:
+def _groups(groups: Mapping[str, Values]) -> dict[str, Steps]:
     """Return the strata with any value."""
     exact = {name: _exact(counts) for name, counts in groups.items()}
     return {name: values for name, values in exact.items() if values.n}
@@ -200,11 +209,12 @@ def rank_test(groups: Mapping[str, Values]) -> GroupTest | Refused:
     exact = _groups(groups)
     if len(exact) < 2:
         return Refused(f"{len(exact)} strata with values: nothing to compare")
-    tied: dict[Fraction, int] = {}
+    unit = math.lcm(*(values.unit for values in exact.values()))
+    tied: dict[int, int] = {}
     for values in exact.values():
+        scale = unit // values.unit
         for value, count in zip(values.values, values.counts, strict=True):
-            at = Fraction(value, values.unit)
-            tied[at] = tied.get(at, 0) + count
+            tied[value * scale] = tied.get(value * scale, 0) + count
     if len(tied) < 2:
         return Refused("all values are the same")
     twice_rank, before = {}, 0
@@ -214,8 +224,9 @@ def rank_test(groups: Mapping[str, Values]) -> GroupTest | Refused:
     n = before
     squares = Fraction(0)
     for values in exact.values():
+        scale = unit // values.unit
         twice_sum = sum(
-            twice_rank[Fraction(value, values.unit)] * count
+            twice_rank[value * scale] * count
             for value, count in zip(values.values, values.counts, strict=True)
         )
         squares += Fraction(twice_sum * twice_sum, 4 * values.n)
