@@ -16,6 +16,8 @@ from analytics.rules.endpoints import EndpointDefinition
 from patients.models import FunctionalSyndrome, PrimarySite, PriorTherapyKind, Sex, TumourType, WhoGrade
 from treatments.models import DiscontinuationReason, Intent
 
+PRIOR_THERAPIES = [*PriorTherapyKind.choices, ("prrt", "PRRT")]
+
 # What a list of the filter may name, with its words; protocols and centres are called by their codes.
 CHOICES: dict[str, list[tuple[Any, str]]] = {
     "tumour_types": list(TumourType.choices),
@@ -24,8 +26,8 @@ CHOICES: dict[str, list[tuple[Any, str]]] = {
     "who_grades": list(WhoGrade.choices),
     "functional_syndromes": list(FunctionalSyndrome.choices),
     "ecogs": [(score, f"ECOG {score}") for score in range(6)],
-    "with_prior_therapies": [*PriorTherapyKind.choices, ("prrt", "PRRT")],
-    "without_prior_therapies": [*PriorTherapyKind.choices, ("prrt", "PRRT")],
+    "with_prior_therapies": list(PRIOR_THERAPIES),
+    "without_prior_therapies": list(PRIOR_THERAPIES),
     "intents": list(Intent.choices),
     "krenning_scores": [(score, f"Krenning {score}") for score in range(5)],
     "statuses": [("completed", "Completed"), ("ongoing", "Ongoing"), ("discontinued", "Discontinued")],

@@ -283,8 +283,7 @@ def _is_stale() -> bool:
 
 
 def _correct(death: Death) -> None:
-    day = timedelta(days=-1 if death.died_on > date(2020, 1, 1) else 1)
-    correct_record(death, {"died_on": death.died_on + day}, by=None, reason="measured")
+    correct_record(death, {"died_on": death.died_on + timedelta(days=1)}, by=None, reason="measured")
 
 
 def correct(index: int, cohort: Cohort) -> tuple[float, float]:

@@ -339,6 +339,7 @@ SPECTACULAR_SETTINGS = {
         "EcogEnum": "patients.models.Ecog",
         "DiseaseEventKindEnum": "patients.models.DiseaseEventKind",
         "PriorTherapyKindEnum": "patients.models.PriorTherapyKind",
+        "PriorTherapiesEnum": "analytics.cohorts.PRIOR_THERAPIES",
         # One list each, of a record's field and of a cohort's filter.
         "FunctionalSyndromeEnum": "patients.models.FunctionalSyndrome",
         "IntentEnum": "treatments.models.Intent",

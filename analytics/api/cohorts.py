@@ -46,7 +46,7 @@ class ResultSerializer(serializers.Serializer):
     name = serializers.CharField(required=False, allow_blank=True)
     version = serializers.IntegerField(required=False)
     centres = serializers.ListField(child=serializers.CharField(), required=False)
-    data_cutoff = serializers.DateField()
+    data_cutoff = serializers.DateField(allow_null=True, help_text="null: not counted yet.")
     revision = serializers.IntegerField(required=False)
     computed_at = serializers.DateTimeField(required=False)
     stale = serializers.BooleanField(required=False, help_text="Records have changed since it was computed.")

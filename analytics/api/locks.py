@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -114,7 +115,7 @@ class LockViewSet(SharedViewSet):
     def address_key(self, made: DataLock) -> str:
         return made.name
 
-    @extend_schema(responses=serializers.DictField(), filters=False)
+    @extend_schema(responses=OpenApiTypes.OBJECT, filters=False)
     @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])
     def results(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The results as they were locked."""
