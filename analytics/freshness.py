@@ -326,7 +326,7 @@ def _row(course: facts.Course, rules: EndpointDefinition, cutoff: date) -> tuple
 
 # While corrections come faster than results are computed, a result is computed again only after as long as that has been
 # going on, and at the latest after these seconds: a burst costs a few computations, however many corrections it has.
-MOST_SECONDS_PUT_OFF = 5
+MOST_SECONDS_PUT_OFF = 10
 _DUE = """
 SELECT m.cohort_id, greatest(0, extract(epoch FROM min(r.busy_until) - clock_timestamp()))::float8 AS seconds
 FROM analytics_staleresult m LEFT JOIN (
