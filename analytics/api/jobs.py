@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -78,15 +78,12 @@ class JobViewSet(ReadViewSet):
         return Response(self.get_serializer(job).data, status=status.HTTP_200_OK)
 
     @extend_schema(
-        responses={
-            (200, "application/octet-stream"): OpenApiTypes.BINARY,
-            404: OpenApiResponse(description="Not done, removed, or you may no longer see what is in it."),
-        },
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
         filters=False,
     )
     @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])
     def content(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        """What it made, as a file. Whether you may still see all that is in it is asked again."""
+        """What it made, as a file: absent until it is done, after 7 days, and if you may no longer see what is in it."""
         job = self.get_object()
         made = jobs.content(job, self.user)
         if made is None:

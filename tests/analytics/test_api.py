@@ -10,7 +10,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import Centre, Role, User
-from accounts.records import correct_record, void_record
+from accounts.records import void_record
 from analytics import freshness, jobs
 from analytics.models import Cohort, Definition
 from analytics.rules.endpoints import EndpointDefinition
@@ -167,29 +167,6 @@ def test_a_number_is_opened_to_its_courses_and_told_without_them_to_a_researcher
     assert clinic[0].patient.registry_number not in researcher.content.decode()
     assert client.get(f"{ROOT}all/behind/?measure=shoe_size").status_code == 400
     assert client.get(f"{ROOT}all/behind/?measure=os&from=9&to=3").status_code == 400
-
-
-@pytest.mark.django_db(transaction=True)  # within one transaction everything is written at one time
-def test_what_changed_names_the_course_and_the_correction(clinic, client, physician):
-    before = client.get(f"{ROOT}all/results/").json()["revision"]
-    death = Death.objects.get()
-    correct_record(death, {"died_on": date(2019, 9, 11)}, by=physician, reason="letter of the hospital")
-    freshness.refresh_inline()
-    after = client.get(f"{ROOT}all/results/").json()["revision"]
-
-    kept = [row["revision"] for row in client.get(f"{ROOT}all/revisions/").json()["results"]]
-    assert kept[:2] == [after, before]
-    found = client.get(f"{ROOT}all/changes/?from={before}&to={after}").json()
-
-    assert (found["n_moved"], found["definition_changed"]) == (1, False)
-    (moved,) = found["moved"]
-    assert moved["registry_number"] == clinic[0].patient.registry_number
-    assert moved["fields"]["os_on"] == ["2019-09-01", "2019-09-11"]
-    (correction,) = moved["corrections"]
-    assert (correction["by"], correction["reason"]) == ("physician", "letter of the hospital")
-    assert "2019-09-01" in correction["what"]
-    assert client.get(f"{ROOT}all/changes/?from={before}&to=999").status_code == 400
-    assert client.get(f"{ROOT}all/changes/?from=x&to=1").status_code == 400
 
 
 def test_a_death_that_is_voided_takes_its_event_along(clinic, client, physician):

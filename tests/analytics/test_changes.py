@@ -14,6 +14,7 @@ from analytics import changes, freshness, results
 from analytics.models import Cohort
 from patients.models import Contact
 from tests.analytics.test_views import signed_in
+from tests.api import client_for
 from tests.factories import (
     CentreFactory,
     CourseFactory,
@@ -223,3 +224,25 @@ def test_the_page_compares_the_last_two_revisions_unless_others_are_chosen(regis
     unknown = signed_in(registry.manager).get(address, {"from": earlier, "to": 9999})
     assert "is not kept" in unknown.content.decode()
     assert signed_in(registry.manager).get(address, {"from": "x", "to": "1"}).status_code == 400
+
+
+def test_the_api_names_the_course_and_the_correction(registry):
+    client, root = client_for(registry.manager), "/api/v1/cohorts/all/"
+    earlier = client.get(f"{root}results/").json()["revision"]
+    registry.correct_death()
+    freshness.refresh_inline()
+    later = client.get(f"{root}results/").json()["revision"]
+
+    kept = [row["revision"] for row in client.get(f"{root}revisions/").json()["results"]]
+    assert kept[:2] == [later, earlier]
+    found = client.get(f"{root}changes/?from={earlier}&to={later}").json()
+
+    assert (found["n_moved"], found["definition_changed"]) == (1, False)
+    (moved,) = found["moved"]
+    assert moved["registry_number"] == "STA-0001"
+    assert moved["fields"]["os_on"] == ["2019-12-01", "2019-11-01"]
+    (correction,) = moved["corrections"]
+    assert (correction["by"], correction["reason"]) == ("manager", "The certificate says so.")
+    assert "2019-12-01" in correction["what"]
+    assert client.get(f"{root}changes/?from={earlier}&to=999").status_code == 400
+    assert client.get(f"{root}changes/?from=x&to=1").status_code == 400
