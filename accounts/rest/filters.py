@@ -1,9 +1,12 @@
 """Filters of lists. Patients are found by registry number here; by name or MRN only in the body of a POST."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
@@ -20,6 +23,21 @@ class FlagFilter(django_filters.ChoiceFilter):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(choices=[("true", "true"), ("false", "false")], empty_label=None, **kwargs)
+
+
+class _MomentField(IsoDateTimeField):
+    def clean(self, value: Any) -> datetime | None:
+        moment = super().clean(value)
+        try:
+            return moment and moment.astimezone(UTC)
+        except OverflowError as error:  # the first or the last hours of the calendar
+            raise ValidationError("This moment is out of range.", "out_of_range") from error
+
+
+class MomentFilter(django_filters.IsoDateTimeFilter):
+    """A moment in UTC: the database takes no offset of 16 hours or more, and Python any below 24."""
+
+    field_class = _MomentField
 
 
 class RecordFilter(django_filters.FilterSet):

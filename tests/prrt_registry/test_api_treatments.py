@@ -692,6 +692,31 @@ def test_a_list_derives_what_a_single_value_shows(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("bounds", "n"),
+    [
+        ({"taken_from": "2019-03-04T08:00:00Z"}, 1),
+        ({"taken_from": "2019-03-04T09:00:00+01:00", "taken_to": "2019-03-04T09:00:00+01:00"}, 1),
+        ({"taken_from": "2019-03-04T08:00:01Z"}, 0),
+        ({"taken_to": "2019-03-03T12:04:00-19:56"}, 1),  # PostgreSQL takes no such offset
+        ({"taken_to": "2019-03-03T12:03:59-19:56"}, 0),
+    ],
+)
+def test_values_are_listed_between_moments_of_any_offset(
+    api: APIClient, course: Course, bounds: dict[str, str], n: int
+) -> None:
+    factories.LabResultFactory(patient=course.patient, taken_at=datetime(2019, 3, 4, 8, tzinfo=UTC))
+
+    assert len(api.get(f"{ROOT}lab-results/", bounds).json()["results"]) == n
+
+
+def test_a_moment_beyond_the_calendar_is_refused(api: APIClient) -> None:
+    refused = api.get(f"{ROOT}lab-results/", {"taken_to": "0001-01-01T00:00:00+12:00"})
+
+    assert refused.status_code == 400
+    assert refused.json()["errors"][0]["code"] == "out_of_range"
+
+
 def test_nothing_follows_from_a_voided_value(api: APIClient, running: Course) -> None:
     result = factories.LabResultFactory(patient=running.patient, analyte="alt", value=900, upper_limit=40)
     url = f"{ROOT}lab-results/{result.pk}/"

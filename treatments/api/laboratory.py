@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from accounts.access import Act
 from accounts.models import Centre
 from accounts.records import ClinicalRecord
+from accounts.rest.filters import MomentFilter
 from accounts.rest.idempotency import once
 from accounts.rest.serializers import (
     RECORD_FIELDS,
@@ -241,8 +242,8 @@ class LabResultSerializer(OfPatientSerializer):
 
 class LabResultFilter(OfPatientFilter):
     analyte = django_filters.ChoiceFilter(choices=LabAnalyte.choices)
-    taken_from = django_filters.IsoDateTimeFilter(field_name="taken_at", lookup_expr="gte")
-    taken_to = django_filters.IsoDateTimeFilter(field_name="taken_at", lookup_expr="lte")
+    taken_from = MomentFilter(field_name="taken_at", lookup_expr="gte")
+    taken_to = MomentFilter(field_name="taken_at", lookup_expr="lte")
 
 
 class LabResultViewSet(OfPatientViewSet):
