@@ -377,7 +377,7 @@ def test_workers_killed_during_a_rebuild_repeat_at_most_their_chunk(start, defin
     seed = random.randrange(10**6)
     chance = random.Random(seed)
     print(f"seed {seed}")
-    start("beat")
+    beat = start("beat")
     kills = interrupted = 0
 
     def written() -> int:
@@ -403,7 +403,7 @@ def test_workers_killed_during_a_rebuild_repeat_at_most_their_chunk(start, defin
         kills += 1
         interrupted += 0 < done() < n
     assert interrupted, "no kill fell into the rebuild: make it longer"
-    start("worker")
+    last_worker = start("worker")
     wait_for(lambda: Job.objects.get(pk=job.pk).state == JobState.DONE, seconds=180, what="a rebuild goes on")
     wait_for(
         lambda: not results.payload(Cohort.objects.get(slug="all"), None)["stale"],
@@ -416,6 +416,9 @@ def test_workers_killed_during_a_rebuild_repeat_at_most_their_chunk(start, defin
     time.sleep(2)
     assert n <= written() - before <= n + kills * 4 * size
     assert_equals_rebuild()
+    # From here on alone: what a worker has claimed, this process would pass by.
+    beat.kill()
+    last_worker.kill()
     by_workers = columns_of_outcomes()
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM analytics_outcome")
