@@ -60,15 +60,17 @@ def main(arguments: Sequence[str]) -> None:
     if not options.analytics:
         print_imaging(imaging.measure(repeats=options.repeats))
         print_dicom(dicom.measure())
+    found: list[measure.Measured] = []
     measure.prepare()
     try:
         if options.courses and not options.analytics:
             print_treatments(treatments.measure(courses=options.courses, repeats=options.repeats))
-        found = [measure.at_size(size, repeats=options.repeats) for size in sizes]
+        for size in sizes:  # the large ones take an hour: what is measured is printed whatever comes after
+            found.append(measure.at_size(size, repeats=options.repeats))
     finally:
         measure.end()
-    if found:
-        print_sizes(found)
+        if found:
+            print_sizes(found)
 
 
 def print_imaging(found: "imaging.Measured") -> None:

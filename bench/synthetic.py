@@ -79,7 +79,7 @@ _ROWS = {
         "id, patient_id, term, grade, onset_on, attribution, is_serious, action, note",
         "gen_random_uuid(), patient, (ARRAY['Anaemia', 'Platelet count decreased', 'Fatigue'])[k],"
         " 1 + floor(u7 * 3)::int, start + 30 * k, 'possible', false, 'none', '' FROM drawn, generate_series(1, 3) k"
-        " WHERE u1 > 0.3 * k",
+        " WHERE u1 > 0.3 * k AND start + 30 * k <= last",
     ),
     "imaging_study": (
         "id, patient_id, course_number, timepoint, modality, performed_on, tracer, study_instance_uid, suvbw_basis,"
