@@ -5,7 +5,7 @@ stratum that the course is in of every cohort beside it, and only what differs i
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -62,11 +62,11 @@ def _count(cohorts: Sequence[Cohort], cutoff: date, course_ids: Sequence[UUID]) 
     return Counted(tuple(cohort.pk for cohort in cohorts), rows)  # type: ignore[arg-type]
 
 
-def add(before: Sequence[Counted], after: Sequence[Counted], *, since: datetime) -> None:
+def add(before: Sequence[Counted], after: Sequence[Counted], *, marked_at: Collection[datetime]) -> None:
     """Add to the stored tallies what differs between two counts of the same cohorts, and mark the results it touches.
 
     Args:
-        since: when the first of the corrections was made.
+        marked_at: when the corrections were made. Results are marked with the first and the last.
     """
     changed: Counter[tuple[int, UUID, str, int, str, str]] = Counter()
     for former, latter in zip(before, after, strict=True):
@@ -99,8 +99,9 @@ def add(before: Sequence[Counted], after: Sequence[Counted], *, since: datetime)
         Tally.objects.filter(pk__in=emptied).delete()
     touched = sorted({(key[0], key[1]) for key, _ in rows}, key=str)
     StaleResult.objects.bulk_create(
-        StaleResult(cohort_id=cohort_id, centre_id=centre_id, marked_at=since)
+        StaleResult(cohort_id=cohort_id, centre_id=centre_id, marked_at=at)
         for cohort_id, centre_id in touched
+        for at in sorted({min(marked_at), max(marked_at)})
     )
 
 

@@ -8,9 +8,9 @@ In words: docs/architecture.md.
 import gc
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -164,7 +164,7 @@ def refresh_outcomes(limit: int = CHUNK) -> int:
     # Read only now that the outcomes are ours: whoever writes an outcome later has read its facts later.
     _derive(course_ids, outcomes)
     after = differences.count(counted, course_ids)
-    differences.add(before, after, since=min(marked_at for _, _, marked_at in marks))
+    differences.add(before, after, marked_at={at for _, _, at in marks})
 
     StaleCourse.objects.filter(pk__in=[pk for pk, _, _ in marks]).delete()
     return len(marks)
@@ -325,13 +325,19 @@ def _row(course: facts.Course, rules: EndpointDefinition, cutoff: date) -> tuple
 
 
 # While corrections come faster than results are computed, a result is computed again only after as long as that has been
-# going on, and at the latest after these seconds: a burst costs a few computations, however many corrections it has.
-MOST_SECONDS_PUT_OFF = 10
+# going on, within these seconds: a burst costs a few computations, however many corrections it has.
+LEAST_SECONDS_PUT_OFF, MOST_SECONDS_PUT_OFF = 0.25, 10
+SECONDS_QUIET = 1  # without a correction, after which a burst is over
+# A correction marks its course with each of its statements: what is marked further apart is several.
+_ONE_CORRECTION = timedelta(milliseconds=100)
 _DUE = """
-SELECT m.cohort_id, greatest(0, extract(epoch FROM min(r.busy_until) - clock_timestamp()))::float8 AS seconds
+SELECT m.cohort_id, greatest(0, extract(epoch FROM
+    least(min(r.busy_until), max(m.marked_at) + %s * interval '1 second') - clock_timestamp()))::float8 AS seconds,
+    min(r.busy_until) IS NULL AS at_once
 FROM analytics_staleresult m LEFT JOIN (
     SELECT cohort_id, max(CASE WHEN busy_since IS NOT NULL
-        THEN stored_at + least(stored_at - busy_since, %s * interval '1 second') END) AS busy_until,
+        THEN stored_at + greatest(%s * interval '1 second', least(stored_at - busy_since, %s * interval '1 second'))
+        END) AS busy_until,
         max(stored_at) AS stored_at
     FROM analytics_result GROUP BY 1
 ) r ON r.cohort_id = m.cohort_id
@@ -342,8 +348,8 @@ GROUP BY 1 ORDER BY 2, min(m.id)
 def _due() -> dict[int, float]:
     """Return the cohorts whose results are stale, and the seconds until they are due. One query."""
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, [MOST_SECONDS_PUT_OFF])
-        return {cohort_id: seconds or 0.0 for cohort_id, seconds in cursor.fetchall()}
+        cursor.execute(_DUE, [SECONDS_QUIET, LEAST_SECONDS_PUT_OFF, MOST_SECONDS_PUT_OFF])
+        return {cohort_id: 0.0 if at_once else seconds for cohort_id, seconds, at_once in cursor.fetchall()}
 
 
 def seconds_until_due() -> float | None:
@@ -395,10 +401,10 @@ def _refresh_results_of(cohort_id: int) -> int:
     if tallies.is_counted_as_described(cohort) and cohort.definition_id not in rebuilding.unfinished():
         codes = dict(Centre.objects.values_list("pk", "code"))
         touched = {codes[mark.centre_id] for mark in marks}
-        since = min(mark.marked_at for mark in marks)
+        corrected_at = {mark.marked_at for mark in marks}
         for scope in sorted(_scopes(cohort)):
             if touched & set(scope):
-                recompute(cohort, scope, stale_since=since)
+                recompute(cohort, scope, corrected_at=corrected_at)
     StaleResult.objects.filter(pk__in=[mark.pk for mark in marks]).delete()
     return len(marks)
 
@@ -415,11 +421,11 @@ def _scopes(cohort: Cohort) -> set[tuple[str, ...]]:
 
 
 @transaction.atomic
-def recompute(cohort: Cohort, codes: Sequence[str], *, stale_since: datetime | None = None) -> Result:
+def recompute(cohort: Cohort, codes: Sequence[str], *, corrected_at: Collection[datetime] = ()) -> Result:
     """Compute and store the results of the cohort's patients at these centres; a new revision where they differ.
 
     Args:
-        stale_since: when the first of the corrections was made that it follows.
+        corrected_at: when the corrections were made that it follows.
     """
     result, _ = Result.objects.get_or_create(cohort=cohort, scope=results.scope_of(codes))
     # Tallies are read only after the lock: whoever stores a result later has read its tallies later.
@@ -436,8 +442,12 @@ def recompute(cohort: Cohort, codes: Sequence[str], *, stale_since: datetime | N
             cohort_version=cohort.version,
             data=data,
         )
-    # A correction that was made while the former result was computed, or before, is one of a burst.
-    in_burst = stale_since and result.stored_at and stale_since <= result.stored_at
+    # One of a burst: it follows several corrections, or one made while the former result was computed. Whoever waits for
+    # each before the next is not put off.
+    in_burst = corrected_at and (
+        max(corrected_at) - min(corrected_at) > _ONE_CORRECTION
+        or (result.stored_at and min(corrected_at) <= result.stored_at)
+    )
     result.busy_since = (result.busy_since or computed_at) if in_burst else None
     result.computed_at, result.stored_at = computed_at, timezone.now()
     result.save(

@@ -334,6 +334,7 @@ def test_corrections_made_while_results_are_computed_are_put_off_for_as_long_as_
         freshness.refresh_results(at_once=True)
     Result.objects.update(busy_since=stored_at - timedelta(seconds=3), stored_at=stored_at)
     stale(everyone, stored_at)
+    stale(everyone, stored_at + timedelta(minutes=1))  # and it goes on
 
     wait = freshness.seconds_until_due()
     assert wait is not None
@@ -347,6 +348,35 @@ def test_corrections_made_while_results_are_computed_are_put_off_for_as_long_as_
     # A command or a test does not wait.
     freshness.refresh_inline()
     assert freshness.seconds_until_due() is None
+
+
+def test_a_result_that_follows_several_corrections_is_one_of_a_burst_which_a_second_without_one_ends(everyone):
+    make_courses(2)
+    stored_at = Result.objects.latest("stored_at").stored_at
+    for milliseconds in (1, 200, 400):
+        stale(everyone, stored_at + timedelta(milliseconds=milliseconds))
+    freshness.refresh_results()
+    result = Result.objects.latest("stored_at")
+    assert result.busy_since
+
+    Result.objects.update(busy_since=result.stored_at - timedelta(seconds=60))
+    stale(everyone, result.stored_at)
+    wait = freshness.seconds_until_due()
+    assert wait is not None
+    assert wait <= freshness.SECONDS_QUIET
+
+    StaleResult.objects.update(marked_at=result.stored_at - timedelta(seconds=freshness.SECONDS_QUIET))
+    assert freshness.seconds_until_due() == 0
+
+
+def test_the_statements_of_one_correction_are_no_burst(everyone):
+    make_courses(2)
+    stored_at = Result.objects.latest("stored_at").stored_at
+    for milliseconds in (1, 40, 90):
+        stale(everyone, stored_at + timedelta(milliseconds=milliseconds))
+    freshness.refresh_results()
+
+    assert Result.objects.latest("stored_at").busy_since is None
 
 
 # Real workers
