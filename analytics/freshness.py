@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import psycopg
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -427,13 +428,14 @@ def recompute(cohort: Cohort, codes: Sequence[str], *, corrected_at: Collection[
     Args:
         corrected_at: when the corrections were made that it follows.
     """
-    result, _ = Result.objects.get_or_create(cohort=cohort, scope=results.scope_of(codes))
+    result, _ = Result.objects.defer("curves", "data").get_or_create(cohort=cohort, scope=results.scope_of(codes))
     # Tallies are read only after the lock: whoever stores a result later has read its tallies later.
-    result = Result.objects.select_for_update().get(pk=result.pk)
+    result = Result.objects.select_for_update().defer("curves").get(pk=result.pk)
     computed_at = timezone.now()
     data, curves = _computed(cohort, codes)
-    if data != result.data or curves != bytes(result.curves or b""):
-        result.data, result.curves = data, curves
+    if data != result.data or not _are_stored(result, curves):
+        result.data = data
+        _store_curves(result, curves)
         result.revision += 1
         ResultRevision.objects.create(
             result=result,
@@ -450,10 +452,23 @@ def recompute(cohort: Cohort, codes: Sequence[str], *, corrected_at: Collection[
     )
     result.busy_since = (result.busy_since or computed_at) if in_burst else None
     result.computed_at, result.stored_at = computed_at, timezone.now()
-    result.save(
-        update_fields=["data", "curves", "revision", "computed_at", "busy_since", "stored_at"],
-    )
+    result.save(update_fields=["data", "revision", "computed_at", "busy_since", "stored_at"])
     return result
+
+
+# Curves are megabytes in a large registry: they travel in PostgreSQL's binary format, not as text of twice their length.
+
+
+def _are_stored(result: Result, curves: bytes) -> bool:
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute("SELECT curves FROM analytics_result WHERE id = %s", [result.pk], binary=True)
+        found = cursor.fetchone()
+    return found is not None and found[0] == curves
+
+
+def _store_curves(result: Result, curves: bytes) -> None:
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute("UPDATE analytics_result SET curves = %b WHERE id = %s", [curves, result.pk])
 
 
 def _computed(cohort: Cohort, codes: Sequence[str]) -> tuple[dict[str, Any], bytes]:
