@@ -428,7 +428,9 @@ def recompute(cohort: Cohort, codes: Sequence[str], *, corrected_at: Collection[
     Args:
         corrected_at: when the corrections were made that it follows.
     """
-    result, _ = Result.objects.defer("curves", "data").get_or_create(cohort=cohort, scope=results.scope_of(codes))
+    result, _ = Result.objects.defer("curves", "data").get_or_create(
+        cohort=cohort, scope=results.scope_of(codes)
+    )
     # Tallies are read only after the lock: whoever stores a result later has read its tallies later.
     result = Result.objects.select_for_update().defer("curves").get(pk=result.pk)
     computed_at = timezone.now()

@@ -350,7 +350,9 @@ def test_corrections_made_while_results_are_computed_are_put_off_for_as_long_as_
     assert freshness.seconds_until_due() is None
 
 
-def test_a_result_that_follows_several_corrections_is_one_of_a_burst_which_a_second_without_one_ends(everyone):
+def test_a_result_that_follows_several_corrections_is_one_of_a_burst_which_a_second_without_one_ends(
+    everyone,
+):
     make_courses(2)
     stored_at = Result.objects.latest("stored_at").stored_at
     for milliseconds in (1, 200, 400):
