@@ -105,14 +105,15 @@ def _measured(value: Any, unit: str) -> str:
 def methods(cohort: Cohort, data_cutoff: str) -> list[str]:
     """Return the "Methods" of the cohort's figures, ready to paste: whom they count, how endpoints are derived."""
     rules = cohort.definition.rules
-    interval = "Wilson" if rules.interval == "wilson" else "Clopper-Pearson"
+    # The definition names Wilson's limits itself.
+    limits = [] if rules.interval == "wilson" else ["Rates come with Clopper-Pearson 95 % limits."]
     return [
         *filter_in_words(cohort),
         f"Data cut-off is {data_cutoff}: facts after it do not count.",
         *rules.in_words(),
         "Survival is estimated by the Kaplan-Meier method with pointwise 95 % limits on the log(-log) scale; follow-up by "
         "the reverse Kaplan-Meier method.",
-        f"Rates come with {interval} 95 % limits.",
+        *limits,
     ]
 
 

@@ -48,7 +48,7 @@ def restricted_mean(table: EventTable, tau: int | Decimal) -> RestrictedMean | R
     survivors = at_risk - events
     last = int(days[-1])
     if tau > last and survivors.all():
-        return Refused(f"follow-up ends on day {last}, before day {tau}")
+        return Refused(f"follow-up ends on day {last}, before day {float(tau):g}")
 
     upto = int(np.searchsorted(days, float(tau), side="right"))
     survival = np.cumprod(survivors[:upto] / at_risk[:upto])
