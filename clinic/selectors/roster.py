@@ -72,6 +72,9 @@ def default_definition_id() -> int | None:
     return Cohort.objects.filter(slug="all").values_list("definition_id", flat=True).first()
 
 
+_DEFAULT_DEFINITION = Subquery(Cohort.objects.filter(slug="all").values("definition_id")[:1])
+
+
 def state_of(*, died: bool, has_course: bool, outcome: Outcome | None) -> str:
     """Return the key of ``STATES`` for one patient; the same order of questions as ``with_state`` asks the database."""
     if died:
@@ -85,13 +88,16 @@ def state_of(*, died: bool, has_course: bool, outcome: Outcome | None) -> str:
     return outcome.status
 
 
-def with_state(patients: QuerySet[Patient], definition_id: int | None) -> QuerySet[Any]:
-    """Annotate ``last_course`` and ``state``."""
+def with_state(patients: QuerySet[Patient]) -> QuerySet[Any]:
+    """Annotate ``last_course``, ``died_on`` and ``state``."""
     last = Course.objects.current().filter(patient=OuterRef("pk")).order_by("-number").values("pk")[:1]
-    outcome = Outcome.objects.filter(definition=definition_id, course=OuterRef("last_course"))
-    return patients.annotate(last_course=Subquery(last)).annotate(
+    outcome = Outcome.objects.filter(definition=_DEFAULT_DEFINITION, course=OuterRef("last_course"))
+    death = Death.objects.current().filter(patient=OuterRef("pk"))
+    return patients.annotate(
+        last_course=Subquery(last), died_on=Subquery(death.values("died_on")[:1])
+    ).annotate(
         state=Case(
-            When(Exists(Death.objects.current().filter(patient=OuterRef("pk"))), then=Value("died")),
+            When(Exists(death), then=Value("died")),
             When(last_course=None, then=Value("not_started")),
             When(Exists(outcome.filter(time_zero=None, status="ongoing")), then=Value("not_started")),
             When(~Exists(outcome), then=Value("pending")),
@@ -134,19 +140,18 @@ def counts(user: User) -> dict[str, int]:
         found[state] = found.get(state, 0) + n
     patients = Patient.objects.visible_to(user).current()
     without = patients.filter(~Exists(Course.objects.current().filter(patient=OuterRef("pk"))))
-    dead = without.filter(Exists(Death.objects.current().filter(patient=OuterRef("pk"))))
-    total, total_dead = without.count(), dead.count()
-    found["not_started"] += total - total_dead
-    found["died"] += total_dead
+    of_patient = Death.objects.current().filter(patient=OuterRef("pk"))
+    for is_dead, n in (
+        without.annotate(is_dead=Exists(of_patient)).values_list("is_dead").annotate(n=Count("pk")).order_by()
+    ):
+        found["died" if is_dead else "not_started"] += n
     return {"all": sum(found.values()), **found}
 
 
 def counts_found(user: User, search: str) -> dict[str, int]:
     """Return the number of patients in each state and ``all`` among those that a search finds. One query."""
     found = dict.fromkeys(STATES, 0)
-    patients = with_state(
-        Patient.objects.visible_to(user).current().search(search, user), default_definition_id()
-    )
+    patients = with_state(Patient.objects.visible_to(user).current().search(search, user))
     for state, n in patients.order_by().values_list("state").annotate(n=Count("pk")):
         found[state] = found.get(state, 0) + n
     return {"all": sum(found.values()), **found}
@@ -162,10 +167,9 @@ def roster(
     before: str = "",
     limit: int = PAGE_SIZE,
 ) -> RosterPage:
-    """Return one page of patients in the order of their registry numbers. Eight queries at most."""
-    definition_id = default_definition_id()
+    """Return one page of patients in the order of their registry numbers. Five queries."""
     visible = Patient.objects.visible_to(user).current().select_related("centre")
-    patients = with_state(visible.search(search, user) if search else visible, definition_id)
+    patients = with_state(visible.search(search, user) if search else visible)
     if state in STATES:
         patients = patients.filter(state=state)
     if before:
@@ -178,7 +182,7 @@ def roster(
         found = list(patients.order_by("registry_number")[: limit + 1])
         more_before, more_after = bool(after), len(found) > limit
         found = found[:limit]
-    rows = _rows(user, found, definition_id, now)
+    rows = _rows(user, found, now)
     return RosterPage(
         rows,
         before=found[0].registry_number if found and more_before else "",
@@ -186,42 +190,43 @@ def roster(
     )
 
 
-def _rows(user: User, found: list[Patient], definition_id: int | None, now: datetime) -> list[RosterRow]:
+def _rows(user: User, found: list[Patient], now: datetime) -> list[RosterRow]:
     ids = [patient.pk for patient in found]
     courses = [patient.last_course for patient in found if patient.last_course]  # type: ignore[attr-defined]
     outcomes = {
         outcome.course_id: outcome
-        for outcome in Outcome.objects.filter(definition=definition_id, course__in=courses)
+        for outcome in Outcome.objects.filter(definition=_DEFAULT_DEFINITION, course__in=courses)
     }
-    planned = dict(Course.objects.filter(pk__in=courses).values_list("pk", "protocol__planned_cycles"))
-    stale = stale_courses(courses)
+    marked = Exists(StaleCourse.objects.filter(course_id=OuterRef("pk")))
+    asked = Course.objects.filter(pk__in=courses).annotate(is_stale=marked)
+    planned = {
+        pk: (cycles, is_stale)
+        for pk, cycles, is_stale in asked.values_list("pk", "protocol__planned_cycles", "is_stale")
+    }
     diagnoses = {
         diagnosis.patient_id: diagnosis
         for diagnosis in Diagnosis.objects.visible_to(user).current().filter(patient__in=ids)
     }
-    died_on = dict(
-        Death.objects.visible_to(user).current().filter(patient__in=ids).values_list("patient_id", "died_on")
-    )
     names = names_of(user, ids)
     rows = []
     for patient in found:
         course_id = patient.last_course  # type: ignore[attr-defined]
         state = patient.state  # type: ignore[attr-defined]
+        died_on = patient.died_on  # type: ignore[attr-defined]
         outcome = outcomes.get(course_id)
+        planned_cycles, is_stale = planned.get(course_id, (None, False))
         rows.append(
             RosterRow(
                 patient=patient,
                 name=names.get(patient.pk, ""),
-                age=age_on(
-                    patient.birth_date, died_on.get(patient.pk) or now.astimezone(patient.centre.zone).date()
-                ),
-                is_dead=patient.pk in died_on,
+                age=age_on(patient.birth_date, died_on or now.astimezone(patient.centre.zone).date()),
+                is_dead=died_on is not None,
                 diagnosis=diagnoses.get(patient.pk),
                 state=state,
                 state_word=STATES[state],
-                pending=state == "pending" or course_id in stale,
+                pending=state == "pending" or is_stale,
                 cycles_given=outcome.cycles_given if outcome else None,
-                planned_cycles=planned.get(course_id),
+                planned_cycles=planned_cycles,
                 started_on=outcome.time_zero if outcome else None,
             )
         )
