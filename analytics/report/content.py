@@ -186,7 +186,7 @@ def _flow(payload: Document) -> Section:
         Box(title, _small(number, limit))
         for title, number in (
             ("No cycle given by the cut-off", courses["not_started"]),
-            ("Records that contradict each other", courses["contradictory"]),
+            ("Contradictory records, or no time zero", courses["contradictory"]),
         )
         if number
     ]
