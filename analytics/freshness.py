@@ -338,8 +338,7 @@ SELECT m.cohort_id, greatest(0, extract(epoch FROM
 FROM analytics_staleresult m LEFT JOIN (
     SELECT cohort_id, max(CASE WHEN busy_since IS NOT NULL
         THEN stored_at + greatest(%s * interval '1 second', least(stored_at - busy_since, %s * interval '1 second'))
-        END) AS busy_until,
-        max(stored_at) AS stored_at
+        END) AS busy_until
     FROM analytics_result GROUP BY 1
 ) r ON r.cohort_id = m.cohort_id
 GROUP BY 1 ORDER BY 2, min(m.id)
