@@ -13,6 +13,7 @@ from django.db import models
 from accounts.access import Act
 from accounts.models import Centre, User
 from accounts.records import plausible_plan
+from clinic.selectors.duplicates import Resembling, resembling
 from imaging.models import Reading, Study
 from patients.models import (
     Contact,
@@ -697,13 +698,46 @@ class RegistrationForm(forms.Form):
         error_messages={"invalid": f"Type the date as {ISO_DATE}."},
     )
 
+    is_another_person = forms.BooleanField(
+        label="This is another person: register a new patient", required=False, widget=forms.HiddenInput
+    )
+
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.user = user
+        self.resembling: list[Resembling] = []
         centres = Centre.objects.visible_to(user, Act.EDIT_PATIENTS)
         self.fields["centre"].queryset = centres  # type: ignore[attr-defined]
         if not user.may(Act.VIEW_IDENTITY):
             for name in ("mrn", "family_name", "given_names"):
                 del self.fields[name]
+
+    @property
+    def seen_resembling(self) -> str:
+        """The patients that stand on the page on which it is said that this is another person."""
+        return ",".join(str(one.patient.pk) for one in self.resembling)
+
+    def clean(self) -> dict[str, Any]:
+        """Name patients who may be the same person, and ask whether this is another one."""
+        values = super().clean() or self.cleaned_data
+        is_another = values.pop("is_another_person", False)
+        if self.errors:
+            return values
+        names = {name: values[name] for name in ("mrn", "family_name") if name in values}
+        found = resembling(
+            self.user, values["centre"], birth_date=values["birth_date"], sex=values["sex"], **names
+        )
+        seen = self.data.get("seen_resembling", "").split(",")
+        if found and not (is_another and all(str(one.patient.pk) in seen for one in found)):
+            self.resembling = found
+            self.fields["is_another_person"].widget = forms.CheckboxInput()
+            if any(one.is_same_mrn for one in found):
+                self.add_error("mrn", "Another patient of this centre has this MRN.")
+            else:
+                self.add_error(
+                    None, "A patient of this centre may be the same person: look at the list below."
+                )
+        return values
 
 
 class StartForm(CourseForm):

@@ -3,8 +3,10 @@
 from django.urls import path
 
 from clinic.views import (
+    calendar,
     correcting,
     dicom,
+    drafts,
     entering,
     home,
     imaging,
@@ -12,6 +14,7 @@ from clinic.views import (
     lesion_figures,
     patients,
     protocols,
+    reminders,
     treating,
 )
 
@@ -21,6 +24,10 @@ IMAGING = f"{PATIENT}imaging/<int:course_number>/"
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("calendar/", calendar.month, name="calendar"),
+    path("calendar/feed/<str:secret>.ics", calendar.feed, name="calendar-feed"),
+    path("drafts/", drafts.drafts, name="drafts"),
+    path("reminders/", reminders.reminders, name="reminders"),
     path("protocols/", protocols.protocol_list, name="protocol-list"),
     path("protocols/new/", protocols.protocol_new, name="protocol-new"),
     path("protocols/<int:pk>/", protocols.protocol_detail, name="protocol-detail"),
@@ -30,6 +37,7 @@ urlpatterns = [
     path("patients/new/", entering.patient_register, name="patient-register"),
     path(PATIENT, patients.patient_chart, name="patient-chart"),
     path(f"{PATIENT}outcome/", patients.patient_outcome, name="patient-outcome"),
+    path(f"{PATIENT}care-team/", reminders.care_team, name="care-team"),
     path(f"{PATIENT}history/", patients.patient_history, name="patient-history"),
     path(f"{PATIENT}course/new/", entering.course_start, name="course-start"),
     path(

@@ -207,6 +207,20 @@ CONTENT_SECURITY_POLICY = {
 # The admin's theme evaluates its own attributes; only pages under /admin/ get this (prrt_registry.admin_csp).
 ADMIN_CONTENT_SECURITY_POLICY = {"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]}
 
+# E-mail: to who asks for the weekly list of what is due (clinic.services.reminders). Without a server it goes to the log.
+
+SITE_URL = env.text("SITE_URL").rstrip("/")
+EMAIL_HOST = env.text("EMAIL_HOST")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+EMAIL_PORT = env.whole_number("EMAIL_PORT", default=587)
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=True)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "prrt-registry@localhost")
+if SITE_URL and not SITE_URL.startswith(("https://", "http://")):
+    raise ImproperlyConfigured("SITE_URL must begin with https:// or http://.")
+
 # Language and time: facts have dates of their centre; the clock is kept in UTC.
 
 LANGUAGE_CODE = "en-gb"
@@ -285,6 +299,13 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=30),  # UTC
         "options": {"expires": 6 * 3600},
     },
+    # Every hour of Monday: who was missed by a mail server that was away is reached by the next.
+    "weekly-digests": {
+        "task": "clinic.tasks.send_digests",
+        "schedule": crontab(day_of_week="mon", hour="5-20", minute=10),  # UTC
+        "options": {"expires": 1800},
+    },
+    "tidy-forms": {"task": "clinic.tasks.tidy_forms", "schedule": timedelta(hours=6)},
     "tidy-accounts": {"task": "accounts.tasks.tidy", "schedule": timedelta(hours=6)},
 }
 

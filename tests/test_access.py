@@ -41,10 +41,10 @@ from tests.factories import (
 )
 
 PUBLIC = re.compile(
-    r"health/|account/(login|logout|inactive|signup|password/reset|confirm-email|\^|2fa/authenticate|login/code)"
+    r"health/|calendar/feed/|account/(login|logout|inactive|signup|password/reset|confirm-email|\^|2fa/authenticate|login/code)"
 )
 # Jobs are shown to who asked for them alone: tests/analytics/test_jobs.py.
-OWN_ACCOUNT = re.compile(r"account/|jobs/|api/v1/(schema|docs|tokens|jobs|$|\^)")
+OWN_ACCOUNT = re.compile(r"account/|drafts/|jobs/|api/v1/(schema|docs|tokens|jobs|$|\^)")
 OK = {200}
 ABSENT = {404}
 # Read by everybody who is signed in, whatever their roles: it says nothing about patients.
@@ -175,9 +175,12 @@ def clinics(centre, other_centre) -> tuple[Clinic, Clinic]:
 IMAGING = "patients/<uuid:patient_id>/imaging/<int:course_number>/"
 PAGES = {
     "": None,  # says what there is to see for whoever comes
+    "calendar/": Act.VIEW_RECORDS,
+    "reminders/": Act.VIEW_RECORDS,
     "patients/": Act.VIEW_RECORDS,
     "patients/new/": Act.EDIT_PATIENTS,
     "patients/<uuid:patient_id>/": Act.VIEW_RECORDS,
+    "patients/<uuid:patient_id>/care-team/": Act.VIEW_RECORDS,
     "patients/<uuid:patient_id>/outcome/": Act.VIEW_RECORDS,
     "patients/<uuid:patient_id>/history/": Act.VIEW_RECORDS,
     "patients/<uuid:patient_id>/course/new/": Act.EDIT_TREATMENTS,
@@ -289,6 +292,7 @@ def api_act(route: str) -> Act | None:
 
 # Computed from what a form holds, or done, and sent in the body.
 POSTED_PAGES = {
+    "patients/<uuid:patient_id>/care-team/",
     "cohorts/<slug:slug>/report/start/",
     "patients/<uuid:patient_id>/cycle/<uuid:cycle_id>/net/",
     f"{IMAGING}cell/",

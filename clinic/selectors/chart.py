@@ -12,6 +12,7 @@ from accounts.changes import Words
 from accounts.models import User
 from analytics.models import Outcome
 from clinic.selectors import roster, worklist
+from clinic.selectors.care_team import Team, team_of
 from clinic.selectors.imaging import reading_words
 from clinic.selectors.response import study_flags
 from clinic.selectors.worklist import Due
@@ -280,6 +281,7 @@ class PatientChart:
     events: list[DiseaseEvent]
     death: Death | None
     due: list[Due]
+    team: Team
     state: str
     state_word: str
     labs: list[LatestLab]
@@ -370,6 +372,7 @@ def patient_chart(user: User, patient: Patient, now: datetime) -> PatientChart:
         events=list(DiseaseEvent.objects.current().filter(patient=patient)),
         death=death,
         due=worklist.for_patient(user, patient, now),
+        team=team_of(user, patient),
         state=state,
         state_word=roster.STATES[state],
         labs=_latest_labs(graded),

@@ -1,4 +1,4 @@
-"""What is due: cycles, laboratory values, PET/CT and readings. One statement for the worklist and for one patient.
+"""What is due: cycles, blood counts, toxicity, PET/CT and readings. One statement for the worklist and for one patient.
 
 Patients who died or whose course was discontinued are not due. A study that was made is still to be read. The next cycle of
 a course is its first one to come: the database holds that none is open before one that was given.
@@ -7,7 +7,8 @@ a course is its first one to come: the database holds that none is open before o
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
@@ -16,25 +17,45 @@ from accounts.access import Act
 from accounts.models import Centre, User
 from imaging.models import Reading, Study
 from patients.models import Patient
-from treatments.models import Course, Cycle, LabResult
+from treatments.models import AdverseEvent, Course, Cycle, LabResult
+from treatments.rules import ctcae
 
 UPCOMING_DAYS = 28
 FOLLOW_UP_DAYS = 28  # a scan may come this much before its day after the last cycle
+TOXICITY_GRADE = 3  # from which an adverse event that is not resolved is looked at: the label holds at it
+COUNTS_DAYS = 180  # older blood counts say nothing of the next cycle
 NEVER = date(9999, 12, 31)  # sorts after every day
+
+# Analyte, CTCAE grade and the value below which it has at least that grade. Grade 1 hangs on each laboratory's own limit, so
+# a protocol that holds from it is looked at from grade 2.
+_CUTS = [
+    (analyte, grade, below)
+    for analyte in ("platelets", "haemoglobin", "neutrophils")
+    for grade in (2, 3, 4)
+    if (below := ctcae.cut_below(analyte, grade)) is not None
+]
 
 # Narrow rows, and the time zone once for each centre: every look at the start page goes through all running courses.
 _ITEMS = """
 WITH centre AS MATERIALIZED (
     SELECT id, time_zone AS zone, (%(now)s AT TIME ZONE time_zone)::date AS today
     FROM accounts_centre WHERE id = ANY(%(centres)s)
+), asked AS MATERIALIZED (
+    SELECT x.id, x.centre_id,
+        EXISTS (SELECT FROM patients_death d WHERE d.patient_id = x.id AND d.voided_at IS NULL) AS is_dead
+    FROM patients_patient x
+    WHERE x.voided_at IS NULL AND x.centre_id = ANY(%(centres)s) AND (%(patient)s::uuid IS NULL OR x.id = %(patient)s)
+        AND (%(cared_for_by)s::uuid IS NULL OR EXISTS (SELECT FROM clinic_careteammember m
+            WHERE m.patient_id = x.id AND m.user_id = %(cared_for_by)s))
+        AND (NOT %(by_nobody)s OR NOT EXISTS (SELECT FROM clinic_careteammember m WHERE m.patient_id = x.id))
 ), going_on AS MATERIALIZED (
     SELECT c.id, c.patient_id, c.number, c.protocol_id, x.centre_id
-    FROM patients_patient x JOIN treatments_course c ON c.patient_id = x.id AND c.voided_at IS NULL
-    WHERE x.voided_at IS NULL AND x.centre_id = ANY(%(centres)s) AND (%(patient)s::uuid IS NULL OR x.id = %(patient)s)
-        AND NOT EXISTS (SELECT FROM patients_death d WHERE d.patient_id = x.id AND d.voided_at IS NULL)
+    FROM asked x JOIN treatments_course c ON c.patient_id = x.id AND c.voided_at IS NULL
+    WHERE NOT x.is_dead
         AND NOT EXISTS (SELECT FROM treatments_discontinuation d WHERE d.course_id = c.id AND d.voided_at IS NULL)
 ), next AS MATERIALIZED (
-    SELECT y.id, g.id AS course_id, g.patient_id, y.planned_on, t.today, t.zone, p.labs_within_days, p.labs_before_cycle,
+    SELECT y.id, g.id AS course_id, g.patient_id, g.protocol_id, y.planned_on, t.today, t.zone,
+        p.labs_within_days, p.labs_before_cycle,
         CASE WHEN status = 'held' THEN 'held' WHEN planned_on IS NULL THEN 'undated'
             WHEN today > planned_on + window_days THEN 'overdue' WHEN today >= planned_on - window_days THEN 'in_window'
             WHEN planned_on <= today + %(upcoming)s THEN 'upcoming' ELSE 'later' END AS kind,
@@ -51,6 +72,10 @@ WITH centre AS MATERIALIZED (
         AND y.number = ANY(p.imaging_after_cycles)
     JOIN treatments_administration a ON a.cycle_id = y.id AND a.voided_at IS NULL
     ORDER BY g.id, y.number DESC
+), cut AS (
+    SELECT p.id AS protocol_id, c.analyte, c.below FROM treatments_protocol p
+    JOIN unnest(%(cut_analytes)s::text[], %(cut_grades)s::int[], %(cuts)s::numeric[]) AS c(analyte, grade, below)
+        ON c.grade = greatest((p.dose_rules ->> (c.analyte || '_hold_grade'))::int, 2)
 ), items AS MATERIALIZED (
     SELECT kind, id, coalesce(planned_on, %(never)s) AS sort_on, today, NULL::int AS after_cycle, '' AS first_status
     FROM next
@@ -59,6 +84,21 @@ WITH centre AS MATERIALIZED (
     WHERE is_near AND NOT labs_before_cycle <@ ARRAY(SELECT r.analyte FROM treatments_labresult r
         WHERE r.patient_id = next.patient_id AND r.voided_at IS NULL
         AND r.taken_at >= (greatest(planned_on, today) - labs_within_days)::timestamp AT TIME ZONE next.zone)
+    UNION ALL
+    SELECT 'counts', n.id, max((l.taken_at AT TIME ZONE n.zone)::date), n.today, NULL, ''
+    FROM next n JOIN cut ON cut.protocol_id = n.protocol_id
+    CROSS JOIN LATERAL (SELECT r.value, r.taken_at FROM treatments_labresult r
+        WHERE r.patient_id = n.patient_id AND r.analyte = cut.analyte AND r.voided_at IS NULL
+        AND r.taken_at >= %(now)s - make_interval(days => %(counts_days)s) ORDER BY r.taken_at DESC LIMIT 1) l
+    WHERE n.kind IN ('upcoming', 'in_window', 'overdue') AND l.value < cut.below
+        AND NOT EXISTS (SELECT FROM treatments_dosedecision d
+            WHERE d.cycle_id = n.id AND d.voided_at IS NULL AND d.decided_at >= l.taken_at)
+    GROUP BY n.id, n.today
+    UNION ALL
+    SELECT 'toxicity', e.id, e.onset_on, t.today, NULL, '' FROM treatments_adverseevent e
+    JOIN asked x ON x.id = e.patient_id AND NOT x.is_dead JOIN centre t ON t.id = x.centre_id
+    WHERE e.voided_at IS NULL AND e.resolved_on IS NULL AND e.grade BETWEEN %(toxicity_grade)s AND 4
+        AND e.attribution NOT IN ('unrelated', 'unlikely')
     UNION ALL
     SELECT 'imaging', id, given_on, today, after_cycle, '' FROM imaging i
     WHERE NOT EXISTS (SELECT FROM imaging_study s WHERE s.patient_id = i.patient_id AND s.course_number = i.number
@@ -82,8 +122,8 @@ WITH centre AS MATERIALIZED (
         AND s.voided_at IS NULL AND s.timepoint = 'baseline')
     UNION ALL
     SELECT 'reading', s.id, s.performed_on, t.today, NULL, '' FROM imaging_study s
-    JOIN patients_patient x ON x.id = s.patient_id AND x.voided_at IS NULL JOIN centre t ON t.id = x.centre_id
-    WHERE s.voided_at IS NULL AND s.timepoint <> 'baseline' AND (%(patient)s::uuid IS NULL OR x.id = %(patient)s)
+    JOIN asked x ON x.id = s.patient_id JOIN centre t ON t.id = x.centre_id
+    WHERE s.voided_at IS NULL AND s.timepoint <> 'baseline'
         AND NOT EXISTS (SELECT FROM imaging_reading_in_force r WHERE r.study_id = s.id)
 ), counted AS MATERIALIZED (
     SELECT kind, max(sort_on) AS newest_on, count(*) AS n FROM items GROUP BY kind
@@ -101,18 +141,30 @@ SELECT first.* FROM counted CROSS JOIN LATERAL (
 
 
 @dataclass(frozen=True)
+class LowCount:
+    """A value below ``below``, both in the analyte's unit, and the CTCAE grade from which the protocol holds."""
+
+    analyte: str
+    value: Decimal
+    taken_on: date
+    below: Decimal
+    hold_grade: int
+
+
+@dataclass(frozen=True)
 class Item:
     """One thing that is due.
 
     Attributes:
-        kind: ``in_window``, ``overdue``, ``held``, ``upcoming``, ``later``, ``undated``, ``labs``, ``imaging``,
-            ``baseline`` or ``reading``.
-        record: the cycle, the course of an owed study, or the study to be read.
-        sort_on: the day that it hangs on: planned, given, or made.
+        kind: ``in_window``, ``overdue``, ``held``, ``upcoming``, ``later``, ``undated``, ``labs``, ``counts``,
+            ``toxicity``, ``imaging``, ``baseline`` or ``reading``.
+        record: the cycle, the adverse event, the course of an owed study, or the study to be read.
+        sort_on: the day that it hangs on: planned, given, taken, begun, or made.
         today: at the centre.
         after_cycle: of owed PET/CT, the cycle after which it is due; None of follow-up after the last cycle.
         first_status: of a missing baseline, the status of cycle 1.
         measured: of missing laboratory values, the analytes that were measured in time.
+        low: of blood counts, the newest values below the grade from which the protocol holds a cycle.
     """
 
     kind: str
@@ -122,6 +174,7 @@ class Item:
     after_cycle: int | None = None
     first_status: str = ""
     measured: frozenset[str] = frozenset()
+    low: tuple[LowCount, ...] = ()
 
     @property
     def key(self) -> str:
@@ -151,8 +204,10 @@ def find_due(
     after: tuple[date, uuid.UUID] | None = None,
     limit: int,
     patient: Patient | None = None,
+    cared_for_by: uuid.UUID | None = None,
+    by_nobody: bool = False,
 ) -> Found:
-    """Return what is due at the centres whose records ``user`` may see. Six queries at the most.
+    """Return what is due at the centres whose records ``user`` may see. Eight queries at the most.
 
     Args:
         newest_first: kinds whose rows begin with the newest day; of the others with the oldest.
@@ -160,6 +215,8 @@ def find_due(
         after: day and id of the row after which the rows of ``kind`` go on.
         limit: rows of each kind.
         patient: of this one alone.
+        cared_for_by: of the patients whom this user looks after.
+        by_nobody: of the patients whom nobody looks after.
     """
     centres = list(Centre.objects.visible_to(user, Act.VIEW_RECORDS).values_list("pk", flat=True))
     after_on, after_id = after or (None, None)
@@ -178,6 +235,13 @@ def find_due(
                 "after_on": after_on,
                 "after_id": after_id,
                 "limit": limit,
+                "cared_for_by": cared_for_by,
+                "by_nobody": by_nobody,
+                "toxicity_grade": TOXICITY_GRADE,
+                "counts_days": COUNTS_DAYS,
+                "cut_analytes": [analyte for analyte, _, _ in _CUTS],
+                "cut_grades": [grade for _, grade, _ in _CUTS],
+                "cuts": [below for _, _, below in _CUTS],
             },
         )
         rows = cursor.fetchall()
@@ -194,7 +258,8 @@ def find_due(
     for row_kind, pk, sort_on, today, after_cycle, first_status, _ in listed:
         record = records[pk]
         measured = _measured(record, today) if row_kind == "labs" else frozenset()
-        item = Item(row_kind, record, sort_on, today, after_cycle, first_status, measured)
+        low = _low_counts(record, now) if row_kind == "counts" else ()
+        item = Item(row_kind, record, sort_on, today, after_cycle, first_status, measured, low)
         found.items.setdefault(row_kind, []).append(item)
     return found
 
@@ -203,12 +268,14 @@ def _records(listed: list[tuple[Any, ...]]) -> Mapping[uuid.UUID, Any]:
     """Return the records behind the rows with what is said of them. One query for each model that there is any of."""
     courses = {pk for kind, pk, *_ in listed if kind in {"imaging", "baseline"}}
     studies = {pk for kind, pk, *_ in listed if kind == "reading"}
-    cycles = {pk for _, pk, *_ in listed} - courses - studies
+    events = {pk for kind, pk, *_ in listed if kind == "toxicity"}
+    cycles = {pk for _, pk, *_ in listed} - courses - studies - events
     found: dict[uuid.UUID, Any] = {}
     for queryset, related, keys in (
         (Cycle.objects, ("course__protocol", "course__patient__centre"), cycles),
         (Course.objects, ("protocol", "patient__centre"), courses),
         (Study.objects, ("patient__centre",), studies),
+        (AdverseEvent.objects, ("patient__centre",), events),
     ):
         if keys:
             found |= queryset.select_related(*related).in_bulk(keys)
@@ -227,7 +294,31 @@ def _records(listed: list[tuple[Any, ...]]) -> Mapping[uuid.UUID, Any]:
             samples.setdefault(patient_id, []).append((analyte, at))
     for cycle in lacking:
         cycle.samples = samples.get(cycle.course.patient_id, [])
+    low = [found[pk] for kind, pk, *_ in listed if kind == "counts"]
+    if low:
+        counts = LabResult.objects.current().filter(
+            patient__in={cycle.course.patient_id for cycle in low}, analyte__in={cut[0] for cut in _CUTS}
+        )
+        newest = {(count.patient_id, count.analyte): count for count in counts.order_by("taken_at")}
+        for cycle in low:
+            cycle.newest_counts = [
+                count for (patient_id, _), count in newest.items() if patient_id == cycle.course.patient_id
+            ]
     return found
+
+
+def _low_counts(cycle: Any, now: datetime) -> tuple[LowCount, ...]:
+    """Return the newest counts for which the protocol holds the cycle, as the statement looked for them."""
+    rules, zone = cycle.course.protocol.dose_rules, cycle.course.patient.centre.zone
+    low = []
+    for count in cycle.newest_counts:
+        hold_grade = int(rules[f"{count.analyte}_hold_grade"])
+        below = ctcae.cut_below(count.analyte, max(hold_grade, 2))
+        is_recent = count.taken_at >= now - timedelta(days=COUNTS_DAYS)
+        if is_recent and below is not None and count.value < below:
+            taken_on = count.taken_at.astimezone(zone).date()
+            low.append(LowCount(count.analyte, count.value, taken_on, below, hold_grade))
+    return tuple(low)
 
 
 def _measured(cycle: Any, today: date) -> frozenset[str]:

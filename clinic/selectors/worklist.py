@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from accounts.access import Act
 from accounts.models import User
 from clinic.selectors import due
 from clinic.selectors.due import Item
+from clinic.selectors.laboratory import plain
 from clinic.selectors.names import names_of
 from imaging.models import ReadingRole, ReadingStatus
 from patients.models import Patient
 from treatments.models import Cycle, CycleStatus
+from treatments.rules.labs import ANALYTES, with_unit
 from treatments.rules.words import NBSP, interval, sentences, span, when
 from treatments.selectors.advice import LAB_WORDS
 from treatments.selectors.schedule import CoursePlan, plans_of
@@ -49,6 +52,8 @@ KINDS = {
         DueKind("held", "Cycles on hold", "On hold", state="on hold"),
         DueKind("upcoming", "Cycles of the next 4 weeks", "Upcoming", state="upcoming"),
         DueKind("labs", "Laboratory values missing", "Labs missing"),
+        DueKind("counts", "Blood counts below the limit of the next cycle", "Low counts", newest_first=True),
+        DueKind("toxicity", "Toxicity of grade 3 or worse, not resolved", "Toxicity", newest_first=True),
         DueKind("undated", "Cycles without a date", "No date", state="without a date"),
         DueKind("imaging", "PET/CT due", "PET/CT due", newest_first=True),
         DueKind("baseline", "Baseline study missing", "No baseline", newest_first=True),
@@ -99,6 +104,8 @@ def worklist(
     other_order: bool = False,
     after: str = "",
     limit: int = 6,
+    cared_for_by: uuid.UUID | None = None,
+    by_nobody: bool = False,
 ) -> Worklist:
     """Return what is due at the centres whose records ``user`` may see.
 
@@ -107,6 +114,7 @@ def worklist(
         other_order: show the rows of ``kind`` in the order that is not its own.
         after: the key at which the rows of ``kind`` go on.
         limit: rows of each kind.
+        cared_for_by, by_nobody: as ``due.find_due``.
     """
     newest_first = frozenset(
         key for key, one in KINDS.items() if one.newest_first != (other_order and kind is not None)
@@ -114,7 +122,16 @@ def worklist(
     begins_after = due.parse_key(after) if kind and after else None
     if kind and after and begins_after is None:
         limit = 0
-    found = due.find_due(user, now, newest_first=newest_first, kind=kind, after=begins_after, limit=limit + 1)
+    found = due.find_due(
+        user,
+        now,
+        newest_first=newest_first,
+        kind=kind,
+        after=begins_after,
+        limit=limit + 1,
+        cared_for_by=cared_for_by,
+        by_nobody=by_nobody,
+    )
     parts = [
         DuePart(KINDS[key], found.counts.get(key, 0)) for key in KINDS if key in found.counts or key == kind
     ]
@@ -172,6 +189,10 @@ def _words(kind: str, item: Item, plans: Mapping[uuid.UUID, CoursePlan]) -> tupl
     record = item.record
     if kind == "labs":
         return _labs_words(item)
+    if kind == "counts":
+        return _counts_words(item)
+    if kind == "toxicity":
+        return _toxicity_words(item)
     if isinstance(record, Cycle):
         return _cycle_words(kind, record, item.today, plans[record.course_id])
     if kind == "reading":
@@ -289,4 +310,37 @@ def _labs_words(item: Item) -> tuple[str, str, Act, str, str]:
         Act.EDIT_TREATMENTS,
         "Enter values",
         reverse("laboratory-enter", args=[cycle.course.patient_id]),
+    )
+
+
+def _counts_words(item: Item) -> tuple[str, str, Act, str, str]:
+    cycle = item.record
+    found = [
+        f"{LAB_WORDS[low.analyte]} {with_unit(plain(low.value), ANALYTES[low.analyte].unit)} on {low.taken_on}"
+        f" (below {plain(low.below)}: the protocol holds from grade {low.hold_grade})"
+        for low in item.low
+    ]
+    return (
+        f"Low counts before cycle {cycle.number}",
+        sentences(
+            capfirst("; ".join(found)),
+            f"Cycle {cycle.number} is planned {cycle.planned_on}, {when(cycle.planned_on, item.today)}",
+        ),
+        Act.EDIT_TREATMENTS,
+        "Decide",
+        reverse("cycle-decide", args=[cycle.course.patient_id, cycle.pk]),
+    )
+
+
+def _toxicity_words(item: Item) -> tuple[str, str, Act, str, str]:
+    event = item.record
+    return (
+        f"{event.term}, grade {event.grade}",
+        sentences(
+            f"Since {event.onset_on}, {when(event.onset_on, item.today)}; not resolved",
+            f"Attribution: {event.get_attribution_display().lower()}",
+        ),
+        Act.EDIT_TREATMENTS,
+        "Update",
+        reverse("record-correct", args=[event.patient_id, "adverse-event", event.pk]),
     )

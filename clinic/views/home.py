@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import Act
 from accounts.http import SignedInRequest
 from analytics.models import Cohort
-from clinic.selectors import roster, worklist
+from clinic.selectors import people, roster, worklist
 
 ROWS_OF_ONE_KIND = 50
 ROWS_OF_EACH_KIND = 6
@@ -18,7 +18,8 @@ ROWS_OF_EACH_KIND = 6
 def home(request: SignedInRequest) -> HttpResponse:
     """Show counts and the worklist; to who may see no records, the dashboards alone.
 
-    ``?due=overdue`` shows one kind in full, ``&order=other`` turns it round, ``&after=…`` goes on.
+    ``?due=overdue`` shows one kind in full, ``&order=other`` turns it round, ``&after=…`` goes on; ``?who=me`` shows what is
+    due of the patients whom one looks after.
     """
     user = request.user
     context: dict[str, object] = {"cohorts": Cohort.objects.visible_to(user)}
@@ -27,6 +28,7 @@ def home(request: SignedInRequest) -> HttpResponse:
     kind = request.GET.get("due", "")
     if kind and kind not in worklist.KINDS:
         raise Http404
+    who = people.asked(user, request.GET.get("who", ""))
     other_order = bool(kind) and request.GET.get("order") == "other"
     context["due"] = worklist.worklist(
         user,
@@ -35,11 +37,15 @@ def home(request: SignedInRequest) -> HttpResponse:
         other_order=other_order,
         after=request.GET.get("after", ""),
         limit=ROWS_OF_ONE_KIND if kind else ROWS_OF_EACH_KIND,
+        cared_for_by=who.whose.cared_for_by,
+        by_nobody=who.whose.by_nobody,
     )
+    context["who"] = who
+    context["people"] = people.choices(user)
     context["kind"] = worklist.KINDS.get(kind)
     context["other_order"] = other_order
     context["after"] = request.GET.get("after", "")
-    if not kind:
+    if not kind and not who.key:
         counts = roster.counts(user)
         context["n_patients"] = counts["all"]
         context["counts"] = [

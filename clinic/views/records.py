@@ -1,5 +1,6 @@
 """What the pages that enter, correct and void records share: the kinds of records, and showing and storing a form."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from accounts.http import SignedInRequest
 from accounts.records import ClinicalRecord, correct_record, void_record
 from clinic import forms as clinic_forms
 from clinic.forms import RecordForm, add_refusal
+from clinic.services import draft_of, sent_before, store_once, token_of
 from imaging import services as imaging
 from imaging.models import Reading, Study
 from patients.models import (
@@ -197,6 +199,8 @@ def record_page(
             "form": form_list[0],
             "has_errors": any(form.errors for form in form_list),
             "is_refused": status != 200,
+            "sent_as": token_of(request.POST.get("sent_as")) or uuid.uuid4(),
+            "draft": draft_of(user=request.user, place=request.path) if status == 200 else None,
             **context,
         },
         status=status,
@@ -211,12 +215,21 @@ def submitted(
     said: str | Callable[[Any], str],
     **context: Any,
 ) -> HttpResponse:
-    """Save a valid form and go to the patient's chart; else show it again with what is wrong: 422, or 409 for a conflict."""
+    """Save a valid form once and go to the patient's chart; else show it with what is wrong: 422, or 409 for a conflict."""
+    token = token_of(request.POST.get("sent_as"))
+    if sent := sent_before(user=request.user, token=token):
+        return _sent_twice(request, sent.patient)
     status = 422
     valid = [form.is_valid() for form in form_list]  # every form is to say what is wrong with it
     if all(valid):
         try:
-            saved = save()
+            saved, sent = store_once(
+                user=request.user,
+                token=token,
+                place=request.path,
+                save=save,
+                patient=patient,
+            )
         except ValidationError as refused:
             add_refusal(form_list[0], refused)
         except StaleRecord:
@@ -231,7 +244,14 @@ def submitted(
             form_list[0].add_error(None, refused.message)
             status = 409
         else:
+            if sent is not None:
+                return _sent_twice(request, sent.patient)
             messages.success(request, said(saved) if callable(said) else said)
-            target = patient or saved
+            target: Any = patient or saved
             return redirect("patient-chart", target.pk)
     return record_page(request, patient, form_list, status, **context)
+
+
+def _sent_twice(request: SignedInRequest, patient: Patient | None) -> HttpResponse:
+    messages.info(request, "This form was sent twice; it is stored once.")
+    return redirect("patient-chart", patient.pk) if patient else redirect("home")

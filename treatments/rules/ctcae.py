@@ -60,6 +60,14 @@ _BELOW: Mapping[str, tuple[Decimal, ...]] = {
     "leucocytes": (Decimal(3), Decimal(2), Decimal(1)),
     "albumin": (Decimal(30), Decimal(20)),
 }
+
+
+def cut_below(analyte: str, grade: int) -> Decimal | None:
+    """Return the value, in the analyte's unit, below which it has at least ``grade`` (2 to 4); None where there is none."""
+    cuts = _BELOW[analyte]
+    return cuts[grade - 2] if grade - 2 < len(cuts) else None
+
+
 _TRANSAMINASE = _Multiples(
     of_limit=(Decimal(1), Decimal(3), Decimal(5), Decimal(20)),
     first_of_baseline=Decimal("1.5"),

@@ -1,0 +1,84 @@
+"""What reaches a user outside the registry, and who looks after a patient."""
+
+import uuid
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.access import Act
+from accounts.errors import RegistryError
+from accounts.http import SignedInRequest
+from accounts.models import User
+from clinic import services
+from clinic.models import Reminders
+from clinic.selectors import people
+from clinic.views.patients import visible_patient
+
+
+class RemindersForm(forms.ModelForm):
+    class Meta:
+        model = Reminders
+        fields = ["own_patients_only", "weekly_digest"]
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def reminders(request: SignedInRequest) -> HttpResponse:
+    """Show and store what the user is reminded of; a new secret address is shown once."""
+    request.user.require(Act.VIEW_RECORDS)
+    stored = Reminders.objects.filter(user=request.user).first() or Reminders(user=request.user)
+    address = ""
+    form = RemindersForm(instance=stored)
+    if request.method == "POST":
+        if "make_feed" in request.POST:
+            secret = services.make_feed(user=request.user)
+            address = request.build_absolute_uri(reverse("calendar-feed", args=[secret]))
+            stored.refresh_from_db() if stored.pk else None
+            stored.feed_key, stored.feed_made_at = "made", timezone.now()
+        elif "end_feed" in request.POST:
+            services.end_feed(user=request.user)
+            messages.success(request, "The calendar's address no longer works.")
+            return redirect("reminders")
+        else:
+            form = RemindersForm(request.POST, instance=stored)
+            form.is_valid()  # two boxes: nothing that is sent can be wrong
+            services.choose_reminders(user=request.user, **form.cleaned_data)
+            messages.success(request, "Your reminders were stored.")
+            return redirect("reminders")
+    context = {"form": form, "reminders": stored, "address": address}
+    return render(request, "clinic/reminders.html", context)
+
+
+@require_POST
+def care_team(request: SignedInRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """Record who looks after a patient: ``add`` or ``end`` with ``me`` or the id of a colleague."""
+    patient = visible_patient(request, patient_id)
+    key = request.POST.get("add") or request.POST.get("end") or ""
+    if not key:
+        return HttpResponse("Nobody is named.", status=422, content_type="text/plain")
+    user = request.user if key == people.ME else get_object_or_404(User, pk=_uuid(key))
+    name = "You" if user == request.user else user.get_full_name() or user.username
+    verb = "look" if user == request.user else "looks"
+    try:
+        if request.POST.get("add"):
+            services.look_after(patient=patient, user=user, by=request.user)
+            messages.success(request, f"{name} now {verb} after {patient.registry_number}.")
+        else:
+            services.end_looking_after(patient=patient, user=user, by=request.user)
+            messages.success(request, f"{name} no longer {verb} after {patient.registry_number}.")
+    except RegistryError as refused:
+        messages.error(request, refused.message)
+    return redirect("patient-chart", patient.pk)
+
+
+def _uuid(key: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(key)
+    except ValueError:
+        return None
