@@ -178,6 +178,8 @@ PAGES = {
     "calendar/": Act.VIEW_RECORDS,
     "reminders/": Act.VIEW_RECORDS,
     "patients/": Act.VIEW_RECORDS,
+    "patients/list.<slug:file_type>": Act.VIEW_RECORDS,
+    "patients/views/": Act.VIEW_RECORDS,
     "patients/new/": Act.EDIT_PATIENTS,
     "patients/<uuid:patient_id>/": Act.VIEW_RECORDS,
     "patients/<uuid:patient_id>/care-team/": Act.VIEW_RECORDS,
@@ -292,6 +294,7 @@ def api_act(route: str) -> Act | None:
 
 # Computed from what a form holds, or done, and sent in the body.
 POSTED_PAGES = {
+    "patients/views/",
     "patients/<uuid:patient_id>/care-team/",
     "cohorts/<slug:slug>/report/start/",
     "patients/<uuid:patient_id>/cycle/<uuid:cycle_id>/net/",

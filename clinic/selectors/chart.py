@@ -65,14 +65,6 @@ BASIS = {
     "new_therapy": "last known progression-free before another anticancer therapy",
     "missed_assessments": "last known progression-free before two or more missed assessments",
 }
-RESPONSES = {
-    "CR": "Complete response",
-    "PR": "Partial response",
-    "SD": "Stable disease",
-    "NON_CR_NON_PD": "Non-CR/non-PD",
-    "PD": "Progressive disease",
-    "NE": "Not evaluable",
-}
 
 
 @dataclass(frozen=True)
@@ -477,7 +469,7 @@ def _courses(
             row.flags = flags[row.study.pk]
         if chart.outcome is not None:
             chart.endpoints = _endpoints(chart.outcome)
-            chart.best_response = RESPONSES.get(chart.outcome.best_overall_response, "")
+            chart.best_response = roster.RESPONSES.get(chart.outcome.best_overall_response, "")
             chart.problem = chart.outcome.problem
         charts.append(chart)
     return charts

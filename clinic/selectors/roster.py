@@ -5,17 +5,22 @@ record. Where an outcome is missing or marked stale, the state is said to be pen
 """
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.db.models import (
     Case,
     CharField,
     Count,
+    DateField,
     Exists,
     F,
     FilteredRelation,
+    Max,
+    Min,
     OuterRef,
     Q,
     QuerySet,
@@ -23,12 +28,15 @@ from django.db.models import (
     Value,
     When,
 )
+from django.db.models.functions import Coalesce
 
 from accounts.models import User
 from analytics.models import Cohort, Outcome, StaleCourse
+from clinic.models import CareTeamMember
+from clinic.selectors.calendar import Whose
 from clinic.selectors.names import names_of
 from patients.models import Death, Diagnosis, Patient
-from treatments.models import Course
+from treatments.models import OPEN, Administration, Course, Cycle
 
 STATES = {
     "ongoing": "Ongoing",
@@ -40,12 +48,24 @@ STATES = {
 }
 # Courses are counted on the dashboards whoever died since; here each patient stands in one state.
 FILTER_WORDS = STATES | {"died": "Died, whatever the course"}
+RESPONSES = {
+    "CR": "Complete response",
+    "PR": "Partial response",
+    "SD": "Stable disease",
+    "NON_CR_NON_PD": "Non-CR/non-PD",
+    "PD": "Progressive disease",
+    "NE": "Not evaluable",
+}
 PAGE_SIZE = 50
+EXPORTED_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
 class RosterRow:
-    """One patient of the list. ``age`` at death where ``is_dead``; ``pending``: newer changes are not counted yet."""
+    """One patient of the list. ``age`` at death where ``is_dead``; ``pending``: newer changes are not counted yet.
+
+    The last four are read only where their columns are asked for.
+    """
 
     patient: Patient
     name: str
@@ -58,6 +78,89 @@ class RosterRow:
     cycles_given: int | None
     planned_cycles: int | None
     started_on: date | None
+    outcome: Outcome | None
+    last_given_on: date | None = None
+    next_planned_on: date | None = None
+    looked_after_by: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the list: its heading with the unit, and what stands in it; ``right`` for numbers and dates."""
+
+    key: str
+    title: str
+    value: Callable[[RosterRow], Any]
+    right: bool = False
+    sort: str = ""
+    of_identity: bool = False
+
+
+def _response(row: RosterRow) -> str:
+    return RESPONSES.get(row.outcome.best_overall_response, "") if row.outcome else ""
+
+
+def _activity_gbq(row: RosterRow) -> Decimal | None:
+    if row.outcome is None or row.outcome.cumulative_activity_mbq is None:
+        return None
+    return (row.outcome.cumulative_activity_mbq / 1000).quantize(Decimal("0.1"), ROUND_HALF_UP)
+
+
+NUMBER = Column("number", "Registry number", lambda row: row.patient.registry_number, sort="number")
+COLUMNS = {
+    column.key: column
+    for column in (
+        Column("name", "Name", lambda row: row.name, of_identity=True),
+        Column("sex", "Sex", lambda row: row.patient.get_sex_display()),
+        Column("age", "Age (y)", lambda row: row.age, right=True, sort="age"),
+        Column("birth_date", "Date of birth", lambda row: row.patient.birth_date, right=True),
+        Column("diagnosis", "Diagnosis", lambda row: str(row.diagnosis or "")),
+        Column("state", "State", lambda row: row.state_word),
+        Column("cycles", "Cycles given", lambda row: row.cycles_given, right=True),
+        Column("planned_cycles", "Cycles planned", lambda row: row.planned_cycles, right=True),
+        Column("started", "First cycle", lambda row: row.started_on, right=True, sort="started"),
+        Column("last_given", "Last cycle", lambda row: row.last_given_on, right=True),
+        Column("next_planned", "Next planned", lambda row: row.next_planned_on, right=True),
+        Column("activity", "Given in all (GBq)", _activity_gbq, right=True),
+        Column("response", "Best response", _response),
+        Column("looked_after_by", "Looked after by", lambda row: row.looked_after_by),
+        Column("centre", "Centre", lambda row: row.patient.centre.code),
+    )
+}
+DEFAULT_COLUMNS = ("name", "sex", "age", "diagnosis", "state", "cycles", "started")
+SORTS = {
+    "number": "Registry number",
+    "-number": "Registry number, last first",
+    "-age": "Oldest first",
+    "age": "Youngest first",
+    "started": "First cycle, earliest first",
+    "-started": "First cycle, latest first",
+}
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """What a list of patients is asked for: filters, order, columns.
+
+    Attributes:
+        search: words; see ``PatientQuerySet.search``.
+        state: a key of ``STATES``; centre: a code; tumour_type: a ``TumourType``; blank: all.
+        sort: a key of ``SORTS``.
+        columns: keys of ``COLUMNS`` beside the registry number.
+    """
+
+    search: str = ""
+    state: str = ""
+    centre: str = ""
+    tumour_type: str = ""
+    whose: Whose = field(default_factory=Whose)
+    sort: str = "number"
+    columns: tuple[str, ...] = DEFAULT_COLUMNS
+
+    @property
+    def narrows(self) -> bool:
+        """Whether more than the state is asked for."""
+        return bool(self.search or self.centre or self.tumour_type) or self.whose != Whose()
 
 
 @dataclass(frozen=True)
@@ -107,6 +210,20 @@ def with_state(patients: QuerySet[Patient]) -> QuerySet[Any]:
     )
 
 
+_LAST_OF_ALL = date(9999, 12, 31)
+_STARTED = Subquery(
+    Outcome.objects.filter(definition=_DEFAULT_DEFINITION, course=OuterRef("last_course")).values(
+        "time_zero"
+    )[:1]
+)
+# By what each order goes; who has not begun stands behind those who have, or before them in the other direction.
+_PLACES: dict[str, Any] = {
+    "number": F("registry_number"),
+    "age": F("birth_date"),
+    "started": Coalesce(_STARTED, Value(_LAST_OF_ALL, output_field=DateField())),
+}
+
+
 def counts(user: User) -> dict[str, int]:
     """Return the number of patients in each state and ``all``, at the centres whose records ``user`` may see.
 
@@ -148,10 +265,23 @@ def counts(user: User) -> dict[str, int]:
     return {"all": sum(found.values()), **found}
 
 
-def counts_found(user: User, search: str) -> dict[str, int]:
-    """Return the number of patients in each state and ``all`` among those that a search finds. One query."""
+def _asked(user: User, query: ListQuery) -> QuerySet[Patient]:
+    """Return the patients that the filters leave, whatever their state."""
+    patients = Patient.objects.visible_to(user).current()
+    if query.search:
+        patients = patients.search(query.search, user)
+    if query.centre:
+        patients = patients.filter(centre__code=query.centre)
+    if query.tumour_type:
+        diagnoses = Diagnosis.objects.current().filter(patient=OuterRef("pk"), tumour_type=query.tumour_type)
+        patients = patients.filter(Exists(diagnoses))
+    return query.whose.narrow(patients, "pk")
+
+
+def counts_found(user: User, query: ListQuery) -> dict[str, int]:
+    """Return the number of patients in each state and ``all`` among those that the filters leave. One query."""
     found = dict.fromkeys(STATES, 0)
-    patients = with_state(Patient.objects.visible_to(user).current().search(search, user))
+    patients = with_state(_asked(user, query))
     for state, n in patients.order_by().values_list("state").annotate(n=Count("pk")):
         found[state] = found.get(state, 0) + n
     return {"all": sum(found.values()), **found}
@@ -159,38 +289,72 @@ def counts_found(user: User, search: str) -> dict[str, int]:
 
 def roster(
     user: User,
+    query: ListQuery = ListQuery(),
     *,
     now: datetime,
-    search: str = "",
-    state: str = "",
     after: str = "",
     before: str = "",
     limit: int = PAGE_SIZE,
 ) -> RosterPage:
-    """Return one page of patients in the order of their registry numbers. Five queries."""
-    visible = Patient.objects.visible_to(user).current().select_related("centre")
-    patients = with_state(visible.search(search, user) if search else visible)
-    if state in STATES:
-        patients = patients.filter(state=state)
-    if before:
-        found = list(patients.filter(registry_number__lt=before).order_by("-registry_number")[: limit + 1])
-        more_before, more_after = len(found) > limit, True
-        found = found[:limit][::-1]
-    else:
-        if after:
-            patients = patients.filter(registry_number__gt=after)
-        found = list(patients.order_by("registry_number")[: limit + 1])
-        more_before, more_after = bool(after), len(found) > limit
-        found = found[:limit]
-    rows = _rows(user, found, now)
+    """Return one page of patients in the order asked for. Five queries, and one for each column of ``_FURTHER``.
+
+    Args:
+        after, before: the key of the row after or before which the page lies.
+    """
+    patients = with_state(_asked(user, query).select_related("centre"))
+    if query.state:
+        patients = patients.filter(state=query.state)
+    # ``down``: the value descends; the registry number ascends in every order but its own reverse.
+    down, key = query.sort.startswith("-"), query.sort.removeprefix("-")
+    if key == "age":
+        down = not down  # who is older was born earlier
+    patients = patients.annotate(place=_PLACES[key])
+    backwards = bool(before)
+    if position := parse_place(key, before or after):
+        value, number = position
+        further = Q(place__lt=value) if down != backwards else Q(place__gt=value)
+        same = Q(registry_number__lt=number) if backwards else Q(registry_number__gt=number)
+        patients = patients.filter(further if key == "number" else further | Q(place=value) & same)
+    elif before or after:
+        patients = patients.none()
+    order = [F("place").desc() if down != backwards else F("place").asc()]
+    order.append(F("registry_number").desc() if backwards else F("registry_number").asc())
+    found = list(patients.order_by(*order)[: limit + 1])
+    has_more = len(found) > limit
+    found = found[:limit][::-1] if backwards else found[:limit]
     return RosterPage(
-        rows,
-        before=found[0].registry_number if found and more_before else "",
-        after=found[-1].registry_number if found and more_after else "",
+        _rows(user, found, now, query.columns),
+        before=_place_of(key, found[0]) if found and (has_more if backwards else bool(after)) else "",
+        after=_place_of(key, found[-1]) if found and (backwards or has_more) else "",
     )
 
 
-def _rows(user: User, found: list[Patient], now: datetime) -> list[RosterRow]:
+def everybody(user: User, query: ListQuery, now: datetime) -> Iterator[RosterRow]:
+    """Yield every patient of the list in its order, some hundred at a time."""
+    page = roster(user, query, now=now, limit=EXPORTED_AT_ONCE)
+    while True:
+        yield from page.rows
+        if not page.after:
+            return
+        page = roster(user, query, now=now, after=page.after, limit=EXPORTED_AT_ONCE)
+
+
+def _place_of(key: str, patient: Any) -> str:
+    return patient.registry_number if key == "number" else f"{patient.place}~{patient.registry_number}"
+
+
+def parse_place(key: str, words: str) -> tuple[Any, str] | None:
+    """Return the value and registry number of a row's key in the order ``key``; None where it is none."""
+    if key == "number":
+        return (words, words) if words else None
+    day, _, number = words.partition("~")
+    try:
+        return date.fromisoformat(day), number
+    except ValueError:
+        return None
+
+
+def _rows(user: User, found: list[Patient], now: datetime, columns: tuple[str, ...] = ()) -> list[RosterRow]:
     ids = [patient.pk for patient in found]
     courses = [patient.last_course for patient in found if patient.last_course]  # type: ignore[attr-defined]
     outcomes = {
@@ -208,6 +372,9 @@ def _rows(user: User, found: list[Patient], now: datetime) -> list[RosterRow]:
         for diagnosis in Diagnosis.objects.visible_to(user).current().filter(patient__in=ids)
     }
     names = names_of(user, ids)
+    last_given = _last_given(found, courses) if "last_given" in columns else {}
+    next_planned = _next_planned(courses) if "next_planned" in columns else {}
+    team = _team(ids) if "looked_after_by" in columns else {}
     rows = []
     for patient in found:
         course_id = patient.last_course  # type: ignore[attr-defined]
@@ -228,9 +395,36 @@ def _rows(user: User, found: list[Patient], now: datetime) -> list[RosterRow]:
                 cycles_given=outcome.cycles_given if outcome else None,
                 planned_cycles=planned_cycles,
                 started_on=outcome.time_zero if outcome else None,
+                outcome=outcome,
+                last_given_on=last_given.get(patient.pk),
+                next_planned_on=None if died_on else next_planned.get(course_id),
+                looked_after_by=", ".join(team.get(patient.pk, ())),
             )
         )
     return rows
+
+
+def _last_given(patients: list[Patient], courses: list[uuid.UUID]) -> dict[uuid.UUID, date]:
+    """Return the local day of the last administration of each patient's last course. One query."""
+    zones = {patient.pk: patient.centre.zone for patient in patients}
+    given = Administration.objects.current().filter(cycle__course__in=courses).order_by()
+    rows = given.values_list("cycle__course__patient").annotate(last=Max("administered_at"))
+    return {pk: at.astimezone(zones[pk]).date() for pk, at in rows}
+
+
+def _next_planned(courses: list[uuid.UUID]) -> dict[uuid.UUID, date]:
+    """Return the first planned day of each course's cycles to come. One query."""
+    to_come = Cycle.objects.current().filter(course__in=courses, status__in=OPEN).order_by()
+    return dict(to_come.values_list("course").annotate(first=Min("planned_on")).exclude(first=None))
+
+
+def _team(ids: list[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
+    """Return the names of those who look after each patient. One query."""
+    team: dict[uuid.UUID, list[str]] = {}
+    members = CareTeamMember.objects.filter(patient__in=ids, user__is_active=True).select_related("user")
+    for member in members:
+        team.setdefault(member.patient_id, []).append(member.user.get_full_name() or member.user.username)
+    return team
 
 
 def stale_courses(course_ids: list[uuid.UUID]) -> set[uuid.UUID]:

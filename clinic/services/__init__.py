@@ -12,6 +12,7 @@ from clinic.services.entry import (
     token_of,
 )
 from clinic.services.reminders import choose_reminders, end_feed, make_feed, send_digests, user_of_feed
+from clinic.services.views import remove_view, save_view
 
 __all__ = [
     "admit_patient",
@@ -23,6 +24,8 @@ __all__ = [
     "keep_draft",
     "look_after",
     "make_feed",
+    "remove_view",
+    "save_view",
     "send_digests",
     "sent_before",
     "store_once",

@@ -2,21 +2,25 @@
 
 import uuid
 from typing import Any
-from urllib.parse import urlencode
 
-from django.http import Http404, HttpResponse
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import Act
 from accounts.http import SignedInRequest
-from clinic.selectors import chart, history, roster
-from patients.models import Patient
+from accounts.models import Centre, User
+from clinic import list_files, services
+from clinic.selectors import chart, history, people, roster
+from patients.models import Patient, TumourType
 
 SEARCH_KEY = "patient_search"  # in the session
+COLUMNS_KEY = "patient_columns"  # in the session: columns stay as they were last chosen
 
 
 @never_cache
@@ -25,61 +29,235 @@ def patient_list(request: SignedInRequest) -> HttpResponse:
     """Show a page of patients.
 
     A search is sent by POST and its words wait in the session for ``?found=1``, so that no name or MRN ever stands in an
-    address or a log, and a page that was found can be gone back to. A list without ``found`` forgets them.
+    address or a log, and a page that was found can be gone back to. A list without ``found`` forgets them. htmx sends a
+    search while one types, and is answered with the list alone.
     """
     request.user.require(Act.VIEW_RECORDS)
     if request.method == "POST":
-        return _search(request)
-    state = request.GET.get("status", "")
-    if state and state not in roster.STATES:
-        raise Http404
-    search = ""
-    if "found" in request.GET:
-        search = request.session.get(SEARCH_KEY, "")
-        if not search:  # signed in again since, or forgotten in another tab
-            return redirect(_list_address(state=state))
-    else:
+        found = _keep_search(request)
+        if not request.htmx:  # type: ignore[attr-defined]
+            return found
+        asked = QueryDict(found["Location"].partition("?")[2])
+        answer = render(request, "clinic/_patient_found.html", _listed(request, asked))
+        answer["HX-Push-Url"] = found["Location"]
+        return answer
+    if "found" in request.GET and not request.session.get(SEARCH_KEY):
+        # signed in again since, or forgotten in another tab
+        return redirect(list_address(request.GET, found=None, after=None, before=None))
+    if "found" not in request.GET:
         request.session.pop(SEARCH_KEY, None)
-    after, before = (_plain(request.GET.get(name, ""))[:20] for name in ("after", "before"))
-    page = roster.roster(
-        request.user, now=timezone.now(), search=search, state=state, after=after, before=before
-    )
-    context: dict[str, Any] = {
-        "page": page,
-        "search": search,
-        "state": state,
-        "state_word": roster.STATES.get(state, ""),
-        "paged": bool(after or before),
-    }
-    if search or not (after or before):
-        counts = roster.counts_found(request.user, search) if search else roster.counts(request.user)
-        context["n_found"] = counts[state or "all"]
-        context["filters"] = [("", "All", counts["all"], _list_address(found=bool(search)))] + [
-            (key, word, counts[key], _list_address(state=key, found=bool(search)))
-            for key, word in roster.FILTER_WORDS.items()
-            if counts[key] or key == state
-        ]
-    context["first_page"] = _list_address(state=state, found=bool(search))
-    context["may_see_identity"] = request.user.may(Act.VIEW_IDENTITY)
+    context = _listed(request, request.GET)
+    context["saved_views"] = list(request.user.saved_views.all())
     context["may_register"] = request.user.may(Act.EDIT_PATIENTS)
     return render(request, "clinic/patient_list.html", context)
 
 
-def _search(request: SignedInRequest) -> HttpResponse:
-    search = _plain(request.POST.get("search", "")).strip()[:200]
-    state = request.POST.get("status", "")
+def _keep_search(request: SignedInRequest) -> HttpResponse:
+    """Keep the words in the session and answer with the address of what they find; filters stay."""
+    search = plain(request.POST.get("search", "")).strip()[:200]
     if search:
         request.session[SEARCH_KEY] = search
-    return redirect(_list_address(state=state if state in roster.STATES else "", found=bool(search)))
+    else:
+        request.session.pop(SEARCH_KEY, None)
+    kept = request.POST.copy()
+    for name in ("csrfmiddlewaretoken", "search"):
+        kept.pop(name, None)
+    if kept.get("status") not in roster.STATES:
+        kept.pop("status", None)
+    return redirect(list_address(kept, found="1" if search else None, after=None, before=None))
 
 
-def _list_address(*, state: str = "", found: bool = False) -> str:
-    asked = {"found": "1"} if found else {}
-    query = urlencode(asked | ({"status": state} if state else {}))
+def _listed(request: SignedInRequest, asked: QueryDict) -> dict[str, Any]:
+    """Return what the list shows of an address: its rows, and on its first page the counts of each state."""
+    user = request.user
+    query, who = query_of(request, asked)
+    after, before = (plain(asked.get(name, ""))[:40] for name in ("after", "before"))
+    page = roster.roster(user, query, now=timezone.now(), after=after, before=before)
+    columns = [roster.COLUMNS[key] for key in query.columns]
+    context: dict[str, Any] = {
+        "page": page,
+        "asked": asked,
+        "query": query,
+        "who": who,
+        "state_word": roster.STATES.get(query.state, ""),
+        "paged": bool(after or before),
+        "columns": [
+            (column, list_address(asked, sort=_turned(column.sort, query.sort), after=None, before=None))
+            for column in (roster.NUMBER, *columns)
+        ],
+        "rows": [(row, [(column, column.value(row)) for column in columns]) for row in page.rows],
+        "may_see_identity": user.may(Act.VIEW_IDENTITY),
+        "centres": list(Centre.objects.visible_to(user)),
+        "people": people.choices(user),
+        "sorts": roster.SORTS,
+        "tumour_types": TumourType.choices,
+        "all_columns": [
+            (column, column.key in query.columns)
+            for column in roster.COLUMNS.values()
+            if not column.of_identity or user.may(Act.VIEW_IDENTITY)
+        ],
+        "first_page": list_address(asked, after=None, before=None),
+        "next_page": list_address(asked, after=page.after, before=None),
+        "previous_page": list_address(asked, before=page.before, after=None),
+        "csv": f"{reverse('patient-list-file', args=['csv'])}?{_kept(asked)}",
+        "xlsx": f"{reverse('patient-list-file', args=['xlsx'])}?{_kept(asked)}",
+        "kept": _kept(asked),
+        "chips": _chips(asked, query, who, user),
+    }
+    if query.narrows or not (after or before):
+        counts = roster.counts_found(user, query) if query.narrows else roster.counts(user)
+        context["n_found"] = counts[query.state or "all"]
+        context["filters"] = [
+            (
+                key,
+                word,
+                counts[key or "all"],
+                list_address(asked, status=key or None, after=None, before=None),
+            )
+            for key, word in {"": "All", **roster.FILTER_WORDS}.items()
+            if not key or counts[key] or key == query.state
+        ]
+    return context
+
+
+def query_of(request: SignedInRequest, asked: QueryDict) -> tuple[roster.ListQuery, people.Who]:
+    """Return what an address asks for. Columns that are chosen are remembered until others are.
+
+    Raises:
+        Http404: a filter, order or column that does not exist.
+    """
+    user = request.user
+    if "column" in asked:
+        request.session[COLUMNS_KEY] = asked.getlist("column")
+    chosen = asked.getlist("column") or request.session.get(COLUMNS_KEY, roster.DEFAULT_COLUMNS)
+    may_see_identity = user.may(Act.VIEW_IDENTITY)
+    sort, state = asked.get("sort", "number"), asked.get("status", "")
+    centre, tumour_type = asked.get("centre", ""), asked.get("tumour", "")
+    if (
+        any(key not in roster.COLUMNS for key in chosen)
+        or sort not in roster.SORTS
+        or (state and state not in roster.STATES)
+        or (tumour_type and tumour_type not in TumourType.values)
+        or (centre and centre not in {one.code for one in Centre.objects.visible_to(user)})
+    ):
+        raise Http404
+    who = people.asked(user, asked.get("who", ""))
+    query = roster.ListQuery(
+        search=request.session.get(SEARCH_KEY, "") if "found" in asked else "",
+        state=state,
+        centre=centre,
+        tumour_type=tumour_type,
+        whose=who.whose,
+        sort=sort,
+        columns=tuple(
+            key
+            for key, one in roster.COLUMNS.items()
+            if key in chosen and (may_see_identity or not one.of_identity)
+        ),
+    )
+    return query, who
+
+
+def _turned(sort: str, now: str) -> str | None:
+    """Return the order that the heading of a column leads to: its own, or the other way round where it holds."""
+    if not sort:
+        return None
+    return f"-{sort}" if now == sort else sort
+
+
+def _chips(asked: QueryDict, query: roster.ListQuery, who: people.Who, user: User) -> list[tuple[str, str]]:
+    """Return the filters in force, each with the address of the list without it."""
+    people_by_key = (
+        {people.ME: "me", people.NOBODY: "nobody", **dict(people.choices(user))} if who.key else {}
+    )
+    words = {
+        "centre": f"Centre {query.centre}" if query.centre else "",
+        "tumour": TumourType(query.tumour_type).label if query.tumour_type else "",
+        "who": f"Looked after by {people_by_key[who.key]}" if who.key else "",
+    }
+    return [
+        (str(word), list_address(asked, **{name: None}, after=None, before=None))
+        for name, word in words.items()
+        if word
+    ]
+
+
+def _kept(asked: QueryDict) -> str:
+    """Return the address's own words that a file, a view or a further search of this list takes over."""
+    kept = asked.copy()
+    for name in ("after", "before"):
+        kept.pop(name, None)
+    return kept.urlencode()
+
+
+def list_address(asked: QueryDict, **changed: str | None) -> str:
+    """Return the list's address with these words changed; None takes one away."""
+    kept = asked.copy()
+    for name, value in changed.items():
+        if value:
+            kept[name] = value
+        else:
+            kept.pop(name, None)
+    for name in [name for name in kept if not any(kept.getlist(name))]:
+        kept.pop(name)
+    query = kept.urlencode()
     return reverse("patient-list") + (f"?{query}" if query else "")
 
 
-def _plain(words: str) -> str:
+@never_cache
+@require_safe
+def patient_list_file(request: SignedInRequest, file_type: str) -> HttpResponse:
+    """Answer exactly the list of an address, whole, as CSV or XLSX: its filters, order and columns."""
+    request.user.require(Act.VIEW_RECORDS)
+    query, _ = query_of(request, request.GET)
+    columns = [roster.NUMBER, *(roster.COLUMNS[key] for key in query.columns)]
+    rows = (
+        [column.value(row) for column in columns]
+        for row in roster.everybody(request.user, query, timezone.now())
+    )
+    headings = [column.title for column in columns]
+    if file_type == "csv":
+        body, content_type = list_files.as_csv(headings, rows), "text/csv; charset=utf-8"
+    elif file_type == "xlsx":
+        body, content_type = list_files.as_xlsx("Patients", headings, rows), list_files.XLSX
+    else:
+        raise Http404
+    answer = HttpResponse(body, content_type=content_type)
+    answer["Content-Disposition"] = f'attachment; filename="patients.{file_type}"'
+    return answer
+
+
+@require_POST
+def saved_views(request: SignedInRequest) -> HttpResponse:
+    """Save the list of an address under a name, or remove one of the user's views."""
+    request.user.require(Act.VIEW_RECORDS)
+    if "remove" in request.POST:
+        services.remove_view(user=request.user, name=plain(request.POST["remove"]))
+        messages.success(request, "The view was removed.")
+        return redirect("patient-list")
+    if "name" not in request.POST:
+        return HttpResponse("No view is named.", status=422, content_type="text/plain")
+    asked = QueryDict(plain(request.POST.get("query", "")))
+    query_of(request, asked)  # 404 for what is no list
+    try:
+        view = services.save_view(
+            user=request.user, name=plain(request.POST.get("name", "")), query=_without_search(asked)
+        )
+    except ValidationError as refused:
+        messages.error(request, " ".join(refused.messages))
+    else:
+        messages.success(request, f"The view “{view.name}” was saved.")
+    return redirect(list_address(asked))
+
+
+def _without_search(asked: QueryDict) -> str:
+    kept = asked.copy()
+    for name in ("found", "after", "before"):
+        kept.pop(name, None)
+    return kept.urlencode()
+
+
+def plain(words: str) -> str:
     """Return the words without NUL, which PostgreSQL refuses in any text."""
     return words.replace("\0", "")
 

@@ -476,7 +476,7 @@ def test_each_state_is_counted_and_filtered_alike(centre, physician):
         "pending": 1,
     }
     for state in roster.STATES:
-        page = roster.roster(physician, now=NOW, state=state)
+        page = roster.roster(physician, roster.ListQuery(state=state), now=NOW)
         assert len(page.rows) == counts[state], state
         assert {row.state for row in page.rows} == {state}
 
