@@ -39,6 +39,7 @@ urlpatterns = [
     path("patients/new/", entering.patient_register, name="patient-register"),
     path(PATIENT, patients.patient_chart, name="patient-chart"),
     path(f"{PATIENT}outcome/", patients.patient_outcome, name="patient-outcome"),
+    path(f"{PATIENT}events/", patients.patient_events, name="patient-events"),
     path(f"{PATIENT}care-team/", reminders.care_team, name="care-team"),
     path(f"{PATIENT}history/", patients.patient_history, name="patient-history"),
     path(f"{PATIENT}course/new/", entering.course_start, name="course-start"),

@@ -182,6 +182,7 @@ PAGES = {
     "patients/views/": Act.VIEW_RECORDS,
     "patients/new/": Act.EDIT_PATIENTS,
     "patients/<uuid:patient_id>/": Act.VIEW_RECORDS,
+    "patients/<uuid:patient_id>/events/": Act.VIEW_RECORDS,
     "patients/<uuid:patient_id>/care-team/": Act.VIEW_RECORDS,
     "patients/<uuid:patient_id>/outcome/": Act.VIEW_RECORDS,
     "patients/<uuid:patient_id>/history/": Act.VIEW_RECORDS,

@@ -277,6 +277,7 @@ class PatientChart:
     state: str
     state_word: str
     labs: list[LatestLab]
+    graded: list[Graded]
     adverse_events: list[AdverseEvent]
     analogue_doses: list[SomatostatinAnalogueDose]
     prior_prrt: list[PriorPrrt]
@@ -368,6 +369,7 @@ def patient_chart(user: User, patient: Patient, now: datetime) -> PatientChart:
         state=state,
         state_word=roster.STATES[state],
         labs=_latest_labs(graded),
+        graded=graded,
         adverse_events=list(AdverseEvent.objects.current().filter(patient=patient).order_by("-onset_on")),
         analogue_doses=list(
             SomatostatinAnalogueDose.objects.current().filter(patient=patient).order_by("-given_at")

@@ -1,6 +1,7 @@
 """The list of patients, one patient's chart and history."""
 
 import uuid
+from datetime import date
 from typing import Any
 
 from django.contrib import messages
@@ -16,7 +17,7 @@ from accounts.access import Act
 from accounts.http import SignedInRequest
 from accounts.models import Centre, User
 from clinic import list_files, services
-from clinic.selectors import chart, history, people, roster
+from clinic.selectors import chart, history, people, roster, timeline
 from patients.models import Patient, TumourType
 
 SEARCH_KEY = "patient_search"  # in the session
@@ -271,13 +272,46 @@ def visible_patient(request: SignedInRequest, patient_id: uuid.UUID) -> Patient:
 @never_cache
 @require_safe
 def patient_chart(request: SignedInRequest, patient_id: uuid.UUID) -> HttpResponse:
+    return _with_timeline(request, patient_id, "patient-chart", "clinic/patient_chart.html")
+
+
+@never_cache
+@require_safe
+def patient_events(request: SignedInRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """Show the patient's days as a drawing and as a table, ``?from=2019-01-01&to=2020-01-01`` between two days."""
+    return _with_timeline(request, patient_id, "patient-events", "clinic/patient_events.html")
+
+
+def _with_timeline(request: SignedInRequest, patient_id: uuid.UUID, tab: str, template: str) -> HttpResponse:
     patient = visible_patient(request, patient_id)
+    first, last = (_day(request.GET.get(name)) for name in ("from", "to"))
     with timezone.override(patient.centre.zone):
-        return render(
-            request,
-            "clinic/patient_chart.html",
-            {"chart": chart.patient_chart(request.user, patient, timezone.now())},
-        )
+        shown = chart.patient_chart(request.user, patient, timezone.now())
+        drawn = timeline.timeline(shown, first=first, last=last)
+        context = {
+            "chart": shown,
+            "patient": patient,
+            "timeline": drawn,
+            "tab": tab,
+        }
+        return render(request, template, context)
+
+
+def _day(words: str | None) -> date | None:
+    """Return the day that an address names; None where it names none.
+
+    Raises:
+        Http404: the words are no day.
+    """
+    if words is None:
+        return None
+    try:
+        found = date.fromisoformat(words)
+    except ValueError:
+        raise Http404 from None
+    if not 1900 <= found.year <= 2200:
+        raise Http404
+    return found
 
 
 @never_cache
