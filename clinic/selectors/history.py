@@ -22,14 +22,24 @@ TABLES: list[tuple[type[ClinicalRecord], str]] = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class RecordChange:
-    """One record's change. ``is_first``: it was entered, and ``fields`` have no old values to be shown."""
+    """One record's change.
+
+    Attributes:
+        is_first: it was entered, and ``fields`` have no old values to be shown.
+        change: as it was read.
+        is_in_force: the record has not been voided since.
+        restore_url: where the values before the change can be taken up again; blank where they cannot.
+    """
 
     title: str
     what: What
     is_first: bool
     fields: list[ChangedField]
+    change: Change
+    is_in_force: bool
+    restore_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,11 @@ def history(user: User, patient: Patient) -> list[HistoryEntry]:
             continue
         found += changes_in(model, rows_of(model).filter(**{path: patient.pk}), words)
     cycle_numbers = {change.row.pgh_obj_id: change.row.number for change in found if change.model is Cycle}
+    in_force = {
+        (change.model, change.row.pgh_obj_id): change.row.pgh_label != "delete"
+        and change.row.voided_at is None
+        for change in found
+    }
     # Within one act the order of the tables is kept: a patient before its diagnosis.
     found.sort(key=lambda change: change.at)
     entries: list[HistoryEntry] = []
@@ -69,7 +84,16 @@ def history(user: User, patient: Patient) -> list[HistoryEntry]:
             entries.append(HistoryEntry(change.at, change.who, change.reason, change.door))
         last_act = act
         title = _title(change, cycle_numbers)
-        entries[-1].changes.append(RecordChange(title, change.what, change.what == What.ENTERED, fields))
+        entries[-1].changes.append(
+            RecordChange(
+                title,
+                change.what,
+                change.what == What.ENTERED,
+                fields,
+                change,
+                in_force[change.model, change.row.pgh_obj_id],
+            )
+        )
     return entries[::-1]
 
 
@@ -77,6 +101,12 @@ def last_change(record: ClinicalRecord) -> Change | None:
     """Return who changed a record last, when and why. One query."""
     changes = changes_of([record])
     return changes[-1] if changes else None
+
+
+def change_of_row(record: ClinicalRecord, row_id: int) -> Change | None:
+    """Return the change of this record that a row of its history tells of; None where there is none. One query."""
+    changes = changes_in(type(record), rows_of(type(record)).filter(pgh_obj=record.pk))
+    return next((one for one in changes if one.row.pgh_id == row_id and one.what == What.CHANGED), None)
 
 
 def _shown(change: Change) -> list[ChangedField]:

@@ -75,6 +75,8 @@ def record_correct(
             return redirect(f"{address}?reader={record.reader_role}")
         if request.method != "POST":
             form = form_of(of_kind, patient, instance=record, correcting=True)
+            if "before" in request.GET:
+                context["notes"] = [_take_up_former(form, record, request.GET["before"])]
             return record_page(request, patient, [form], 200, **context)
         form = form_of(of_kind, patient, request.POST, instance=record, correcting=True)
 
@@ -101,6 +103,26 @@ def record_correct(
             if present.voided_at is not None:
                 return _already_voided(request, of_kind, patient, present)
             return _conflict(request, patient, of_kind, record_id, form, context)
+
+
+def _take_up_former(form: RecordForm, record: ClinicalRecord, row: str) -> str:
+    """Fill in the values from before the change that a row of the history tells of; return what the page says of it.
+
+    Raises:
+        Http404: the row tells of no change of this record.
+    """
+    change = history.change_of_row(record, int(row)) if row.isdecimal() and len(row) < 19 else None
+    if change is None:
+        raise Http404
+    for one in change.fields:
+        if one.column.name in form.fields:
+            form.initial[one.column.name] = one.old_value
+    at = timezone.localtime(change.at)
+    form.initial[form.reason_name] = f"Restored what stood there before {at:%Y-%m-%d %H:%M}"
+    return (
+        f"What stood there before the change by {change.who} at {at:%Y-%m-%d %H:%M} is filled in and not stored yet:"
+        " look at it, and store it with its reason."
+    )
 
 
 def _void_url(patient: Patient, slug: str, kind: RecordKind, record: ClinicalRecord) -> str:

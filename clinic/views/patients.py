@@ -14,10 +14,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import Act
+from accounts.changes import What
 from accounts.http import SignedInRequest
 from accounts.models import Centre, User
 from clinic import list_files, services
 from clinic.selectors import chart, history, people, roster, timeline
+from clinic.views import records
 from patients.models import Patient, TumourType
 
 SEARCH_KEY = "patient_search"  # in the session
@@ -333,4 +335,25 @@ def patient_history(request: SignedInRequest, patient_id: uuid.UUID) -> HttpResp
     patient = get_object_or_404(patients, pk=patient_id)
     with timezone.override(patient.centre.zone):
         entries = history.history(request.user, patient)
+        if patient.voided_at is None:
+            for entry in entries:
+                for change in entry.changes:
+                    change.restore_url = _restore_url(request.user, patient, change)
         return render(request, "clinic/patient_history.html", {"patient": patient, "entries": entries})
+
+
+def _restore_url(user: User, patient: Patient, change: history.RecordChange) -> str:
+    """Return where the values before a change can be stored again, for who may; blank where its form knows none of them."""
+    kind = records.slug_of(change.change.model)
+    # A cycle's plan and a signed reading are changed by acts of their own.
+    if change.what != What.CHANGED or not change.is_in_force or kind in {None, "cycle", "reading"}:
+        return ""
+    assert kind is not None
+    of_kind = records.KINDS[kind]
+    if of_kind.correct is None or not user.may(of_kind.model.EDIT_ACT, patient.centre_id):
+        return ""
+    row = change.change.row
+    if not any(one.column.name in of_kind.form.base_fields for one in change.fields):
+        return ""
+    address = reverse("record-correct", args=[patient.pk, kind, row.pgh_obj_id])
+    return f"{address}?before={row.pgh_id}"

@@ -166,6 +166,11 @@ def kind_of(slug: str) -> RecordKind:
     return KINDS[slug]
 
 
+def slug_of(model: type[Any]) -> str | None:
+    """Return the word for a kind of record in addresses; None where no form knows it."""
+    return next((slug for slug, kind in KINDS.items() if kind.model is model), None)
+
+
 def form_of(kind: RecordKind, patient: Patient, *args: Any, **kwargs: Any) -> RecordForm:
     if kind.model is Study:
         numbers = list(patient.courses.current().order_by("-number").values_list("number", flat=True))
