@@ -15,6 +15,7 @@ from clinic.views import (
     patients,
     protocols,
     reminders,
+    styleguide,
     treating,
 )
 
@@ -26,6 +27,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("calendar/", calendar.month, name="calendar"),
     path("calendar/feed/<str:secret>.ics", calendar.feed, name="calendar-feed"),
+    path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("drafts/", drafts.drafts, name="drafts"),
     path("reminders/", reminders.reminders, name="reminders"),
     path("protocols/", protocols.protocol_list, name="protocol-list"),

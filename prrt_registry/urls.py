@@ -18,3 +18,5 @@ urlpatterns = [
     path("", include("analytics.urls")),
     path("", include("clinic.urls")),
 ]
+
+handler500 = "prrt_registry.failing.failed"

@@ -175,6 +175,7 @@ def clinics(centre, other_centre) -> tuple[Clinic, Clinic]:
 IMAGING = "patients/<uuid:patient_id>/imaging/<int:course_number>/"
 PAGES = {
     "": None,  # says what there is to see for whoever comes
+    "styleguide/": None,
     "calendar/": Act.VIEW_RECORDS,
     "reminders/": Act.VIEW_RECORDS,
     "patients/": Act.VIEW_RECORDS,
