@@ -285,6 +285,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=30),  # UTC
         "options": {"expires": 6 * 3600},
     },
+    "query-data": {
+        "task": "analytics.tasks.query_data",
+        "schedule": crontab(minute=10),  # hourly: days begin at centres all round the clock
+        "options": {"expires": 3600},
+    },
     "tidy-accounts": {"task": "accounts.tasks.tidy", "schedule": timedelta(hours=6)},
 }
 
