@@ -685,7 +685,7 @@ class DataQuery(models.Model):
     objects = DataQueryQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-opened_at", "id"]
+        ordering = ["-opened_at", "-id"]
         verbose_name_plural = "data queries"
         constraints = [
             models.UniqueConstraint(

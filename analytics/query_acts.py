@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.access import Act, roles_with
 from accounts.errors import RegistryError
 from accounts.models import User
+from accounts.records import ClinicalRecord
 from analytics.data_queries import fingerprint
 from analytics.models import (
     DataQuery,
@@ -112,7 +113,7 @@ def raise_query(
     return query
 
 
-def _course_of(record: Patient | Course | Cycle | Administration | Study | Death) -> UUID | None:
+def _course_of(record: ClinicalRecord) -> UUID | None:
     if isinstance(record, Course):
         return record.pk
     if isinstance(record, Cycle):

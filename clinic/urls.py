@@ -12,6 +12,7 @@ from clinic.views import (
     lesion_figures,
     patients,
     protocols,
+    queries,
     treating,
 )
 
@@ -26,11 +27,14 @@ urlpatterns = [
     path("protocols/<int:pk>/", protocols.protocol_detail, name="protocol-detail"),
     path("reference-ranges/", protocols.reference_ranges, name="reference-ranges"),
     path("reference-ranges/new/", protocols.reference_range_new, name="reference-range-new"),
+    path("queries/", queries.query_list, name="query-list"),
+    path("queries/<uuid:query_id>/", queries.query_detail, name="query-detail"),
     path("patients/", patients.patient_list, name="patient-list"),
     path("patients/new/", entering.patient_register, name="patient-register"),
     path(PATIENT, patients.patient_chart, name="patient-chart"),
     path(f"{PATIENT}outcome/", patients.patient_outcome, name="patient-outcome"),
     path(f"{PATIENT}history/", patients.patient_history, name="patient-history"),
+    path(f"{PATIENT}query/new/", queries.query_new, name="query-new"),
     path(f"{PATIENT}course/new/", entering.course_start, name="course-start"),
     path(
         f"{PATIENT}course/<uuid:course_id>/discontinue/",

@@ -170,7 +170,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "data queries",
-                "ordering": ["-opened_at", "id"],
+                "ordering": ["-opened_at", "-id"],
             },
         ),
         migrations.CreateModel(

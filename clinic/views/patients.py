@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import Act
 from accounts.http import SignedInRequest
-from clinic.selectors import chart, history, roster
+from analytics import query_acts
+from clinic.selectors import chart, history, queries, roster
 from patients.models import Patient
 
 SEARCH_KEY = "patient_search"  # in the session
@@ -98,7 +99,11 @@ def patient_chart(request: SignedInRequest, patient_id: uuid.UUID) -> HttpRespon
         return render(
             request,
             "clinic/patient_chart.html",
-            {"chart": chart.patient_chart(request.user, patient, timezone.now())},
+            {
+                "chart": chart.patient_chart(request.user, patient, timezone.now()),
+                "queries": queries.of_patient(request.user, patient),
+                "may_raise": query_acts.may_act(request.user, patient.centre_id),
+            },
         )
 
 
