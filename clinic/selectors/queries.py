@@ -24,6 +24,8 @@ STATUSES = {"pending": "To be settled", "open": "Open", "answered": "Answered", 
 # The shape and colour of a status, as components/status.html names them.
 SHAPES = {QueryStatus.OPEN: "pending", QueryStatus.ANSWERED: "ongoing", QueryStatus.CLOSED: "done"}
 ME, NOBODY = "me", "nobody"
+_ORDER = ("-opened_at", "-id")
+_RELATED = ("patient__centre", "course", "assigned_to")
 
 
 @dataclass(frozen=True)
@@ -88,20 +90,19 @@ def open_queries_count(user: User) -> int:
 def open_queries(user: User, limit: int) -> list[QueryRow]:
     """Return the queries to be settled that ``user`` may see, those assigned to the user first, then the newest.
 
-    Two queries, one more for names.
+    Two queries, one more for names. Neither sorts more than it returns.
     """
-    mine = Q(assigned_to=user)
-    found = DataQuery.objects.visible_to(user).pending().annotate(is_mine=mine).order_by("-is_mine", *_ORDER)
-    return _rows(user, found[:limit])
+    found = DataQuery.objects.visible_to(user).pending().select_related(*_RELATED).order_by(*_ORDER)
+    mine = list(found.filter(assigned_to=user)[:limit])
+    others = list(found.exclude(assigned_to=user)[: limit - len(mine)])
+    names = names_of(user, (query.patient_id for query in [*mine, *others]))
+    return [_row(user, query, names) for query in [*mine, *others]]
 
 
 def of_patient(user: User, patient: Patient) -> list[QueryRow]:
     """Return the queries of one patient that are to be settled, the newest first. One query."""
     found = DataQuery.objects.visible_to(user).pending().filter(patient=patient).order_by(*_ORDER)
     return _rows(user, found, with_names=False)
-
-
-_ORDER = ("-opened_at", "-id")
 
 
 def query_list(user: User, asked: Asked, *, after: str = "", limit: int = PAGE_SIZE) -> QueryPage:
@@ -193,7 +194,7 @@ def row_of(user: User, query: DataQuery) -> QueryRow:
 
 
 def _rows(user: User, queries: QuerySet[DataQuery], *, with_names: bool = True) -> list[QueryRow]:
-    found = list(queries.select_related("patient__centre", "course", "assigned_to"))
+    found = list(queries.select_related(*_RELATED))
     names = names_of(user, (query.patient_id for query in found)) if with_names and found else {}
     return [_row(user, query, names) for query in found]
 
