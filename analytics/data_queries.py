@@ -30,6 +30,7 @@ RECORD_CHANGED = "The records have changed since it was answered."
 PATIENT_VOIDED = "The patient has been voided."
 
 _Key = tuple[str, str]  # rule, record
+_Found = tuple[UUID, UUID, Discrepancy]  # patient, centre
 
 
 def fingerprint(facts: Facts) -> str:
@@ -96,13 +97,13 @@ def refresh(limit: int = CHUNK) -> int:
             [patient_ids],
         )
     # Read only now that the patients are ours: whoever stores queries of them later has read their facts later.
-    found: dict[_Key, tuple[UUID, Discrepancy]] = {}
+    found: dict[_Key, _Found] = {}
     looked_at = {}
-    for patient, today in query_facts.fetch(patient_ids):
-        pk = UUID(patient.id)
-        looked_at[pk] = today
-        for one in find(patient, today):
-            found[one.rule, one.record_id] = pk, one
+    for fetched in query_facts.fetch(patient_ids):
+        patient_id = UUID(fetched.patient.id)
+        looked_at[patient_id] = fetched.today
+        for one in find(fetched.patient, fetched.today):
+            found[one.rule, one.record_id] = patient_id, fetched.centre_id, one
     _store(patient_ids, found, set(patient_ids) - set(looked_at))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -114,9 +115,7 @@ def refresh(limit: int = CHUNK) -> int:
     return len(marks)
 
 
-def _store(
-    patient_ids: Sequence[UUID], found: dict[_Key, tuple[UUID, Discrepancy]], voided: set[UUID]
-) -> None:
+def _store(patient_ids: Sequence[UUID], found: dict[_Key, _Found], voided: set[UUID]) -> None:
     """Bring the stored queries of the patients to what was found.
 
     A query that a person closed stays closed as long as the facts are those it was closed on.
@@ -142,7 +141,7 @@ def _store(
             over.append((query, RULE_CLOSED))
 
     new, changed, answers = [], [], []
-    for key, (patient_id, one) in found.items():
+    for key, (patient_id, centre_id, one) in found.items():
         print_of_facts = fingerprint(one.facts)
         if key in pending:
             query = pending[key]
@@ -158,6 +157,7 @@ def _store(
             new.append(
                 DataQuery(
                     patient_id=patient_id,
+                    centre_id=centre_id,
                     course_id=one.course_id or None,
                     rule=one.rule,
                     record_kind=one.record_kind,

@@ -644,7 +644,7 @@ class DataQueryQuerySet(models.QuerySet["DataQuery"]):
         if not user.is_authenticated or not user.is_active:
             return self.none()
         found = self.filter(patient__voided_at__isnull=True)
-        return found if user.is_superuser else found.filter(patient__centre__in=user.centre_ids(act))
+        return found if user.is_superuser else found.filter(centre__in=user.centre_ids(act))
 
     def pending(self) -> Self:
         """Return the queries that are not closed."""
@@ -659,6 +659,8 @@ class DataQuery(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="data_queries")
+    # The patient's, which stays: counted by without a look at patients.
+    centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="+")
     course = models.ForeignKey(Course, on_delete=models.PROTECT, null=True, related_name="data_queries")
     rule = models.CharField(max_length=24, choices=QueryRule)
     record_kind = models.CharField(max_length=14, choices=QueriedRecord)
@@ -705,6 +707,11 @@ class DataQuery(models.Model):
         indexes = [
             models.Index(
                 fields=["opened_at", "id"], condition=~Q(status="closed"), name="analytics_query_pending"
+            ),
+            models.Index(  # every look at the list counts by these
+                fields=["centre", "rule", "status", "assigned_to"],
+                condition=~Q(status="closed"),
+                name="analytics_query_counted",
             ),
         ]
 

@@ -25,9 +25,10 @@ def pending_by_rule(cohort: Cohort, user: User) -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         # Constants of analytics.tallies; values are parameters.
         cursor.execute(
-            "SELECT rule, count(*), count(DISTINCT patient_id) FROM analytics_dataquery"  # noqa: S608
+            "SELECT rule, sum(n)::int, count(*) FROM (SELECT rule, patient_id, count(*) AS n FROM analytics_dataquery"  # noqa: S608
             " WHERE status <> 'closed' AND patient_id IN (SELECT c.patient_id FROM analytics_outcome o"
-            f" JOIN treatments_course c ON c.id = o.course_id WHERE {' AND '.join(conditions)}) GROUP BY rule",
+            f" JOIN treatments_course c ON c.id = o.course_id WHERE {' AND '.join(conditions)}) GROUP BY 1, 2) AS q"
+            " GROUP BY 1",
             values,
         )
         counts = {rule: (n, n_patients) for rule, n, n_patients in cursor.fetchall()}

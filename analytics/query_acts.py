@@ -99,6 +99,7 @@ def raise_query(
     facts = {"text": text}
     query = DataQuery.objects.create(
         patient=patient,
+        centre_id=patient.centre_id,
         course_id=_course_of(record),
         rule=QueryRule.MANUAL,
         record_kind=record_kind,

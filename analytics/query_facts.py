@@ -1,6 +1,7 @@
 """The facts that queries follow from, of many patients together: one statement, so that they are of one moment."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -22,7 +23,8 @@ from patients.models import DeathCause
 # A row for each patient, whose courses, cycles and studies are arrays of JSON. Days are the centre's.
 _FACTS = """
 WITH patient AS MATERIALIZED (
-    SELECT x.id, x.created_at, z.time_zone AS zone FROM patients_patient x JOIN accounts_centre z ON z.id = x.centre_id
+    SELECT x.id, x.centre_id, x.created_at, z.time_zone AS zone
+    FROM patients_patient x JOIN accounts_centre z ON z.id = x.centre_id
     WHERE x.id = ANY(%s) AND x.voided_at IS NULL
 ), given AS MATERIALIZED (
     SELECT p.id AS patient_id, p.zone, c.id AS course_id, r.labs_before_cycle, y.id AS cycle_id, y.number, a.id,
@@ -65,7 +67,7 @@ WITH patient AS MATERIALIZED (
     LEFT JOIN studies s ON s.patient_id = c.patient_id AND s.course_number = c.number
     GROUP BY c.patient_id
 )
-SELECT p.id, (now() AT TIME ZONE p.zone)::date, (p.created_at AT TIME ZONE p.zone)::date,
+SELECT p.id, p.centre_id, (now() AT TIME ZONE p.zone)::date, (p.created_at AT TIME ZONE p.zone)::date,
     EXISTS (SELECT FROM patients_diagnosis d WHERE d.patient_id = p.id AND d.voided_at IS NULL),
     greatest(c.last_on, (SELECT max(last_on) FROM studies s WHERE s.patient_id = p.id),
         (SELECT max(known_alive_on) FROM patients_contact k WHERE k.patient_id = p.id AND k.voided_at IS NULL)),
@@ -80,8 +82,17 @@ LEFT JOIN patients_death q ON q.patient_id = p.id AND q.voided_at IS NULL
 """
 
 
-def fetch(patient_ids: Sequence[UUID]) -> list[tuple[PatientFacts, date]]:
-    """Return the patients that have not been voided, each with today's date at its centre. One query."""
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A patient's facts with its centre, and today's date there."""
+
+    patient: PatientFacts
+    centre_id: UUID
+    today: date
+
+
+def fetch(patient_ids: Sequence[UUID]) -> list[Fetched]:
+    """Return the patients that have not been voided. One query."""
     with connection.cursor() as cursor:
         cursor.execute(_FACTS, [list(patient_ids)])
         return [_patient(row) for row in cursor.fetchall()]
@@ -91,8 +102,20 @@ def _day(text: str | None) -> date | None:
     return date.fromisoformat(text) if text else None
 
 
-def _patient(row: Sequence[Any]) -> tuple[PatientFacts, date]:
-    pk, today, registered_on, has_diagnosis, last_alive_on, death_id, died_on, cause, *events, courses = row
+def _patient(row: Sequence[Any]) -> Fetched:
+    (
+        pk,
+        centre_id,
+        today,
+        registered_on,
+        has_diagnosis,
+        last_alive_on,
+        death_id,
+        died_on,
+        cause,
+        *events,
+        courses,
+    ) = row
     patient = PatientFacts(
         id=str(pk),
         registered_on=registered_on,
@@ -105,7 +128,7 @@ def _patient(row: Sequence[Any]) -> tuple[PatientFacts, date]:
         therapies=events[1],
         courses=[_course(course) for course in orjson.loads(courses or "[]")],
     )
-    return patient, today
+    return Fetched(patient, centre_id, today)
 
 
 def _course(row: Sequence[Any]) -> CourseFacts:

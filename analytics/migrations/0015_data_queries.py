@@ -167,6 +167,12 @@ class Migration(migrations.Migration):
                         to="patients.patient",
                     ),
                 ),
+                (
+                    "centre",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.centre"
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "data queries",
@@ -241,6 +247,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(("status", "closed"), _negated=True),
                 fields=["opened_at", "id"],
                 name="analytics_query_pending",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="dataquery",
+            index=models.Index(
+                condition=models.Q(("status", "closed"), _negated=True),
+                fields=["centre", "rule", "status", "assigned_to"],
+                name="analytics_query_counted",
             ),
         ),
         migrations.AddConstraint(

@@ -10,7 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
 
 from accounts.access import Act
-from accounts.models import User
+from accounts.models import Centre, User
 from analytics.models import DataQuery, DataQueryAnswer, QueriedRecord, QueryRule, QueryStatus
 from clinic.selectors.names import names_of, person_name
 from imaging.models import Study, Timepoint
@@ -106,7 +106,7 @@ def of_patient(user: User, patient: Patient) -> list[QueryRow]:
 
 
 def query_list(user: User, asked: Asked, *, after: str = "", limit: int = PAGE_SIZE) -> QueryPage:
-    """Return a page of queries, the newest first, with the counts of every filter. At most four queries."""
+    """Return a page of queries, the newest first, with the counts of every filter. At most five queries."""
     found = _filtered(DataQuery.objects.visible_to(user), user, asked).order_by(*_ORDER)
     if after:
         begins_after = _parse_key(after)
@@ -131,7 +131,7 @@ def _filtered(queries: QuerySet[DataQuery], user: User, asked: Asked) -> QuerySe
     if asked.rule:
         queries = queries.filter(rule=asked.rule)
     if asked.centre:
-        queries = queries.filter(patient__centre__code=asked.centre)
+        queries = queries.filter(centre__code=asked.centre)
     if asked.assigned == NOBODY:
         return queries.filter(assigned_to=None)
     if asked.assigned:
@@ -149,17 +149,20 @@ def _parse_key(key: str) -> tuple[datetime, uuid.UUID] | None:
 
 
 def _count(page: QueryPage, user: User, asked: Asked) -> None:
-    """Fill the choices of the filters: each counted among what is pending, under the other filters. Two queries."""
+    """Fill the choices of the filters: each counted among what is pending, under the other filters. Three queries."""
+    codes = dict(Centre.objects.visible_to(user, Act.VIEW_RECORDS).values_list("pk", "code"))
+    # By the centre of the query and not of the patient: an index has all of it.
     rows = (
-        DataQuery.objects.visible_to(user)
-        .pending()
-        .values_list("rule", "status", "assigned_to", "patient__centre__code")
-        .annotate(n=Count("pk"))
+        DataQuery.objects.pending()
+        .filter(centre__in=codes)
+        .values_list("rule", "status", "assigned_to", "centre")
+        .annotate(n=Count("*"))
         .order_by()
     )
     counts: dict[str, dict[str, int]] = {"status": {}, "rule": {}, "assigned": {}, "centre": {}}
     mine = str(user.pk)
-    for rule, status, assigned_to, centre, n in rows:
+    for rule, status, assigned_to, centre_id, n in rows:
+        centre = codes[centre_id]
         person = str(assigned_to) if assigned_to else NOBODY
         own = {"status": status, "rule": rule, "assigned": person, "centre": centre}
         wanted = {
