@@ -140,6 +140,7 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
     }
     asked_by = User.objects.get(pk=ids["user"])
     ids["query_id"] = query_acts.raise_query(patient=patient, text="Is this right?", by=asked_by).pk
+    ids["data-queries"] = ids["query_id"]
     ids["job"] = Job.objects.create(kind=JobKind.REPORT, requested_by_id=ids["user"]).pk
     ids["somatostatin-analogue-dose"] = ids["analogue-dose"]
     plurals = {
@@ -306,7 +307,7 @@ POSTED_PAGES = {
 }
 POST_ONLY = re.compile(
     r"api/v1/.*(void|administer|discontinue|search|move|hold|resume|cancel|restore|decide|net-activity"
-    r"|draft-reading|sign-reading|accept-drafts|count|explore|exports|reports)/$"
+    r"|draft-reading|sign-reading|accept-drafts|answer|close|reopen|count|explore|exports|reports)/$"
 )
 
 
