@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from accounts.access import Act, roles_with
 from accounts.models import Centre, Membership
-from analytics import compute, differences, facts, rebuild, rebuilding, results, tallies
+from analytics import compute, data_queries, differences, facts, rebuild, rebuilding, results, tallies
 from analytics.models import (
     ENDPOINTS,
     Cohort,
@@ -88,6 +88,7 @@ def refresh_inline() -> None:
     # A cohort that another worker had in hand is done by it, or has new marks since.
     while refresh_results(at_once=True):
         pass
+    data_queries.refresh_inline()
 
 
 def is_behind() -> bool:

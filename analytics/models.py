@@ -6,6 +6,7 @@
 import uuid
 from typing import Self
 
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -14,8 +15,11 @@ from django.db.models.functions import Now
 
 from accounts.access import Act
 from accounts.models import Centre, User
+from accounts.records import known_codes
 from accounts.tracking import tracked
+from analytics.rules.data_queries import RULES, words
 from analytics.rules.endpoints import EndpointDefinition
+from patients.models import Patient
 from treatments.models import Course
 
 
@@ -600,3 +604,191 @@ class RebuildChunk(models.Model):
 
     def __str__(self) -> str:
         return f"chunk {self.pk} of {self.job_id}"
+
+
+class QueryRule(models.TextChoices):
+    """What opened a query: a rule of ``analytics.rules.data_queries``, or a person."""
+
+    LABS_MISSING = "labs_missing", RULES["labs_missing"].title
+    ACTIVITY_DEVIATION = "activity_deviation", RULES["activity_deviation"].title
+    CYCLE_DATE_PAST = "cycle_date_past", RULES["cycle_date_past"].title
+    BASELINE_MISSING = "baseline_missing", RULES["baseline_missing"].title
+    IMAGING_MISSING = "imaging_missing", RULES["imaging_missing"].title
+    FINAL_IMAGING_MISSING = "final_imaging_missing", RULES["final_imaging_missing"].title
+    PROGRESSION_NOT_NOTED = "progression_not_noted", RULES["progression_not_noted"].title
+    FOLLOW_UP_OLD = "follow_up_old", RULES["follow_up_old"].title
+    DEATH_CAUSE_UNKNOWN = "death_cause_unknown", RULES["death_cause_unknown"].title
+    COURSE_OPEN_AFTER_DEATH = "course_open_after_death", RULES["course_open_after_death"].title
+    DIAGNOSIS_MISSING = "diagnosis_missing", RULES["diagnosis_missing"].title
+    MANUAL = "manual", "Raised by hand"
+
+
+class QueryStatus(models.TextChoices):
+    OPEN = "open", "Open"
+    ANSWERED = "answered", "Answered"
+    CLOSED = "closed", "Closed"
+
+
+class QueriedRecord(models.TextChoices):
+    PATIENT = "patient", "Patient"
+    COURSE = "course", "Course"
+    CYCLE = "cycle", "Cycle"
+    ADMINISTRATION = "administration", "Given cycle"
+    STUDY = "study", "Study"
+    DEATH = "death", "Death"
+
+
+class DataQueryQuerySet(models.QuerySet["DataQuery"]):
+    def visible_to(self, user: User, act: Act = Act.VIEW_RECORDS) -> Self:
+        """Return the queries of patients in force at the centres where ``user`` may perform ``act``."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        found = self.filter(patient__voided_at__isnull=True)
+        return found if user.is_superuser else found.filter(centre__in=user.centre_ids(act))
+
+    def pending(self) -> Self:
+        """Return the queries that are not closed."""
+        return self.exclude(status=QueryStatus.CLOSED)
+
+
+class DataQuery(models.Model):
+    """A question about a patient's records, opened by a rule or by hand: docs/data-queries.md.
+
+    A rule has at most one that is not closed at a record. It is worded from its facts when it is shown.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="data_queries")
+    # The patient's, which stays: counted by without a look at patients.
+    centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="+")
+    course = models.ForeignKey(Course, on_delete=models.PROTECT, null=True, related_name="data_queries")
+    rule = models.CharField(max_length=24, choices=QueryRule)
+    record_kind = models.CharField(max_length=14, choices=QueriedRecord)
+    record_id = models.UUIDField()
+    facts = models.JSONField(help_text="What it follows from; raised by hand, what is asked.")
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the facts.")
+    status = models.CharField(max_length=8, choices=QueryStatus, default=QueryStatus.OPEN)
+    opened_at = models.DateTimeField(db_default=Now())
+    opened_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, related_name="+", help_text="Blank: the rule."
+    )
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.ForeignKey(
+        User,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="Blank: the rule, or it is not closed.",
+    )
+    assigned_to = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, related_name="assigned_queries"
+    )
+
+    objects = DataQueryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-opened_at", "-id"]
+        verbose_name_plural = "data queries"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rule", "record_id"],
+                condition=~Q(status="closed") & ~Q(rule="manual"),
+                name="analytics_dataquery_one_open",
+                violation_error_message="This is asked of the record already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="closed", closed_at__isnull=False)
+                | (~Q(status="closed") & Q(closed_at__isnull=True, closed_by__isnull=True)),
+                name="analytics_dataquery_closed_has_time",
+                violation_error_message="A closed query has the time at which it was closed, no other has.",
+            ),
+            *known_codes(rule=QueryRule.values, record_kind=QueriedRecord.values, status=QueryStatus.values),
+        ]
+        indexes = [
+            models.Index(
+                fields=["opened_at", "id"], condition=~Q(status="closed"), name="analytics_query_pending"
+            ),
+            models.Index(  # every look at the list counts by these
+                fields=["centre", "rule", "status", "assigned_to"],
+                condition=~Q(status="closed"),
+                name="analytics_query_counted",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_rule_display()} of {self.patient_id}"
+
+    @property
+    def is_closed(self) -> bool:
+        return self.status == QueryStatus.CLOSED
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """What is asked, and why."""
+        if self.rule == QueryRule.MANUAL:
+            return "Raised by hand", self.facts["text"]
+        return words(self.rule, self.facts)
+
+
+class QueryAction(models.TextChoices):
+    ANSWERED = "answered", "Answered"
+    ASSIGNED = "assigned", "Assigned"
+    CLOSED = "closed", "Closed"
+    REOPENED = "reopened", "Opened again"
+
+
+class DataQueryAnswer(models.Model):
+    """What was done about a query, by whom and in which words. Neither changed nor deleted."""
+
+    id = models.BigAutoField(primary_key=True)
+    query = models.ForeignKey(DataQuery, on_delete=models.PROTECT, related_name="answers")
+    action = models.CharField(max_length=8, choices=QueryAction)
+    text = models.CharField(max_length=1000, blank=True)
+    assigned_to = models.ForeignKey(
+        User,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="Of an assignment; blank: to nobody.",
+    )
+    by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, related_name="+", help_text="Blank: the rule."
+    )
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["at", "id"]
+        triggers = [pgtrigger.Protect(name="kept", operation=pgtrigger.Update | pgtrigger.Delete)]
+        constraints = [*known_codes(action=QueryAction.values)]
+
+    def __str__(self) -> str:
+        return f"{self.action} at {self.at}"
+
+
+class DataCheck(models.Model):
+    """When the rules last looked at a patient's records; a worker that looks holds this row."""
+
+    patient = models.OneToOneField(
+        Patient, on_delete=models.PROTECT, primary_key=True, related_name="data_check"
+    )
+    checked_on = models.DateField(null=True, help_text="The centre's day that the rules took for today.")
+
+    def __str__(self) -> str:
+        return f"{self.patient_id} checked on {self.checked_on}"
+
+
+class StaleCheck(models.Model):
+    """A mark, put by database triggers in the writing transaction, that a patient's records must be looked at again.
+
+    Only added by writers and removed by workers, as ``StaleCourse``.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    patient_id = models.UUIDField()
+    marked_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["patient_id"], name="analytics_stalecheck_patient")]
+
+    def __str__(self) -> str:
+        return f"patient {self.patient_id} stale since {self.marked_at}"

@@ -13,13 +13,17 @@ logger = logging.getLogger(__name__)
 def refresh() -> None:
     """Bring outcomes and results up to date. Safe to run twice: what is fresh is not touched."""
     # Imported here: computing pulls in lifelines; the web process names this task but never runs it.
-    from analytics import freshness, rebuild
+    from analytics import data_queries, freshness, rebuild
 
     if made := rebuild.plan():
         ask_for_chunks(made)
     if freshness.is_behind():
         ask_for_refresh()  # another worker shares the work, and asks for a third
     put_off = freshness.refresh(ask_for_refresh)
+    # What one correction touches is asked at once; what an import does, behind everything else.
+    data_queries.refresh()
+    if data_queries.is_behind():
+        ask_for_queries()
     while put_off is not None:
         # One worker waits for the results of a burst; the others go on to other tasks.
         with freshness.waiting_alone() as alone:
@@ -48,6 +52,24 @@ def reconcile() -> None:
     from analytics import freshness
 
     freshness.reconcile()
+
+
+@shared_task(acks_late=True)
+def refresh_queries() -> None:
+    """Derive the queries of some marked patients, and ask for the next. Safe to run twice: it takes others, or none."""
+    from analytics import data_queries
+
+    if data_queries.refresh() and data_queries.is_behind():
+        ask_for_queries()
+
+
+@shared_task(acks_late=True)
+def query_data() -> None:
+    """Mark the patients at whose centre a day has begun: some queries open by the calendar. Safe to run twice."""
+    from analytics import data_queries
+
+    if data_queries.mark_of_new_day():
+        ask_for_queries()
 
 
 @shared_task(acks_late=True)
@@ -100,6 +122,11 @@ def ask_for_chunks(n: int) -> None:
     if n:
         chunks = group(rebuild_chunk.si() for _ in range(n))
         _ask(chunks, "a rebuild goes on with the next sweep", priority=CHUNKS_LAST, expires=3600)
+
+
+def ask_for_queries() -> None:
+    """Ask a worker to derive the queries of marked patients; likewise."""
+    _ask(refresh_queries, "queries follow with the next sweep", priority=CHUNKS_LAST)
 
 
 def _ask(task: Task | Signature, otherwise: str, **options: Any) -> None:

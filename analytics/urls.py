@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from analytics import behind_views, lock_views, views
+from analytics import behind_views, lock_views, quality_views, views
 
 urlpatterns = [
     path("cohorts/", views.cohort_list, name="cohort-list"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("cohorts/<slug:slug>/curves/<slug:endpoint>/", views.curve_rows, name="curve-rows"),
     path("cohorts/<slug:slug>/behind/", behind_views.cohort_behind, name="cohort-behind"),
     path("cohorts/<slug:slug>/changes/", behind_views.cohort_changes, name="cohort-changes"),
+    path("cohorts/<slug:slug>/quality/", quality_views.cohort_quality, name="cohort-quality"),
     path("cohorts/<slug:slug>/locks/", lock_views.cohort_locks, name="cohort-locks"),
     path("cohorts/<slug:slug>/download/", lock_views.cohort_download, name="cohort-download"),
     path("locks/<slug:lock_name>/", lock_views.lock_detail, name="lock-detail"),

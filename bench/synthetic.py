@@ -134,7 +134,8 @@ def load(n: int, *, seed: int = 2020, centres: int = 1) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute(
-            "TRUNCATE patients_patient, analytics_stalecourse, analytics_staleresult, analytics_outcomechange CASCADE"
+            "TRUNCATE patients_patient, analytics_stalecourse, analytics_staleresult, analytics_outcomechange,"
+            " analytics_stalecheck CASCADE"
         )
         cursor.execute("SELECT setseed(%s)", [seed / 2**31])
         drawn = _DRAWN.format(centres=len(ids)).replace("%(centres)s", "%(centres)s::uuid[]")

@@ -9,6 +9,7 @@ from accounts.api import CentreViewSet
 from accounts.rest.tokens import CurrentTokenView, TokensView
 from accounts.rest.views import NowhereView
 from analytics.api import CohortViewSet
+from analytics.api.data_queries import DataQueryViewSet
 from analytics.api.jobs import JobViewSet
 from analytics.api.locks import LockViewSet
 from imaging.api import (
@@ -75,6 +76,7 @@ router.register("studies", StudyViewSet, "study")
 router.register("lesions", LesionViewSet, "lesion")
 router.register("measurements", MeasurementViewSet, "measurement")
 router.register("readings", ReadingViewSet, "reading")
+router.register("data-queries", DataQueryViewSet, "data-query")
 router.register("cohorts", CohortViewSet, "cohort")
 router.register("jobs", JobViewSet, "job")
 router.register("locks", LockViewSet, "lock")

@@ -306,6 +306,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 1800},
     },
     "tidy-forms": {"task": "clinic.tasks.tidy_forms", "schedule": timedelta(hours=6)},
+    "query-data": {
+        "task": "analytics.tasks.query_data",
+        "schedule": crontab(minute=10),  # hourly: days begin at centres all round the clock
+        "options": {"expires": 3600},
+    },
     "tidy-accounts": {"task": "accounts.tasks.tidy", "schedule": timedelta(hours=6)},
 }
 

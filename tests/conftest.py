@@ -64,7 +64,7 @@ def committed(django_db_setup, django_db_blocker) -> Iterator[None]:
             cursor.execute("CREATE TEMP TABLE kept AS SELECT * FROM analytics_cohort WHERE slug = 'all'")
             cursor.execute(
                 "TRUNCATE patients_patient, accounts_user, accounts_centre,"
-                " analytics_stalecourse, analytics_staleresult CASCADE"
+                " analytics_stalecourse, analytics_staleresult, analytics_stalecheck CASCADE"
             )
             cursor.execute("INSERT INTO analytics_cohort SELECT * FROM kept")
             cursor.execute("DROP TABLE kept")

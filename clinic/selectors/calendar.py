@@ -11,8 +11,8 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from accounts.models import Centre, User
-from clinic.models import CareTeamMember
 from clinic.selectors import due
+from clinic.selectors.whose import ALL, Whose
 from imaging.models import Study
 from patients.models import Death
 from treatments.models import Administration, Cycle, CycleStatus, Discontinuation
@@ -50,21 +50,6 @@ class Day:
         return len(self.entries) + self.more
 
 
-@dataclass(frozen=True)
-class Whose:
-    """Of which patients: all where both are blank."""
-
-    cared_for_by: Any = None
-    by_nobody: bool = False
-
-    def narrow(self, rows: QuerySet[Any], patient: str) -> QuerySet[Any]:
-        """Return the rows of these patients; ``patient`` is the path from a row to its patient."""
-        team = CareTeamMember.objects.filter(patient=OuterRef(patient))
-        if self.cared_for_by is not None:
-            rows = rows.filter(Exists(team.filter(user=self.cared_for_by)))
-        return rows.filter(~Exists(team)) if self.by_nobody else rows
-
-
 def _planned(user: User, whose: Whose) -> QuerySet[Any]:
     """Return the cycles to come of living patients whose course goes on."""
     of_patient, of_course = OuterRef("course__patient"), OuterRef("course")
@@ -95,7 +80,7 @@ def _first_of_each_day(rows: QuerySet[Any], day: str, number: str, limit: int) -
 
 
 def month(
-    user: User, now: datetime, *, first: date, last: date, whose: Whose = Whose(), limit: int = EACH_DAY
+    user: User, now: datetime, *, first: date, last: date, whose: Whose = ALL, limit: int = EACH_DAY
 ) -> dict[date, Day]:
     """Return what lies on the days from ``first`` to ``last``, both included. Eight queries at the most.
 

@@ -17,3 +17,8 @@ def names_of(user: User, patient_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, st
         "patient_id", "family_name", "given_names"
     )
     return {pk: ", ".join(filter(None, [family, given])) for pk, family, given in rows}
+
+
+def person_name(person: User) -> str:
+    """Return how somebody who works here is called."""
+    return person.get_full_name() or person.username

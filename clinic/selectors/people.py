@@ -8,7 +8,7 @@ from django.http import Http404
 
 from accounts.access import Act
 from accounts.models import Centre, User
-from clinic.selectors.calendar import Whose
+from clinic.selectors.whose import Whose
 
 ME, NOBODY = "me", "nobody"
 

@@ -33,8 +33,8 @@ from django.db.models.functions import Coalesce
 from accounts.models import User
 from analytics.models import Cohort, Outcome, StaleCourse
 from clinic.models import CareTeamMember
-from clinic.selectors.calendar import Whose
 from clinic.selectors.names import names_of
+from clinic.selectors.whose import Whose
 from patients.models import Death, Diagnosis, Patient
 from treatments.models import OPEN, Administration, Course, Cycle
 

@@ -10,10 +10,11 @@ from django.utils.text import capfirst
 
 from accounts.access import Act
 from accounts.models import User
-from clinic.selectors import due
+from clinic.selectors import due, queries
 from clinic.selectors.due import Item
 from clinic.selectors.laboratory import plain
 from clinic.selectors.names import names_of
+from clinic.selectors.whose import ALL, Whose
 from imaging.models import ReadingRole, ReadingStatus
 from patients.models import Patient
 from treatments.models import Cycle, CycleStatus
@@ -58,6 +59,7 @@ KINDS = {
         DueKind("imaging", "PET/CT due", "PET/CT due", newest_first=True),
         DueKind("baseline", "Baseline study missing", "No baseline", newest_first=True),
         DueKind("reading", "Studies to be read", "To be read", newest_first=True),
+        DueKind("queries", "Data queries open", "Queries", newest_first=True),
     )
 }
 
@@ -104,8 +106,7 @@ def worklist(
     other_order: bool = False,
     after: str = "",
     limit: int = 6,
-    cared_for_by: uuid.UUID | None = None,
-    by_nobody: bool = False,
+    whose: Whose = ALL,
 ) -> Worklist:
     """Return what is due at the centres whose records ``user`` may see.
 
@@ -114,7 +115,7 @@ def worklist(
         other_order: show the rows of ``kind`` in the order that is not its own.
         after: the key at which the rows of ``kind`` go on.
         limit: rows of each kind.
-        cared_for_by, by_nobody: as ``due.find_due``.
+        whose: of which patients.
     """
     newest_first = frozenset(
         key for key, one in KINDS.items() if one.newest_first != (other_order and kind is not None)
@@ -129,8 +130,8 @@ def worklist(
         kind=kind,
         after=begins_after,
         limit=limit + 1,
-        cared_for_by=cared_for_by,
-        by_nobody=by_nobody,
+        cared_for_by=whose.cared_for_by,
+        by_nobody=whose.by_nobody,
     )
     parts = [
         DuePart(KINDS[key], found.counts.get(key, 0)) for key in KINDS if key in found.counts or key == kind
@@ -142,9 +143,21 @@ def worklist(
             part.next_key = items[limit - 1].key
         raw.append((part, items[:limit]))
     _describe(user, raw)
+    if kind is None and (n_queries := queries.open_queries_count(user, whose)):
+        parts.append(_queries_part(user, n_queries, limit, whose))
     newest_overdue = found.newest_on.get("overdue")
     ended = newest_overdue is not None and (now.date() - newest_overdue).days > RECORDS_END_DAYS
     return Worklist(parts, newest_overdue if ended else None)
+
+
+def _queries_part(user: User, count: int, limit: int, whose: Whose) -> DuePart:
+    """Return the open data queries as a part; all of them stand on a page of their own."""
+    kind = KINDS["queries"]
+    part = DuePart(kind, count, next_key="more" if count > limit else "")
+    for row in queries.open_queries(user, limit, whose) if limit else ():
+        label, url = (row.act_label, row.act_url) if row.act_url else ("Open", row.url)
+        part.rows.append(Due(kind, row.patient, row.what, row.why, str(row.query.pk), row.name, label, url))
+    return part
 
 
 def for_patient(user: User, patient: Patient, now: datetime) -> list[Due]:

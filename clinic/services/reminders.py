@@ -19,6 +19,7 @@ from accounts.access import Act
 from accounts.models import User
 from clinic.models import Reminders
 from clinic.selectors import worklist
+from clinic.selectors.whose import Whose
 
 logger = logging.getLogger(__name__)
 
@@ -91,8 +92,8 @@ def _send_digest(pk: int, monday: date, now: datetime) -> bool:
     )
     if row is None or not row.user.may(Act.VIEW_RECORDS):
         return False
-    own = row.user.pk if row.own_patients_only else None
-    due = worklist.worklist(row.user, now, limit=0, cared_for_by=own)
+    whose = Whose(cared_for_by=row.user.pk if row.own_patients_only else None)
+    due = worklist.worklist(row.user, now, limit=0, whose=whose)
     words = render_to_string(
         "clinic/digest.txt",
         {"due": due, "user": row.user, "site": settings.SITE_URL, "only_own": row.own_patients_only},

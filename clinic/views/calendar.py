@@ -16,8 +16,8 @@ from accounts.access import Act
 from accounts.http import SignedInRequest
 from clinic import services
 from clinic.selectors import calendar, people
-from clinic.selectors.calendar import Whose
 from clinic.selectors.names import names_of
+from clinic.selectors.whose import Whose
 
 _YEARS = range(1990, 2200)
 

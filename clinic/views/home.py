@@ -1,7 +1,7 @@
 """Home: how many patients there are, and what is due."""
 
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -28,6 +28,8 @@ def home(request: SignedInRequest) -> HttpResponse:
     kind = request.GET.get("due", "")
     if kind and kind not in worklist.KINDS:
         raise Http404
+    if kind == "queries":
+        return redirect("query-list")
     who = people.asked(user, request.GET.get("who", ""))
     other_order = bool(kind) and request.GET.get("order") == "other"
     context["due"] = worklist.worklist(
@@ -37,8 +39,7 @@ def home(request: SignedInRequest) -> HttpResponse:
         other_order=other_order,
         after=request.GET.get("after", ""),
         limit=ROWS_OF_ONE_KIND if kind else ROWS_OF_EACH_KIND,
-        cared_for_by=who.whose.cared_for_by,
-        by_nobody=who.whose.by_nobody,
+        whose=who.whose,
     )
     context["who"] = who
     context["people"] = people.choices(user)

@@ -17,8 +17,9 @@ from accounts.access import Act
 from accounts.changes import What
 from accounts.http import SignedInRequest
 from accounts.models import Centre, User
+from analytics import query_acts
 from clinic import list_files, services
-from clinic.selectors import chart, history, people, roster, timeline
+from clinic.selectors import chart, history, people, queries, roster, timeline
 from clinic.views import records
 from patients.models import Patient, TumourType
 
@@ -295,6 +296,8 @@ def _with_timeline(request: SignedInRequest, patient_id: uuid.UUID, tab: str, te
             "patient": patient,
             "timeline": drawn,
             "tab": tab,
+            "queries": queries.of_patient(request.user, patient),
+            "may_raise": query_acts.may_act(request.user, patient.centre_id),
         }
         return render(request, template, context)
 

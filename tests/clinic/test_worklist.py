@@ -16,6 +16,7 @@ from accounts.models import Role, User
 from clinic import services
 from clinic.models import CareTeamMember, Reminders
 from clinic.selectors import calendar, worklist
+from clinic.selectors.whose import Whose
 from patients.models import Patient
 from tests.clinic.test_pages import signed_in
 from tests.factories import (
@@ -127,8 +128,8 @@ def test_the_list_is_narrowed_to_whom_one_looks_after(centre, nurse):
     client.post(reverse("care-team", args=[mine.pk]), {"add": "me"})
     assert CareTeamMember.objects.count() == 1
 
-    assert shown(nurse, "upcoming", cared_for_by=nurse.pk) == [mine.registry_number]
-    assert shown(nurse, "upcoming", by_nobody=True) == [other.registry_number]
+    assert shown(nurse, "upcoming", whose=Whose(cared_for_by=nurse.pk)) == [mine.registry_number]
+    assert shown(nurse, "upcoming", whose=Whose(by_nobody=True)) == [other.registry_number]
     page = client.get("/?who=me").content.decode()
     assert mine.registry_number in page
     assert other.registry_number not in page

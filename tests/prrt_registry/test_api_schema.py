@@ -34,13 +34,13 @@ from schemathesis.specs.openapi.checks import (
 from accounts.models import Centre, User
 from accounts.rest.problems import MEDIA_TYPE
 from analytics import freshness, locks
-from analytics.models import Cohort, Job, JobKind
+from analytics.models import Cohort, DataQuery, Job, JobKind
 from tests import factories
 from tests.api import ROOT, client_for, make_kinds
 from tests.conftest import CHROMIUM, needs
 
 METHODS = {"get", "post", "put", "patch", "delete"}
-EXAMPLES = 6  # for each of the 212 operations
+EXAMPLES = 6  # for each of the 217 operations
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
@@ -220,6 +220,7 @@ def test_the_api_is_what_it_says_and_never_fails(
         f"{ROOT}cohorts/{{slug}}/": mine.slug,
         f"{ROOT}locks/{{name}}/": frozen.name,
         f"{ROOT}jobs/{{id}}/": str(job.pk),
+        f"{ROOT}data-queries/{{id}}/": str(DataQuery.objects.filter(rule="labs_missing").earliest("id").pk),
         f"{ROOT}centres/{{id}}/": str(centre.pk),
         f"{ROOT}protocols/{{id}}/": factories.default_protocol().pk,
         f"{ROOT}reference-ranges/{{id}}/": factories.ReferenceRangeFactory(centre=centre).pk,
