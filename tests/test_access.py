@@ -151,7 +151,9 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
     for name in list(ids):
         ids[plurals.get(name, f"{name}s")] = ids[name]
         ids[name.replace("-", "")] = ids[name]
-    ids |= {f"{name}_id": ids[name] for name in ("patient", "course", "cycle", "study", "lesion", "job")}
+    ids |= {
+        f"{name}_id": ids[name] for name in ("patient", "course", "cycle", "study", "lesion", "job", "centre")
+    }
     ids |= {"patientidentity": ids["identity"], "read": baseline.pk}
     ids |= {
         "somatostatinanaloguedose": ids["analogue-dose"],
@@ -191,6 +193,14 @@ PAGES = {
     "patients/<uuid:patient_id>/cycle/<uuid:cycle_id>/restore/": Act.EDIT_TREATMENTS,
     "patients/<uuid:patient_id>/cycle/<uuid:cycle_id>/decide/": Act.EDIT_TREATMENTS,
     "patients/<uuid:patient_id>/cycle/<uuid:cycle_id>/dose/": Act.EDIT_TREATMENTS,
+    "patients/<uuid:patient_id>/documents/": Act.VIEW_IDENTITY,
+    "patients/<uuid:patient_id>/documents/course/<uuid:course_id>/": Act.VIEW_IDENTITY,
+    "patients/<uuid:patient_id>/documents/course/<uuid:course_id>/summary.pdf": Act.VIEW_IDENTITY,
+    "patients/<uuid:patient_id>/documents/cycle/<uuid:cycle_id>/": Act.VIEW_IDENTITY,
+    "patients/<uuid:patient_id>/documents/cycle/<uuid:cycle_id>/letter.pdf": Act.VIEW_IDENTITY,
+    "letters/": Act.MANAGE_COHORTS,
+    "letters/<uuid:centre_id>/therapy-summary/": Act.MANAGE_COHORTS,
+    "letters/<uuid:centre_id>/cycle-letter/": Act.MANAGE_COHORTS,
     "protocols/": Act.VIEW_RESULTS,
     "protocols/new/": Act.MANAGE_COHORTS,
     "protocols/<int:pk>/": Act.VIEW_RESULTS,

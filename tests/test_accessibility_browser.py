@@ -37,7 +37,9 @@ RULES = """
 
 
 # Files, and parts of pages that are looked at with the page they stand in. Every other route has to be seen.
-NO_PAGES = {route for route in PAGES if route.endswith((".json", ".<slug:file_type>", "/download/"))} | {
+NO_PAGES = {
+    route for route in PAGES if route.endswith((".json", ".pdf", ".<slug:file_type>", "/download/"))
+} | {
     "cohorts/<slug:slug>/live/",
     "cohorts/count/",
     "patients/<uuid:patient_id>/outcome/",
