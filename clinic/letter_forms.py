@@ -41,4 +41,4 @@ class LetterForm(forms.Form):
 
     @property
     def wording(self) -> Wording:
-        return Wording(self.cleaned_data["title"], self.cleaned_data["body"])
+        return Wording(self.cleaned_data["title"], self.cleaned_data["body"], None)

@@ -145,7 +145,7 @@ _ALL = (
     ),
     Placeholder(
         "adverse_events_table",
-        "table of the adverse events, newest first",
+        "table of the adverse events, newest first; in a cycle letter those with their onset before the next cycle given",
         table("Adverse events", EVENTS_HEAD, [("Nausea", "2019-01-08", "2019-01-09", "1")], n_words=3),
     ),
     Placeholder(

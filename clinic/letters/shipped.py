@@ -12,12 +12,12 @@ class Wording:
     Attributes:
         title: one line.
         body: paragraphs with an empty line between them.
-        version: 0: shipped with the registry.
+        version: 0: shipped with the registry; None: being written.
     """
 
     title: str
     body: str
-    version: int = 0
+    version: int | None = 0
 
 
 _HEAD = """\
@@ -62,15 +62,11 @@ Course {{course_number}} ({{course_intent}}) by the protocol {{protocol}}. {{cou
 
 {{studies_table}}
 
-# Laboratory values
+# Tolerability
 
 {{labs_table}}
 
-# Adverse events
-
 {{adverse_events_table}}
-
-# Absorbed doses
 
 {{doses_table}}
 {_FOOT}"""
@@ -92,15 +88,13 @@ this patient with {{diagnosis}} was given cycle {{cycle_number}} of {{planned_cy
 
 {{cycles_table}}
 
-# Laboratory values before the cycle
-
-{{labs_table}}
-
 # Response
 
-{{response}}
+Newest response: {{response}}
 
-# Adverse events
+# Tolerability
+
+{{labs_table}}
 
 {{adverse_events_table}}
 

@@ -163,9 +163,12 @@ def letter(
 
     Args:
         number: of the course, or of the cycle, for the name of the file.
-        whose: the centre's code; blank of a sample.
+        whose: the centre's code.
     """
-    said = f"text {wording.version} of {whose}" if wording.version else "text shipped with the registry"
+    if wording.version is None:
+        said = "text not stored yet"
+    else:
+        said = f"text {wording.version} of {whose}" if wording.version else "text shipped with the registry"
     return Letter(
         kind=kind,
         title=fill(_lines(wording.title), facts),

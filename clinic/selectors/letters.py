@@ -101,6 +101,8 @@ def letter_of(
 def facts(chart: PatientChart, course: CourseChart, row: CycleRow | None) -> dict[str, Fact]:
     """Return placeholder to fact, of a course or of one of its cycles that was given. Three queries (laboratory)."""
     until = row.given_on if row is not None else None
+    later = [one.given_on for one in course.cycles if row is not None and one.cycle.number > row.cycle.number]
+    before = min((on for on in later if on is not None), default=None)
     rows = [
         one
         for one in course.cycles
@@ -122,6 +124,7 @@ def facts(chart: PatientChart, course: CourseChart, row: CycleRow | None) -> dic
             [
                 (event.term, str(event.onset_on), str(event.resolved_on or "not resolved"), str(event.grade))
                 for event in chart.adverse_events
+                if before is None or event.onset_on < before
             ],
             n_words=3,
         ),

@@ -175,7 +175,8 @@ def letter_edit(request: SignedInRequest, centre_id: uuid.UUID, kind: Kind) -> H
                 messages.success(request, f"{stored} was stored. Letters are made of it from now on.")
                 return redirect(request.path)
     if request.htmx:  # type: ignore[attr-defined]
-        return render(request, "clinic/_letter_preview.html", context, status=status)
+        # 200 also where there is none: the page that is open shows why.
+        return render(request, "clinic/_letter_preview.html", context)
     context["is_refused"] = status != 200
     return render(request, "clinic/letter_edit.html", context, status=status)
 

@@ -50,6 +50,7 @@ def patient(centre) -> Patient:
     LabResultFactory(patient=patient)  # 2019-01-04: 210
     LabResultFactory(patient=patient, taken_at=datetime(2019, 3, 1, 7, tzinfo=UTC), value=Decimal("74"))
     AdverseEventFactory(patient=patient)
+    AdverseEventFactory(patient=patient, term="Fatigue", onset_on=date(2019, 3, 5))
     StudyFactory(patient=patient)
     study = StudyFactory(patient=patient, timepoint="interim", performed_on=date(2019, 4, 1))
     ReadingFactory(study=study, overall_response="PR")
@@ -177,6 +178,9 @@ def test_a_cycle_letter_says_what_was_known_at_its_cycle(patient, physician):
     ):
         assert said in first, said
     assert "74 ×10⁹/L" not in first
+    assert "Nausea" in first
+    assert "Fatigue" not in first
+    assert "Fatigue" in second
     for said in (
         "Activity of this course so far: 14.8 GBq",
         "Activity life-long: 21.8 GBq",
@@ -432,6 +436,7 @@ def test_a_preview_is_sent_alone_to_an_open_page(centre, data_manager):
         edit_url(centre, Kind.CYCLE_LETTER), values, headers={"HX-Request": "true"}
     )
     assert "New: L-0042" in page(answer)
+    assert "text not stored yet" in page(answer)
     assert "<html" not in page(answer)
     assert not LetterTemplate.objects.exists()
 
