@@ -7,6 +7,7 @@ from clinic.views import (
     correcting,
     dicom,
     entering,
+    help,
     home,
     imaging,
     laboratory,
@@ -28,6 +29,11 @@ urlpatterns = [
     path("protocols/", protocols.protocol_list, name="protocol-list"),
     path("protocols/new/", protocols.protocol_new, name="protocol-new"),
     path("protocols/<int:pk>/", protocols.protocol_detail, name="protocol-detail"),
+    path("help/", help.help_index, name="help"),
+    path("help/docs/<path:page>", help.help_document, name="help-document"),
+    path("help/glossary/", help.help_glossary, name="help-glossary"),
+    path("help/tour/", help.help_tour, name="help-tour"),
+    path("help/shortcuts/", help.help_shortcuts, name="help-shortcuts"),
     path("letters/", letters.letter_list, name="letter-list"),
     path(
         f"{LETTERS}therapy-summary/", letters.letter_edit, {"kind": Kind.THERAPY_SUMMARY}, name="letter-edit"

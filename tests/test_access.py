@@ -86,6 +86,8 @@ class Clinic:
                 words[index] = str(self.ids[word[6:-1]])
             elif word == "<int:pk>":
                 words[index] = str(self.ids[words[index - 1]])
+            elif word == "<path:page>":
+                words[index] = "index.md"
             elif word == "<int:course_number>":
                 words[index] = "1"
             elif word == "<slug:slug>":
@@ -198,6 +200,11 @@ PAGES = {
     "patients/<uuid:patient_id>/documents/course/<uuid:course_id>/summary.pdf": Act.VIEW_IDENTITY,
     "patients/<uuid:patient_id>/documents/cycle/<uuid:cycle_id>/": Act.VIEW_IDENTITY,
     "patients/<uuid:patient_id>/documents/cycle/<uuid:cycle_id>/letter.pdf": Act.VIEW_IDENTITY,
+    "help/": None,
+    "help/docs/<path:page>": None,
+    "help/glossary/": None,
+    "help/tour/": None,
+    "help/shortcuts/": None,
     "letters/": Act.MANAGE_COHORTS,
     "letters/<uuid:centre_id>/therapy-summary/": Act.MANAGE_COHORTS,
     "letters/<uuid:centre_id>/cycle-letter/": Act.MANAGE_COHORTS,
