@@ -154,7 +154,8 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
         ids[plurals.get(name, f"{name}s")] = ids[name]
         ids[name.replace("-", "")] = ids[name]
     ids |= {
-        f"{name}_id": ids[name] for name in ("patient", "course", "cycle", "study", "lesion", "job", "centre")
+        f"{name}_id": ids[name]
+        for name in ("patient", "course", "cycle", "study", "lesion", "job", "centre", "user")
     }
     ids |= {"patientidentity": ids["identity"], "read": baseline.pk}
     ids |= {
@@ -205,6 +206,9 @@ PAGES = {
     "help/glossary/": None,
     "help/tour/": None,
     "help/shortcuts/": None,
+    "people/": Act.MANAGE_USERS,
+    "people/new/": Act.MANAGE_USERS,
+    "people/<uuid:user_id>/": Act.MANAGE_USERS,
     "letters/": Act.MANAGE_COHORTS,
     "letters/<uuid:centre_id>/therapy-summary/": Act.MANAGE_COHORTS,
     "letters/<uuid:centre_id>/cycle-letter/": Act.MANAGE_COHORTS,

@@ -48,10 +48,10 @@ NO_PAGES = {
 
 @pytest.fixture
 def user(committed: None) -> User:
-    """Somebody who may do what any of three roles may, so that no page is shown in part."""
+    """Somebody who may do what any of four roles may, so that no page is shown in part."""
     centre = CentreFactory(code="STA")
     somebody = make_user(role=Role.DATA_MANAGER, centre=centre, username="everything")
-    for role in (Role.PHYSICIAN, Role.READER):
+    for role in (Role.PHYSICIAN, Role.READER, Role.ADMINISTRATOR):
         somebody.memberships.create(centre=centre, role=role)
     return somebody
 
