@@ -57,8 +57,7 @@ def person_new(request: SignedInRequest) -> HttpResponse:
 @sensitive_variables("link")
 @require_http_methods(["GET", "HEAD", "POST"])
 def person(request: SignedInRequest, user_id: uuid.UUID) -> HttpResponse:
-    """Show a person; a POST names the ``act`` that its form is about."""
-    request.user.require(Act.MANAGE_USERS)
+    """Show a person, who is absent to whoever does not manage them; a POST names the ``act`` that its form is about."""
     somebody = get_object_or_404(selectors.managed_people(request.user), pk=user_id)
     context: dict[str, Any] = {
         "role_form": RoleForm(manager=request.user, prefix="role"),
