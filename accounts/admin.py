@@ -23,8 +23,9 @@ from accounts.desk.forms import DeskForm
 from accounts.desk.pages import DeskAdmin
 from accounts.desk.shared import ReasonField, SharedAdmin
 from accounts.desk.site import user_of
-from accounts.models import Centre, Membership, User
+from accounts.models import Centre, Membership, Role, User
 from accounts.records import clinical_write
+from accounts.services import require_an_administrator
 
 # Deny, then allow: what other packages put on the desk leaves it again. The registry's own pages follow.
 for _model in list(admin.site._registry):
@@ -87,7 +88,11 @@ class MembershipInline(TabularInline):
 
     def _may(self, request: HttpRequest, obj: User | None) -> bool:
         user = user_of(request)
-        return user.may(Act.MANAGE_USERS) and (user.is_superuser or obj is None or not obj.is_superuser)
+        if user.is_superuser:
+            return True
+        # Nobody gives themselves a role: another administrator does.
+        others = obj is None or (obj.pk != user.pk and not obj.is_superuser)
+        return user.may(Act.MANAGE_USERS) and others
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return user_of(request).may(Act.MANAGE_USERS)
@@ -207,10 +212,20 @@ class UserAdmin(DjangoUserAdmin, SharedAdmin):  # type: ignore[misc]  # get_form
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         with clinical_write(by=user_of(request), reason=form.cleaned_data.get("reason", "")):
             obj.save()
+            if change and "is_active" in form.changed_data and not obj.is_active:
+                require_an_administrator(
+                    obj.memberships.filter(role=Role.ADMINISTRATOR).values_list("centre_id", flat=True)
+                )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         with clinical_write(by=user_of(request), reason=form.cleaned_data.get("reason", "")):
+            account = form.instance
+            before = set(
+                account.memberships.filter(role=Role.ADMINISTRATOR).values_list("centre_id", flat=True)
+            )
             super().save_related(request, form, formsets, change)
+            administered = account.memberships.filter(role=Role.ADMINISTRATOR)
+            require_an_administrator(before - set(administered.values_list("centre_id", flat=True)))
 
     # The history: roles by the database's own rows, as far as the reader's centres go; the account by Django's log.
 

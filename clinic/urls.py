@@ -2,16 +2,19 @@
 
 from django.urls import path
 
+from clinic.letters.placeholders import Kind
 from clinic.views import (
     calendar,
     correcting,
     dicom,
     drafts,
     entering,
+    help,
     home,
     imaging,
     laboratory,
     lesion_figures,
+    letters,
     patients,
     protocols,
     queries,
@@ -23,6 +26,8 @@ from clinic.views import (
 PATIENT = "patients/<uuid:patient_id>/"
 CYCLE = f"{PATIENT}cycle/<uuid:cycle_id>/"
 IMAGING = f"{PATIENT}imaging/<int:course_number>/"
+DOCUMENTS = f"{PATIENT}documents/"
+LETTERS = "letters/<uuid:centre_id>/"
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -34,6 +39,16 @@ urlpatterns = [
     path("protocols/", protocols.protocol_list, name="protocol-list"),
     path("protocols/new/", protocols.protocol_new, name="protocol-new"),
     path("protocols/<int:pk>/", protocols.protocol_detail, name="protocol-detail"),
+    path("help/", help.help_index, name="help"),
+    path("help/docs/<path:page>", help.help_document, name="help-document"),
+    path("help/glossary/", help.help_glossary, name="help-glossary"),
+    path("help/tour/", help.help_tour, name="help-tour"),
+    path("help/shortcuts/", help.help_shortcuts, name="help-shortcuts"),
+    path("letters/", letters.letter_list, name="letter-list"),
+    path(
+        f"{LETTERS}therapy-summary/", letters.letter_edit, {"kind": Kind.THERAPY_SUMMARY}, name="letter-edit"
+    ),
+    path(f"{LETTERS}cycle-letter/", letters.letter_edit, {"kind": Kind.CYCLE_LETTER}, name="letter-edit"),
     path("reference-ranges/", protocols.reference_ranges, name="reference-ranges"),
     path("reference-ranges/new/", protocols.reference_range_new, name="reference-range-new"),
     path("queries/", queries.query_list, name="query-list"),
@@ -94,6 +109,11 @@ urlpatterns = [
         laboratory.laboratory_file,
         name="laboratory-file",
     ),
+    path(DOCUMENTS, letters.document_list, name="document-list"),
+    path(f"{DOCUMENTS}course/<uuid:course_id>/", letters.document, name="therapy-summary"),
+    path(f"{DOCUMENTS}course/<uuid:course_id>/summary.pdf", letters.document_pdf, name="therapy-summary-pdf"),
+    path(f"{DOCUMENTS}cycle/<uuid:cycle_id>/", letters.document, name="cycle-letter"),
+    path(f"{DOCUMENTS}cycle/<uuid:cycle_id>/letter.pdf", letters.document_pdf, name="cycle-letter-pdf"),
     path(f"{PATIENT}<slug:kind>/new/", entering.record_new, name="record-new"),
     path(f"{PATIENT}<slug:kind>/<uuid:record_id>/correct/", correcting.record_correct, name="record-correct"),
     path(f"{PATIENT}<slug:kind>/<uuid:record_id>/void/", correcting.record_void, name="record-void"),

@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "axes",
     "csp",
     "django_filters",
@@ -169,11 +170,13 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 # User and address together: nobody can lock a colleague out from another desk.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+AXES_ENABLE_ACCESS_FAILURE_LOG = True  # shown to the person and to administrators; removed after 90 days
 AXES_LOCKOUT_CALLABLE = "accounts.lockout.locked_out"
 AXES_ENABLE_ADMIN = False
 AXES_CLIENT_IP_CALLABLE = "accounts.lockout.client_address"
 TRUSTED_PROXIES = env.whole_number("TRUSTED_PROXIES", default=1 if IN_PRODUCTION else 0)
 
+PASSWORD_RESET_TIMEOUT = 24 * 60 * 60  # of a link that an administrator made, in seconds
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -13,6 +13,7 @@ urlpatterns = [
     path("api/v1/", include("prrt_registry.api_urls")),
     # Nobody signs up by themselves: this asks to sign in as every page does, and goes on to home.
     path("account/signup/", RedirectView.as_view(pattern_name="home")),
+    path("", include("accounts.urls")),
     path("account/", include("allauth.account.urls")),
     path("account/2fa/", include("allauth.mfa.urls")),
     path("", include("analytics.urls")),

@@ -86,6 +86,8 @@ class Clinic:
                 words[index] = str(self.ids[word[6:-1]])
             elif word == "<int:pk>":
                 words[index] = str(self.ids[words[index - 1]])
+            elif word == "<path:page>":
+                words[index] = "index.md"
             elif word == "<int:course_number>":
                 words[index] = "1"
             elif word == "<slug:slug>":
@@ -154,7 +156,10 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
     for name in list(ids):
         ids[plurals.get(name, f"{name}s")] = ids[name]
         ids[name.replace("-", "")] = ids[name]
-    ids |= {f"{name}_id": ids[name] for name in ("patient", "course", "cycle", "study", "lesion", "job")}
+    ids |= {
+        f"{name}_id": ids[name]
+        for name in ("patient", "course", "cycle", "study", "lesion", "job", "centre", "user")
+    }
     ids |= {"patientidentity": ids["identity"], "read": baseline.pk}
     ids |= {
         "somatostatinanaloguedose": ids["analogue-dose"],
@@ -206,6 +211,22 @@ PAGES: dict[str, Act | frozenset[Act] | None] = {
     "patients/<uuid:patient_id>/query/new/": EDITS,
     "queries/": Act.VIEW_RECORDS,
     "queries/<uuid:query_id>/": Act.VIEW_RECORDS,
+    "patients/<uuid:patient_id>/documents/": Act.VIEW_IDENTITY,
+    "patients/<uuid:patient_id>/documents/course/<uuid:course_id>/": Act.VIEW_IDENTITY,
+    "patients/<uuid:patient_id>/documents/course/<uuid:course_id>/summary.pdf": Act.VIEW_IDENTITY,
+    "patients/<uuid:patient_id>/documents/cycle/<uuid:cycle_id>/": Act.VIEW_IDENTITY,
+    "patients/<uuid:patient_id>/documents/cycle/<uuid:cycle_id>/letter.pdf": Act.VIEW_IDENTITY,
+    "help/": None,
+    "help/docs/<path:page>": None,
+    "help/glossary/": None,
+    "help/tour/": None,
+    "help/shortcuts/": None,
+    "people/": Act.MANAGE_USERS,
+    "people/new/": Act.MANAGE_USERS,
+    "people/<uuid:user_id>/": Act.MANAGE_USERS,
+    "letters/": Act.MANAGE_COHORTS,
+    "letters/<uuid:centre_id>/therapy-summary/": Act.MANAGE_COHORTS,
+    "letters/<uuid:centre_id>/cycle-letter/": Act.MANAGE_COHORTS,
     "protocols/": Act.VIEW_RESULTS,
     "protocols/new/": Act.MANAGE_COHORTS,
     "protocols/<int:pk>/": Act.VIEW_RESULTS,

@@ -1,20 +1,18 @@
 """API tokens: made by who is signed in with a password or in the browser, shown once, stored as a hash, expiring."""
 
-from typing import Any
+from typing import Any, cast
 
 from allauth.mfa.utils import is_mfa_enabled
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from knox.models import AuthToken
-from knox.settings import knox_settings
 from rest_framework import serializers, status
 from rest_framework.authentication import BaseAuthentication, BasicAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import services
+from accounts.models import User
 from accounts.rest.authentication import ApiTokenAuthentication
-from accounts.rest.refusals import Conflict
 from accounts.rest.views import RestView
 
 
@@ -49,11 +47,7 @@ class TokensView(RestView):
     @extend_schema(request=None, responses={201: TokenSerializer})
     def post(self, request: Request) -> Response:
         """Make a token. Send it as ``Authorization: Token <token>``."""
-        held = AuthToken.objects.filter(user=request.user, expiry__gt=timezone.now()).count()
-        limit = knox_settings.TOKEN_LIMIT_PER_USER
-        if limit is not None and held >= limit:
-            raise Conflict(f"You hold {held} tokens, which is the limit. End one first.", "token_limit")
-        instance, token = AuthToken.objects.create(user=request.user)
+        instance, token = services.create_token(by=cast(User, request.user))
         shown = TokenSerializer({"token": token, "expires_at": instance.expiry})
         return Response(shown.data, status=status.HTTP_201_CREATED)
 

@@ -2,5 +2,6 @@
 
 from clinic.models.desk import CareTeamMember, Reminders, SavedView
 from clinic.models.entry import Draft, SentForm
+from clinic.models.letters import LetterTemplate
 
-__all__ = ["CareTeamMember", "Draft", "Reminders", "SavedView", "SentForm"]
+__all__ = ["CareTeamMember", "Draft", "LetterTemplate", "Reminders", "SavedView", "SentForm"]

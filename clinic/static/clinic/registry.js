@@ -48,15 +48,6 @@
         menu.open = false;
         menu.querySelector("summary")?.focus();
       }
-      return;
-    }
-    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      const search = document.querySelector("[data-search]");
-      if (search) {
-        event.preventDefault();
-        search.focus();
-      }
     }
   });
 
