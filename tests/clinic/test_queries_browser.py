@@ -79,7 +79,7 @@ def test_a_data_manager_answers_and_closes_by_keyboard(
         tab_to(page, "Answer, or reason")
         page.keyboard.type("The family doctor is asked.")
         follow(page, "Answer", role="BUTTON")
-        assert page.locator("[role=status]").inner_text() == "The answer was stored."
+        assert page.locator(".messages").inner_text() == "The answer was stored."
         tab_to(page, "Who is to look at it")
         page.keyboard.type("data_m")
         follow(page, "Assign", role="BUTTON")
@@ -89,7 +89,7 @@ def test_a_data_manager_answers_and_closes_by_keyboard(
         tab_to(page, "Answer, or reason")
         page.keyboard.type("Went on elsewhere; papers are on their way.")
         follow(page, "Close as it is", role="BUTTON")
-        assert page.locator("[role=status]").inner_text() == "The query was closed."
+        assert page.locator(".messages").inner_text() == "The query was closed."
 
         follow(page, "Data queries", role="A")
         follow(page, "Follow-up older than 6 months", role="A")
