@@ -21,13 +21,15 @@ from analytics import query_acts
 from analytics.models import DataQuery, DataQueryAnswer, QueryRule, QueryStatus
 
 
+def _person() -> serializers.SlugRelatedField:
+    return serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+
+
 class AnswerSerializer(serializers.ModelSerializer):
     """What was done about a query. ``by`` is null where the rule did it."""
 
-    by: serializers.SlugRelatedField = serializers.SlugRelatedField(slug_field="username", read_only=True)
-    assigned_to: serializers.SlugRelatedField = serializers.SlugRelatedField(
-        slug_field="username", read_only=True
-    )
+    by = _person()
+    assigned_to = _person()
 
     class Meta:
         model = DataQueryAnswer
@@ -43,15 +45,9 @@ class DataQuerySerializer(serializers.ModelSerializer):
     what = serializers.SerializerMethodField(help_text="What is asked, for people.")
     why = serializers.SerializerMethodField(help_text="The facts that it rests on, for people.")
     facts = serializers.DictField(read_only=True)
-    opened_by: serializers.SlugRelatedField = serializers.SlugRelatedField(
-        slug_field="username", read_only=True
-    )
-    closed_by: serializers.SlugRelatedField = serializers.SlugRelatedField(
-        slug_field="username", read_only=True
-    )
-    assigned_to: serializers.SlugRelatedField = serializers.SlugRelatedField(
-        slug_field="username", read_only=True
-    )
+    opened_by = _person()
+    closed_by = _person()
+    assigned_to = _person()
     answers = AnswerSerializer(many=True, read_only=True)
 
     class Meta:
