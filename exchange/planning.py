@@ -1,7 +1,7 @@
 """What an import would write: the rows of a file beside what the registry holds, with every contradiction between them."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
@@ -505,9 +505,17 @@ class Plan:
 
     # Writing
 
-    def write(self) -> None:
-        """Store the plan. Records are written in batches; triggers keep their history all the same."""
+    def write(self, tell: Callable[[str, int], None] = lambda what, n: None) -> None:
+        """Store the plan. Records are written in batches; triggers keep their history all the same.
+
+        Args:
+            tell: is told which sheet is written next, and how many new rows are written before it.
+        """
+        written = 0
         for sheet in SHEETS:
+            if self.new[sheet.name]:
+                tell(sheet.name, written)
+                written += len(self.new[sheet.name])
             self.made[sheet.name] = {}
             records, extras = [], []
             for key, row in self.new[sheet.name]:
