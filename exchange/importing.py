@@ -29,6 +29,7 @@ from accounts.errors import RegistryError
 from accounts.history import change_context
 from accounts.models import Centre, User
 from exchange import reading, services, sheets, tasks
+from exchange.annotating import annotated, without_problems
 from exchange.headers import find_header, names_of, suggest
 from exchange.imported import recording
 from exchange.mapping import (
@@ -54,7 +55,7 @@ KEPT = timedelta(days=7)  # a file that is not imported
 MOST_PROBLEMS = 1000  # kept of one file
 MOST_ATTEMPTS = 3
 NAME = "the file"  # its own name is not kept
-_OPEN = (ImportState.UPLOADED, ImportState.CHECKED, ImportState.REFUSED)
+OPEN = (ImportState.UPLOADED, ImportState.CHECKED, ImportState.REFUSED)
 _UNFINISHED = (ImportState.WAITING, ImportState.RUNNING)
 
 
@@ -217,12 +218,21 @@ def discard(job: Import, *, by: User) -> None:
         RegistryError: ``not_open``, it is being imported, or was.
     """
     by.require(Act.IMPORT_FILES, job.centre_id)
-    if not Import.objects.filter(pk=job.pk, state__in=_OPEN).delete()[0]:
+    if not Import.objects.filter(pk=job.pk, state__in=OPEN).delete()[0]:
         raise _not_open()
 
 
+def annotated_file(job: Import) -> tuple[bytes, str]:
+    """Return the file with its problems beside its rows, and how its name ends.
+
+    Raises:
+        RegistryError: ``no_content``, the file is no longer kept.
+    """
+    return annotated(job, _content(job))
+
+
 def _change_open(job: Import, **values: Any) -> None:
-    if not Import.objects.filter(pk=job.pk, state__in=_OPEN).update(**values):
+    if not Import.objects.filter(pk=job.pk, state__in=OPEN).update(**values):
         raise _not_open()
     job.refresh_from_db()
 
@@ -244,7 +254,7 @@ def ask_check(job: Import, *, by: User, reason: str = "") -> None:
     by.require(Act.IMPORT_FILES, job.centre_id)
     if job.is_own_sheet and job.mapping is None:
         raise RegistryError("no_columns", "Say first what the columns of this sheet mean.")
-    _ask(job, ImportWork.CHECK, by, reason=reason.strip()[:500], states=_OPEN)
+    _ask(job, ImportWork.CHECK, by, reason=reason.strip()[:500], states=OPEN)
     if job.size_bytes <= INLINE_BYTES:
         run(job.pk)
     else:
@@ -312,7 +322,7 @@ def waiting() -> list[uuid.UUID]:
 
 def tidy() -> None:
     """Remove files that nobody has imported for longer than ``KEPT``."""
-    Import.objects.filter(state__in=_OPEN, created_at__lt=timezone.now() - KEPT).delete()
+    Import.objects.filter(state__in=OPEN, created_at__lt=timezone.now() - KEPT).delete()
 
 
 @contextmanager
@@ -371,10 +381,9 @@ def _import(job: Import, mapped: MappedSheet | None, progress: "_Progress", atte
     is_dry = job.work == ImportWork.CHECK
     if mapped is not None:
         tables = mapped.tables()
-    elif job.kind == FileKind.COHORT_ZIP:
-        tables = reading.open_zip(io.BytesIO(_content(job)), NAME)
     else:
-        tables = reading.open_workbook(io.BytesIO(_content(job)), NAME)
+        opened = reading.open_zip if job.kind == FileKind.COHORT_ZIP else reading.open_workbook
+        tables = [without_problems(table) for table in opened(io.BytesIO(_content(job)), NAME)]
     with recording(job.pk) as record:
         summary = services.import_tables(
             tables,

@@ -48,7 +48,7 @@ class RawSheet:
             ImportRefused: it cannot be read on, or holds too many rows.
         """
         spread: list[tuple[int, int, int, Cell]] = []  # last row, first and last column, what it holds
-        for number, cells in enumerate(self._plain_rows(), start=1):
+        for number, cells in enumerate(self.plain_rows(), start=1):
             if number > reading.MAX_ROWS:
                 raise ImportRefused(
                     [Problem(f"a file may hold {reading.MAX_ROWS:,} rows; split it by patients", row=number)]
@@ -62,7 +62,8 @@ class RawSheet:
                 row[first - 1 : last] = [held] * (last - first + 1)
             yield row
 
-    def _plain_rows(self) -> Iterator[Sequence[Cell]]:
+    def plain_rows(self) -> Iterator[Sequence[Cell]]:
+        """Yield every row as it is: of merged cells the first one alone holds anything."""
         if self._index < 0:
             yield from _csv_rows(self._content)[0]
             return
@@ -180,9 +181,19 @@ def _csv_rows(content: bytes) -> tuple[Iterator[list[str]], str]:
 def _parsed(text: str, delimiter: str) -> Iterator[list[str]]:
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
-            yield row[: reading.MAX_COLUMNS]
+            yield [unguarded(cell) for cell in row[: reading.MAX_COLUMNS]]
     except csv.Error as error:
         raise _refuse(f"is no CSV: {error}") from error
+
+
+def unguarded(text: str) -> str:
+    """Return a text without the apostrophe that a spreadsheet, or exchange.annotating, puts before what is no formula."""
+    return text[1:] if text[:1] == "'" and text[1:2] in {"=", "+", "-", "@", "\t", "\r"} else text
+
+
+def delimiter_of_bytes(content: bytes) -> str:
+    """Return the delimiter of a CSV file."""
+    return delimiter_of(_decoded(content)[0])
 
 
 def delimiter_of(text: str) -> str:

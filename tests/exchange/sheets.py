@@ -9,6 +9,11 @@ from openpyxl import Workbook
 PROTOCOL = "177lu-dotatate-4x7400-q8w 1"
 
 
+def at(*parts: int) -> datetime:
+    """Return a date and time cell: local, as spreadsheets have them."""
+    return datetime(*parts)  # type: ignore[arg-type, misc]  # noqa: DTZ001
+
+
 def workbook(rows: list[list[Any]], *, merged: tuple[str, ...] = (), title: str = "PRRT 2019") -> bytes:
     made = Workbook()
     sheet = made.active
@@ -36,7 +41,7 @@ CLEAR: list[list[Any]] = [
         "Ørsted",
         "25.12.1957",
         "w",
-        datetime(2019, 1, 14, 9, 30),
+        at(2019, 1, 14, 9, 30),
         "7,4",
         "13.03.2019 10:15",
         "7400 MBq",
@@ -47,6 +52,8 @@ CLEAR: list[list[Any]] = [
     [None, None, None],
     ["4713", "Doe", "30. Mai 1961", "weiblich", "18.02.2019 11:00", "7,4 GBq", None, None, "64 kg"],
 ]
+# A birth date that is two days.
+NEXT: list[list[Any]] = [["4714", "Roe", "03/04/1959", "w", at(2019, 5, 6, 9), "7,4", None, None, None]]
 
 
 def messy(*more: list[Any], clear: bool = True) -> bytes:
