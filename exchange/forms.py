@@ -216,10 +216,8 @@ class MappingForm(forms.Form):
         protocols.choices = [("", "None: the registry has the courses, or columns say it"), *known]
         for column in mapping.columns:
             self.fields[f"target_{column.index}"] = _grouped(f"{column.name} means", "Leave out", TARGETS)
-            self.fields[f"of_{column.index}"] = _grouped(f"{column.name} is of", "Each row says", _OF)
-            self.fields[f"unit_{column.index}"] = _grouped(
-                f"Unit of {column.name}", "Beside each number", _UNIT_GROUPS
-            )
+            self.fields[f"of_{column.index}"] = _grouped(f"{column.name} is of", "–", _OF)
+            self.fields[f"unit_{column.index}"] = _grouped(f"Unit of {column.name}", "–", _UNIT_GROUPS)
             for kind in ("target", "of", "unit"):
                 self.initial[f"{kind}_{column.index}"] = getattr(column, kind)
 

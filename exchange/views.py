@@ -5,6 +5,7 @@ Addresses hold the import's UUID alone. In words: docs/importing.md.
 
 import uuid
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from django.contrib import messages
@@ -20,6 +21,7 @@ from accounts.access import Act
 from accounts.errors import RegistryError
 from accounts.http import SignedInRequest
 from exchange import imported, importing
+from exchange.columns import SHEETS
 from exchange.forms import HeaderForm, MappingForm, ReasonForm, UndoForm, UploadForm
 from exchange.mapping import SheetMapping
 from exchange.models import ColumnMapping, Import, ImportState
@@ -174,6 +176,8 @@ def _columns_page(
 ) -> HttpResponse:
     mapping = form.mapping
     rows = raw[mapping.sheet].preview()
+    # As the clinic sees them: of merged cells the first one alone.
+    plain = islice(raw[mapping.sheet].plain_rows(), PREVIEW_ROWS)
     below = [row for row in rows[mapping.last :] if any(as_text(cell) for cell in row)]
     context = {
         "import": job,
@@ -183,7 +187,7 @@ def _columns_page(
         "mapping": mapping,
         "preview": [
             (number, mapping.first <= number <= mapping.last, [as_text(cell) for cell in row])
-            for number, row in enumerate(rows[:PREVIEW_ROWS], start=1)
+            for number, row in enumerate(plain, start=1)
         ],
         "note": raw[mapping.sheet].note,
         "is_refused": status != 200,
@@ -214,8 +218,9 @@ def import_detail(request: SignedInRequest, import_id: uuid.UUID) -> HttpRespons
 
 def _context(request: SignedInRequest, job: Import, form: ReasonForm | None = None) -> dict[str, Any]:
     counts = [
-        {"name": name.replace("_", " "), **numbers, "n": sum(numbers.values())}
-        for name, numbers in job.counts.items()
+        {"name": sheet.name.replace("_", " "), **job.counts[sheet.name]}
+        for sheet in SHEETS
+        if sheet.name in job.counts
     ]
     return {
         "import": job,

@@ -140,7 +140,12 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
         "user": make_user(role=Role.PHYSICIAN, centre=centre, username=f"staff of {number}").pk,
     }
     ids["import"] = Import.objects.create(
-        centre=centre, created_by_id=ids["user"], kind="csv", size_bytes=3, sha256="0" * 64, content=b"MRN;Born\n7;8\n"
+        centre=centre,
+        created_by_id=ids["user"],
+        kind="csv",
+        size_bytes=3,
+        sha256="0" * 64,
+        content=b"MRN;Born\n7;8\n",
     ).pk
     ids["job"] = Job.objects.create(kind=JobKind.REPORT, requested_by_id=ids["user"]).pk
     ids["somatostatin-analogue-dose"] = ids["analogue-dose"]
@@ -155,7 +160,9 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
     for name in list(ids):
         ids[plurals.get(name, f"{name}s")] = ids[name]
         ids[name.replace("-", "")] = ids[name]
-    ids |= {f"{name}_id": ids[name] for name in ("patient", "course", "cycle", "study", "lesion", "job", "import")}
+    ids |= {
+        f"{name}_id": ids[name] for name in ("patient", "course", "cycle", "study", "lesion", "job", "import")
+    }
     ids |= {"patientidentity": ids["identity"], "read": baseline.pk}
     ids |= {
         "somatostatinanaloguedose": ids["analogue-dose"],
@@ -220,9 +227,9 @@ PAGES = {
     "imports/<uuid:import_id>/columns/": Act.IMPORT_FILES,
     "imports/<uuid:import_id>/check/": Act.IMPORT_FILES,
     "imports/<uuid:import_id>/start/": Act.IMPORT_FILES,
-    "imports/<uuid:import_id>/discard/": Act.IMPORT_FILES,
     "imports/<uuid:import_id>/download/": Act.IMPORT_FILES,
     "imports/<uuid:import_id>/undo/": Act.IMPORT_FILES,
+    "imports/<uuid:import_id>/discard/": Act.IMPORT_FILES,  # the last of them: it is gone then
     "cohorts/": Act.VIEW_RESULTS,
     "cohorts/new/": Act.VIEW_RESULTS,
     "cohorts/count/": Act.VIEW_RESULTS,
