@@ -237,6 +237,10 @@ def _change_open(job: Import, **values: Any) -> None:
     job.refresh_from_db()
 
 
+def _no_columns() -> RegistryError:
+    return RegistryError("no_columns", "Say first what the columns of this sheet mean.")
+
+
 def _not_open() -> RegistryError:
     return RegistryError("not_open", "This file is being imported, or was already. Nothing was changed.")
 
@@ -253,7 +257,7 @@ def ask_check(job: Import, *, by: User, reason: str = "") -> None:
     """
     by.require(Act.IMPORT_FILES, job.centre_id)
     if job.is_own_sheet and job.mapping is None:
-        raise RegistryError("no_columns", "Say first what the columns of this sheet mean.")
+        raise _no_columns()
     _ask(job, ImportWork.CHECK, by, reason=reason.strip()[:500], states=OPEN)
     if job.size_bytes <= INLINE_BYTES:
         run(job.pk)
@@ -413,6 +417,8 @@ def _import(job: Import, mapped: MappedSheet | None, progress: "_Progress", atte
 
 def mapped_sheet(job: Import) -> MappedSheet:
     """Return an own file as tables. New patients are given the numbers that are free now: the centre must be locked."""
+    if job.mapping is None:
+        raise _no_columns()
     mapping = SheetMapping.of_json(job.mapping)
     raw = raw_sheets(job)[mapping.sheet]
     return map_sheet(
