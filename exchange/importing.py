@@ -20,7 +20,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -35,6 +35,7 @@ from exchange.imported import recording
 from exchange.mapping import (
     IDENTITY,
     STATED,
+    Known,
     MappedColumn,
     MappedSheet,
     SheetMapping,
@@ -45,7 +46,7 @@ from exchange.models import ColumnMapping, FileKind, Import, ImportState, Import
 from exchange.problems import ImportRefused, Problem
 from patients.models import PatientIdentity
 from patients.services import next_registry_number
-from treatments.models import Course
+from treatments.models import Course, Cycle
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ KEPT = timedelta(days=7)  # a file that is not imported
 MOST_PROBLEMS = 1000  # kept of one file
 MOST_ATTEMPTS = 3
 NAME = "the file"  # its own name is not kept
+FREE_TEXT = IDENTITY | {"note"}  # columns whose cells may hold a name: they are not kept in problems
 OPEN = (ImportState.UPLOADED, ImportState.CHECKED, ImportState.REFUSED)
 _UNFINISHED = (ImportState.WAITING, ImportState.RUNNING)
 
@@ -84,6 +86,7 @@ def receive(content: bytes, *, centre: Centre, by: User) -> Import:
         stored = FileKind.COHORT_ZIP
     elif kind == "xlsx":
         stored = FileKind.COHORT_XLSX if sheets.is_cohort_workbook(content) else FileKind.XLSX
+        sheets.require_computed(content)
     else:
         stored = FileKind.CSV
     return Import.objects.create(
@@ -337,9 +340,13 @@ def _claimed(pk: uuid.UUID) -> Iterator[Import | None]:
     try:
         claimed = Import.objects.filter(pk=pk, state__in=_UNFINISHED)
         begun = claimed.update(state=ImportState.RUNNING, attempts=F("attempts") + 1)
-        yield Import.objects.select_related("centre", "asked_by").get(pk=pk) if begun else None
+        yield _without_content().get(pk=pk) if begun else None
     finally:
         _unlock(pk)
+
+
+def _without_content() -> QuerySet[Import]:
+    return Import.objects.defer("content").select_related("centre", "asked_by")
 
 
 def _run(job: Import) -> None:
@@ -368,7 +375,10 @@ def _run(job: Import) -> None:
         if mapped is not None:
             problems = list(dict.fromkeys(mapped.at_source(problem) for problem in problems))
             problems.sort(key=lambda problem: (problem.row or 0, problem.column))
-        _refuse(attempt, problems)
+            names = {column.name for column in mapped.mapping.mapped if column.column in FREE_TEXT}
+            _refuse(attempt, problems, identity=frozenset(names))
+        else:
+            _refuse(attempt, problems, identity=FREE_TEXT)
     except (PermissionDenied, RegistryError) as error:
         _refuse(attempt, [Problem(str(error).rstrip("."))])
     except (OperationalError, InterfaceError) as error:
@@ -426,7 +436,7 @@ def mapped_sheet(job: Import) -> MappedSheet:
         raw.rows(),
         mapping,
         numbers=lambda mrns: _numbers(job.centre, mrns),
-        known_courses=_known_courses,
+        known=_known,
     )
 
 
@@ -445,19 +455,29 @@ def _numbers(centre: Centre, mrns: Sequence[str]) -> dict[str, str]:
     return known
 
 
-def _known_courses(numbers: Sequence[str]) -> set[tuple[str, str]]:
+def _known(numbers: Sequence[str]) -> Known:
     courses = Course.objects.current().filter(patient__registry_number__in=set(numbers))
-    return {
-        (number, str(course)) for number, course in courses.values_list("patient__registry_number", "number")
-    }
+    cycles = Cycle.objects.current().filter(course__in=courses)
+    return Known(
+        courses=frozenset(
+            (number, str(course))
+            for number, course in courses.values_list("patient__registry_number", "number")
+        ),
+        cycles={
+            (number, str(course), str(cycle)): status
+            for number, course, cycle, status in cycles.values_list(
+                "course__patient__registry_number", "course__number", "number", "status"
+            )
+        },
+    )
 
 
-def _refuse(attempt: Any, problems: list[Problem]) -> None:
+def _refuse(attempt: Any, problems: list[Problem], *, identity: frozenset[str] = FREE_TEXT) -> None:
     attempt.update(
         state=ImportState.REFUSED,
         step="",
         ended_at=Now(),
-        problems=[_as_json(problem) for problem in problems[:MOST_PROBLEMS]],
+        problems=[_as_json(problem, identity) for problem in problems[:MOST_PROBLEMS]],
         n_problems=len(problems),
     )
 
@@ -466,11 +486,14 @@ _QUOTED = re.compile(r"“[^”]*”")
 _MRN_TOLD = re.compile(r"expected .*: a file cannot take an identity away")
 
 
-def _as_json(problem: Problem) -> dict[str, Any]:
-    """Return a problem without what the cells of names and MRNs hold."""
+def _as_json(problem: Problem, identity: frozenset[str]) -> dict[str, Any]:
+    """Return a problem without what the cells of names, MRNs and notes hold.
+
+    Args:
+        identity: what these columns are called in the file.
+    """
     expected, value = problem.expected, problem.value
-    name = problem.column.rpartition(".")[2]
-    if name in IDENTITY or suggest(problem.column).target.rpartition(".")[2] in IDENTITY:
+    if problem.column in identity:
         expected = _QUOTED.sub("another value", expected)
         expected, value = _MRN_TOLD.sub("a file cannot take an identity away", expected), ""
     return {

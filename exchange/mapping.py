@@ -24,7 +24,7 @@ from exchange.headers import column_of
 from exchange.problems import Problem
 from exchange.reading import Table
 from exchange.values import Cell, Code, as_text
-from treatments.rules.labs import ANALYTES
+from treatments.rules.labs import ANALYTES, Analyte
 from treatments.rules.labs import find_unit as find_lab_unit
 
 IDENTITY = frozenset({"mrn", "family_name", "given_names"})
@@ -263,6 +263,19 @@ class MappedSheet:
         return None
 
 
+@dataclass(frozen=True)
+class Known:
+    """What the registry holds of the patients of a sheet.
+
+    Attributes:
+        courses: registry number and number of the course.
+        cycles: the same and the number of the cycle, to its status: a sheet that says nothing of it leaves it.
+    """
+
+    courses: frozenset[tuple[str, str]] = frozenset()
+    cycles: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+
+
 # Given MRNs, returns the registry number of each, new ones for those that the registry does not know.
 Numbers = Callable[[Sequence[str]], Mapping[str, str]]
 
@@ -273,18 +286,18 @@ def map_sheet(
     mapping: SheetMapping,
     *,
     numbers: Numbers,
-    known_courses: Callable[[Sequence[str]], set[tuple[str, str]]],
+    known: Callable[[Sequence[str]], "Known"],
 ) -> MappedSheet:
     """Make tables of a sheet's rows.
 
     Args:
         rows: all of the sheet, the first one first.
-        known_courses: given registry numbers, returns those with a course in the registry, and the course's number.
+        known: given registry numbers, returns what the registry holds of them.
     """
     sheet = MappedSheet(title, mapping)
     read = _read(sheet, rows)
     whose = _whose(sheet, read, numbers)
-    writer = _Writer(sheet, known_courses([number for _, number in whose.values()]))
+    writer = _Writer(sheet, known([number for _, number in whose.values()]))
     for row, texts in read:
         if row in whose:
             writer.write(row, texts, whose[row][1])
@@ -357,7 +370,9 @@ class _CellReader:
         if not text:
             return ""
         analyte = ANALYTES[self.mapped.of]
-        number, beside = split_unit(text)
+        number, _, beside = text.partition(" ")
+        if not _is_unit(beside, analyte):  # "212 10^9/L" is not 212,109
+            number, beside = split_unit(text)
         unit = beside or self.mapped.unit
         if not unit:
             raise Unclear(f"expected a unit, one of {', '.join(analyte.units)}: state it in the columns step")
@@ -371,6 +386,14 @@ class _CellReader:
             else format(read_number(number, self.said.decimal_sign), "f")
         )
         return f"{value} {unit}"
+
+
+def _is_unit(text: str, analyte: Analyte) -> bool:
+    try:
+        find_lab_unit(text, analyte=analyte)
+    except ValueError:
+        return False
+    return True
 
 
 def _labels(sheet: str, column: Column) -> dict[str, str]:
@@ -413,14 +436,14 @@ def _whose(
 class _Writer:
     """Makes the rows of a cohort file of the rows of a sheet."""
 
-    def __init__(self, sheet: MappedSheet, known_courses: set[tuple[str, str]]) -> None:
+    def __init__(self, sheet: MappedSheet, known: Known) -> None:
         self.sheet = sheet
         self.mapping = sheet.mapping
         self.written = self.mapping.written()
         self.needs_courses = bool(self.mapping.stated.get("courses.protocol")) and "courses" not in {
             one.name for one in self.written
         }
-        self.known_courses = known_courses
+        self.known = known
         self.places: dict[str, dict[tuple[str, ...], int]] = {}
         self.by_sheet: dict[str, dict[str, list[MappedColumn]]] = {}
         for mapped in self.mapping.mapped:
@@ -466,7 +489,8 @@ class _Writer:
         values["registry_number"] = number
         if sheet.name == "cycles" and not values.get("status"):
             is_given = values.get("administered_at") or values.get("administered_activity_mbq")
-            values["status"] = "given" if is_given else "planned"
+            held = self.known.cycles.get((number, values["course_number"], values.get("cycle_number", "")))
+            values["status"] = "given" if is_given else held or "planned"
         self._keep(sheet, values, row, of)
 
     def _stated(self, sheet: Sheet, column: Column) -> str:
@@ -483,7 +507,7 @@ class _Writer:
         course = (texts.get(mapped.index, "") if mapped is not None else "") or self._stated(
             SHEET["courses"], SHEET["courses"].column("course_number")
         )
-        if (number, course) in self.known_courses or not any(
+        if (number, course) in self.known.courses or not any(
             made.row == row for name in _OF_COURSES for made in self.sheet.made.get(name, [])[-12:]
         ):
             return

@@ -519,7 +519,8 @@ class Plan:
             self.made[sheet.name] = {}
             records, extras = [], []
             for key, row in self.new[sheet.name]:
-                record = sheet.model(**self._fields(sheet, row, extra=False))
+                # The database's clock says when; an expression for it in each record would only cost.
+                record = sheet.model(created_at=None, **self._fields(sheet, row, extra=False))
                 if sheet.parent is None:
                     record.centre = self.centre  # type: ignore[attr-defined]
                 else:
@@ -589,7 +590,7 @@ class Plan:
 
     def _extra(self, sheet: Sheet, record: Any, row: Row) -> Any:
         model = cast(type[ClinicalRecord], sheet.extra_model)
-        extra = model(**self._fields(sheet, row, extra=True))
+        extra = model(created_at=None, **self._fields(sheet, row, extra=True))
         setattr(extra, sheet.extra_link, record)
         if isinstance(extra, PatientIdentity):
             extra.centre = self.centre

@@ -149,6 +149,30 @@ def _merged(content: bytes) -> dict[str, dict[int, list[tuple[int, int, int]]]]:
     return found
 
 
+# A formula that no spreadsheet has computed yet; one whose result is an empty text says that it is text.
+_UNCOMPUTED = re.compile(rb'<c\b(?![^>]*\bt="str")[^>]*><f\b[^>]*>[^<]*</f>(?:<v\s*/>|<v></v>)?</c>')
+
+
+def require_computed(content: bytes) -> None:
+    """Refuse a workbook with formulas that were never computed: their cells would be taken for empty ones.
+
+    Raises:
+        ImportRefused: it holds one.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for name in archive.namelist():
+            if not name.startswith("xl/worksheets/") or not name.endswith(".xml"):
+                continue
+            rest = b""
+            with archive.open(name) as stream:
+                while chunk := stream.read(_CHUNK):
+                    if _UNCOMPUTED.search(rest + chunk):
+                        raise _refuse(
+                            "holds formulas that were never computed; open it in a spreadsheet, save it and send it again"
+                        )
+                    rest = chunk[-2000:]
+
+
 # CSV
 
 

@@ -10,6 +10,7 @@ from accounts.models import Centre, User
 from exchange import importing
 from exchange.mapping import SheetMapping
 from exchange.models import Import, ImportState
+from exchange.problems import ImportRefused
 from patients.models import Patient, PatientIdentity
 from tests.exchange.sheets import CLEAR, NEXT, PROTOCOL, at, messy, workbook
 from treatments.models import Administration, Course, Cycle, LabResult
@@ -195,13 +196,58 @@ def test_a_second_sheet_adds_to_the_patients_it_names_and_blank_cells_take_nothi
     assert Administration.objects.get(cycle=cycles[0]).body_weight_kg == Decimal("80.0")
 
 
+def test_a_sheet_that_says_nothing_of_a_cycle_but_its_weight_takes_no_administration_back(
+    station, data_manager
+):
+    first = checked(messy(), station, data_manager)
+    importing.ask_import(first, by=data_manager)
+    importing.run(first.pk)
+    content = workbook([["MRN", "Zyklus", "Charge"], ["4712", 1, "L-77"]])
+
+    job = checked(content, station, data_manager)
+    importing.ask_check(job, by=data_manager, reason="Lots were missing")
+    importing.ask_import(job, by=data_manager)
+    importing.run(job.pk)
+
+    given = Administration.objects.current().get(cycle__course__patient__identity__mrn="4712")
+    assert (given.lot, given.cycle.status) == ("L-77", "given")
+
+
+def test_an_mrn_under_any_header_is_not_kept_in_problems(station, data_manager):
+    job = importing.receive(
+        workbook([["Nr.", "Kürzel", "DOB", "Sex"], ["x" * 41, "y" * 101, "1.1.1950", "w"]]),
+        centre=station,
+        by=data_manager,
+    )
+    mapping = importing.proposed(job).as_json()
+    for column, target in zip(mapping["columns"], ("patients.mrn", "patients.family_name"), strict=False):
+        column["target"] = target
+    importing.set_columns(job, SheetMapping.of_json(mapping), by=data_manager)
+    importing.ask_check(job, by=data_manager)
+
+    job.refresh_from_db()
+    assert said(job) == [
+        "2 Kürzel '': expected at most 100 characters, not 101",
+        "2 Nr. '': expected at most 40 characters, not 41",
+    ]
+
+
+def test_a_formula_that_was_never_computed_is_refused_instead_of_taken_for_an_empty_cell(
+    station, data_manager
+):
+    with pytest.raises(ImportRefused) as refused:
+        importing.receive(workbook([["MRN", "DOB"], ["1", "=A1"]]), centre=station, by=data_manager)
+
+    assert "never computed" in str(refused.value.problems[0])
+
+
 def test_laboratory_values_stand_side_by_side(station, data_manager):
     first = checked(messy(), station, data_manager)
     importing.ask_import(first, by=data_manager)
     importing.run(first.pk)
     content = (
         "Pat-ID;Labordatum;Thrombozyten (G/l);Hb;Kreatinin (mg/dl)\r\n"
-        "4711;14.01.2019;212;12,4 g/dl;0,9\r\n4712;18.02.2019;;;1,1\r\n"
+        "4711;14.01.2019;212 10^9/L;12,4 g/dl;0,9\r\n4712;18.02.2019;;;1,1\r\n"
     ).encode("cp1252")
 
     job = checked(content, station, data_manager)
@@ -213,6 +259,6 @@ def test_laboratory_values_stand_side_by_side(station, data_manager):
     assert sorted((number, analyte, value.normalize(), unit) for number, analyte, value, unit in stored) == [
         ("STA-0001", "creatinine", Decimal("79.56"), "mg/dL"),
         ("STA-0001", "haemoglobin", Decimal("124").normalize(), "g/dL"),
-        ("STA-0001", "platelets", Decimal("212"), "G/L"),
+        ("STA-0001", "platelets", Decimal("212"), "10⁹/L"),
         ("STA-0002", "creatinine", Decimal("97.24"), "mg/dL"),
     ]
