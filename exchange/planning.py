@@ -48,6 +48,8 @@ _NET = "administered_activity_mbq"
 # By how much a net activity that a file gives may differ from the one that follows from its syringe and residual.
 _NET_TOLERANCE_MBQ = Decimal("0.1")
 _BATCH = 1000
+# The database's clock says when a record was created; an expression for it in each of many records would only cost.
+NO_CLOCK: dict[str, Any] = {"created_at": None}
 # From so many new rows on the planner should know of them, before the checks across tables look them up one by one.
 _ANALYZE_FROM = 100
 
@@ -519,8 +521,7 @@ class Plan:
             self.made[sheet.name] = {}
             records, extras = [], []
             for key, row in self.new[sheet.name]:
-                # The database's clock says when; an expression for it in each record would only cost.
-                record = sheet.model(created_at=None, **self._fields(sheet, row, extra=False))
+                record = sheet.model(**NO_CLOCK, **self._fields(sheet, row, extra=False))
                 if sheet.parent is None:
                     record.centre = self.centre  # type: ignore[attr-defined]
                 else:
@@ -590,7 +591,7 @@ class Plan:
 
     def _extra(self, sheet: Sheet, record: Any, row: Row) -> Any:
         model = cast(type[ClinicalRecord], sheet.extra_model)
-        extra = model(created_at=None, **self._fields(sheet, row, extra=True))
+        extra = model(**NO_CLOCK, **self._fields(sheet, row, extra=True))
         setattr(extra, sheet.extra_link, record)
         if isinstance(extra, PatientIdentity):
             extra.centre = self.centre

@@ -3,18 +3,19 @@
 import io
 import re
 import zipfile
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 from openpyxl import load_workbook
 
 from accounts.models import Centre, Role
 from accounts.records import correct_record, create_record
-from exchange import exporting, importing, writing
+from exchange import exporting, importing, tasks, writing
 from exchange.mapping import SheetMapping
 from exchange.models import ColumnMapping, Import, ImportedRow, ImportState
 from patients.models import Contact, Patient, PatientIdentity
@@ -441,6 +442,53 @@ def test_a_given_up_import_says_so(station, client):
     assert job.state == ImportState.REFUSED
     assert job.problems[0]["expected"].startswith("given up")
     assert not Patient.objects.exists()
+
+
+def test_a_large_file_is_checked_by_a_worker(station, client, monkeypatch):
+    monkeypatch.setattr("exchange.importing.INLINE_BYTES", 10)
+    send(client, station, messy(*NEXT))
+    job = Import.objects.get()
+    map_and_check(client, job)
+    page = client.get(f"/imports/{job.pk}/").content.decode()
+    assert "The file is being checked" in page
+    assert 'hx-trigger="every 1s"' in page
+    fragment = client.get(f"/imports/{job.pk}/", headers={"HX-Request": "true"}).content.decode()
+    assert "<!doctype html>" not in fragment
+
+    call_command("run_imports")
+
+    page = client.get(f"/imports/{job.pk}/").content.decode()
+    assert "hx-trigger" not in page
+    assert "could be 1959-03-04 or 1959-04-03" in page
+
+
+def test_a_file_that_nobody_imports_is_removed_after_a_week_and_an_imported_one_stays(station, client):
+    done = imported(client, station, messy())
+    send(client, station, messy(*NEXT))
+    long_ago = timezone.now() - importing.KEPT - timedelta(minutes=1)
+    Import.objects.update(created_at=long_ago)
+
+    tasks.sweep_imports()
+
+    assert list(Import.objects.all()) == [done]
+
+
+@pytest.mark.parametrize(
+    ("role", "is_offered"), [(Role.PHYSICIAN, True), (Role.READER, False), (Role.RESEARCHER, False)]
+)
+def test_the_bar_offers_import_to_who_may(station, user_with, role, is_offered: bool):
+    page = signed_in(user_with(role, username="somebody")).get("/").content.decode()
+
+    assert ('href="/imports/"' in page) == is_offered
+
+
+def test_the_list_of_files_asks_as_much_for_many_as_for_one(station, client, django_assert_max_num_queries):
+    for _ in range(3):
+        send(client, station, messy())
+
+    with django_assert_max_num_queries(12):
+        page = client.get("/imports/").content.decode()
+    assert page.count("To be checked") == 3
 
 
 def test_the_mapping_survives_its_way_into_the_database(station, data_manager):
