@@ -285,6 +285,9 @@ def import_download(request: SignedInRequest, import_id: uuid.UUID) -> HttpRespo
     except RegistryError as refused:
         messages.error(request, refused.message)
         return redirect("import-detail", job.pk)
+    except ImportRefused as refused:  # it cannot be read to its end
+        messages.error(request, f"There is no file with its problems: {refused.problems[0]}.")
+        return redirect("import-detail", job.pk)
     kinds = {
         "csv": "text/csv; charset=utf-8",
         "zip": "application/zip",

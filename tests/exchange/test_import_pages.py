@@ -284,6 +284,22 @@ def test_an_annotated_cohort_file_comes_back(station, client, tables: Tables):
     assert Contact.objects.get(source="visit").note == "=1+1"
 
 
+def test_a_file_that_cannot_be_read_to_its_end_says_so_and_has_no_annotated_one(
+    station, client, tables: Tables
+):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("patients.csv", as_csv(tables["patients"]).encode("cp1252"))
+    send(client, station, content.getvalue(), "cohort.zip")
+    job = Import.objects.get()
+    client.post(f"/imports/{job.pk}/check/", {"reason": ""})
+
+    page = client.get(f"/imports/{job.pk}/download/", follow=True).content.decode()
+
+    assert "patients.csv: expected UTF-8" in page
+    assert "There is no file with its problems" in page
+
+
 def test_an_exported_workbook_is_taken_as_the_registrys_own_format(
     station, client, import_tables, tables, tmp_path
 ):
