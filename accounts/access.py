@@ -21,6 +21,9 @@ class Act(StrEnum):
     )
     EDIT_IMAGING = "edit_imaging"  # studies, lesions, measurements and readings
     SIGN_READINGS = "sign_readings"  # the response that counts
+    IMPORT_FILES = (
+        "import_files"  # files of many patients; who may holds every right to edit, and sees identities
+    )
     CORRECT_IN_ADMIN = "correct_in_admin"  # the correction desk
     MANAGE_USERS = "manage_users"  # users and memberships
     MANAGE_COHORTS = "manage_cohorts"  # cohorts, protocols and reference ranges
@@ -37,6 +40,7 @@ ACT_WORDS: dict[Act, str] = {
     Act.EDIT_TREATMENTS: "enter or change courses, cycles, laboratory values, toxicity and doses",
     Act.EDIT_IMAGING: "enter or change studies, lesions and readings",
     Act.SIGN_READINGS: "sign readings",
+    Act.IMPORT_FILES: "import files",
     Act.CORRECT_IN_ADMIN: "correct records in the admin",
     Act.MANAGE_USERS: "manage users and their roles",
     Act.MANAGE_COHORTS: "manage cohorts, protocols and reference ranges",
@@ -59,10 +63,12 @@ _EDITS = {Act.EDIT_PATIENTS, Act.EDIT_TREATMENTS, Act.EDIT_IMAGING}
 
 ROLE_ACTS: dict[str, frozenset[Act]] = {
     Role.COORDINATOR: frozenset(_CLINICAL | {Act.EDIT_PATIENTS, Act.EDIT_TREATMENTS}),
-    Role.PHYSICIAN: frozenset(_CLINICAL | _EDITS | {Act.SIGN_READINGS}),
+    Role.PHYSICIAN: frozenset(_CLINICAL | _EDITS | {Act.SIGN_READINGS, Act.IMPORT_FILES}),
     Role.PHYSICIST: frozenset(_CLINICAL | {Act.EDIT_TREATMENTS}),
     Role.READER: frozenset(_CLINICAL | {Act.EDIT_IMAGING, Act.SIGN_READINGS}),
-    Role.DATA_MANAGER: frozenset(_CLINICAL | _EDITS | {Act.CORRECT_IN_ADMIN, Act.MANAGE_COHORTS}),
+    Role.DATA_MANAGER: frozenset(
+        _CLINICAL | _EDITS | {Act.IMPORT_FILES, Act.CORRECT_IN_ADMIN, Act.MANAGE_COHORTS}
+    ),
     Role.RESEARCHER: frozenset({Act.VIEW_RESULTS}),
     Role.INTEGRATION: frozenset({Act.VIEW_RESULTS, Act.VIEW_RECORDS} | _EDITS),
     Role.ADMINISTRATOR: frozenset(

@@ -106,12 +106,12 @@ _broker_left_alone_until = 0.0
 
 def ask_for_refresh() -> None:
     """Ask a worker to refresh, after a commit. A broker that is away costs one short try, and never fails a save."""
-    _ask(refresh, "dashboards follow with the next sweep")
+    ask(refresh, "dashboards follow with the next sweep")
 
 
 def ask_for_job() -> None:
     """Ask a worker to do a job, after the commit that made it; likewise."""
-    _ask(run_job, "what waits is begun with the next sweep")
+    ask(run_job, "what waits is begun with the next sweep")
 
 
 CHUNKS_LAST = 9  # of 0 to 9: corrections and reports go before chunks
@@ -121,15 +121,20 @@ def ask_for_chunks(n: int) -> None:
     """Ask any number of workers on any machine to share ``n`` chunks; likewise."""
     if n:
         chunks = group(rebuild_chunk.si() for _ in range(n))
-        _ask(chunks, "a rebuild goes on with the next sweep", priority=CHUNKS_LAST, expires=3600)
+        ask(chunks, "a rebuild goes on with the next sweep", priority=CHUNKS_LAST, expires=3600)
 
 
 def ask_for_queries() -> None:
     """Ask a worker to derive the queries of marked patients; likewise."""
-    _ask(refresh_queries, "queries follow with the next sweep", priority=CHUNKS_LAST)
+    ask(refresh_queries, "queries follow with the next sweep", priority=CHUNKS_LAST)
 
 
-def _ask(task: Task | Signature, otherwise: str, **options: Any) -> None:
+def ask(task: Task | Signature, otherwise: str, **options: Any) -> None:
+    """Ask a worker for a task, after a commit. A broker that is away costs one short try, and then nothing for a while.
+
+    Args:
+        otherwise: what becomes of the work where it cannot be asked for, for the log.
+    """
     global _broker_left_alone_until
     if time.monotonic() < _broker_left_alone_until:
         return

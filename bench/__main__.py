@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench import dicom, imaging, measure, treatments
+    from bench import dicom, imaging, importing, measure, treatments
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("REGISTRY_VAR", str(ROOT / "var" / "bench"))
@@ -47,6 +47,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--courses", type=int, default=10_000, help="running courses of the centre's worklist; 0: none"
     )
+    parser.add_argument(
+        "--imported", type=int, default=2_000, help="patients of the file that is imported; 0: none"
+    )
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--analytics", action="store_true", help="analytics and pages alone")
     options = parser.parse_args(arguments)
@@ -55,7 +58,7 @@ def main(arguments: Sequence[str]) -> None:
     import django
 
     django.setup()
-    from bench import dicom, imaging, measure, treatments
+    from bench import dicom, imaging, importing, measure, treatments
 
     if not options.analytics:
         print_imaging(imaging.measure(repeats=options.repeats))
@@ -65,6 +68,8 @@ def main(arguments: Sequence[str]) -> None:
     try:
         if options.courses and not options.analytics:
             print_treatments(treatments.measure(courses=options.courses, repeats=options.repeats))
+        if options.imported and not options.analytics:
+            print_importing(importing.measure(patients=options.imported))
         for size in sizes:  # the large ones take an hour: what is measured is printed whatever comes after
             found.append(measure.at_size(size, repeats=options.repeats))
     finally:
@@ -114,6 +119,18 @@ def print_treatments(found: "treatments.Measured") -> None:
         "Grading 1,000,000 platelet counts (ms, median)",
         "rule in Python   one SQL CASE   CASE / rule",
         [f"{graded:>14.0f} {case:>14.0f} {case / graded:>13.2f}"],
+    )
+
+
+def print_importing(found: "importing.Measured") -> None:
+    table(
+        "Import of a cohort file, checked, with history, all or nothing; a bare COPY of its rows (s); peak memory (MiB)",
+        "patients       rows      CSV     XLSX   XLSX / CSV     COPY   COPY / CSV   peak MiB   idle process MiB",
+        [
+            f"{found.patients:>8} {found.rows:>10,} {found.csv_seconds:>8.1f} {found.xlsx_seconds:>8.1f}"
+            f" {found.xlsx_seconds / found.csv_seconds:>12.2f} {found.copy_seconds:>8.2f} {found.of_copy:>12.3f}"
+            f" {found.peak_mib:>10.0f} {found.start_mib:>18.0f}"
+        ],
     )
 
 

@@ -1,7 +1,7 @@
 """What an import would write: the rows of a file beside what the registry holds, with every contradiction between them."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
@@ -48,6 +48,8 @@ _NET = "administered_activity_mbq"
 # By how much a net activity that a file gives may differ from the one that follows from its syringe and residual.
 _NET_TOLERANCE_MBQ = Decimal("0.1")
 _BATCH = 1000
+# The database's clock says when a record was created; an expression for it in each of many records would only cost.
+NO_CLOCK: dict[str, Any] = {"created_at": None}
 # From so many new rows on the planner should know of them, before the checks across tables look them up one by one.
 _ANALYZE_FROM = 100
 
@@ -505,13 +507,21 @@ class Plan:
 
     # Writing
 
-    def write(self) -> None:
-        """Store the plan. Records are written in batches; triggers keep their history all the same."""
+    def write(self, tell: Callable[[str, int], None] = lambda what, n: None) -> None:
+        """Store the plan. Records are written in batches; triggers keep their history all the same.
+
+        Args:
+            tell: is told which sheet is written next, and how many new rows are written before it.
+        """
+        written = 0
         for sheet in SHEETS:
+            if self.new[sheet.name]:
+                tell(sheet.name, written)
+                written += len(self.new[sheet.name])
             self.made[sheet.name] = {}
             records, extras = [], []
             for key, row in self.new[sheet.name]:
-                record = sheet.model(**self._fields(sheet, row, extra=False))
+                record = sheet.model(**NO_CLOCK, **self._fields(sheet, row, extra=False))
                 if sheet.parent is None:
                     record.centre = self.centre  # type: ignore[attr-defined]
                 else:
@@ -581,7 +591,7 @@ class Plan:
 
     def _extra(self, sheet: Sheet, record: Any, row: Row) -> Any:
         model = cast(type[ClinicalRecord], sheet.extra_model)
-        extra = model(**self._fields(sheet, row, extra=True))
+        extra = model(**NO_CLOCK, **self._fields(sheet, row, extra=True))
         setattr(extra, sheet.extra_link, record)
         if isinstance(extra, PatientIdentity):
             extra.centre = self.centre

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
 from exchange.columns import SHEET, Sheet
@@ -22,6 +22,7 @@ MAX_BYTES = 512 * 1024 * 1024  # of all sheets, unpacked
 MAX_ROWS = 500_000  # of all sheets; an import holds about 2 kB of memory for each
 MAX_ENTRIES = 200  # files in an archive
 MAX_COLUMNS = 200
+Source = Path | IO[bytes]
 _CHUNK = 1024 * 1024
 _DELIMITERS = (",", ";", "\t")
 
@@ -51,17 +52,29 @@ def open_cohort(path: Path) -> list[Table]:
         ImportRefused: there is no such file, it is no cohort file, or it holds more than a file may.
     """
     if path.is_dir():
-        tables = _open_folder(path)
-    elif not path.is_file():
+        return _in_order(_open_folder(path), path.name)
+    if not path.is_file():
         raise _refuse("there is no such file or folder", str(path))
-    elif path.suffix.lower() == ".zip":
-        tables = _open_zip(path)
-    elif path.suffix.lower() == ".xlsx":
-        tables = _open_workbook(path)
-    else:
-        raise _refuse("expected a folder, a .zip of CSV files or an .xlsx workbook", path.name)
+    if path.suffix.lower() == ".zip":
+        return open_zip(path, path.name)
+    if path.suffix.lower() == ".xlsx":
+        return open_workbook(path, path.name)
+    raise _refuse("expected a folder, a .zip of CSV files or an .xlsx workbook", path.name)
+
+
+def open_zip(source: Source, name: str) -> list[Table]:
+    """Return the sheets of an archive of CSV files, as ``open_cohort``; ``name`` is what problems call it."""
+    return _in_order(_open_zip(source, name), name)
+
+
+def open_workbook(source: Source, name: str) -> list[Table]:
+    """Return the sheets of a workbook, as ``open_cohort``."""
+    return _in_order(_open_workbook(source, name), name)
+
+
+def _in_order(tables: list[Table], name: str) -> list[Table]:
     if not tables:
-        raise _refuse(f"holds none of the sheets {', '.join(SHEET)}", path.name)
+        raise _refuse(f"holds none of the sheets {', '.join(SHEET)}", name)
     order = list(SHEET)
     return sorted(tables, key=lambda table: order.index(table.sheet.name))
 
@@ -79,8 +92,8 @@ def _open_folder(path: Path) -> list[Table]:
     return _csv_tables({name: file.open for name, file in files.items()}, binary_mode="rb")
 
 
-def _open_zip(path: Path) -> list[Table]:
-    archive = _checked_archive(path, "a .zip of CSV files")
+def _open_zip(source: Source, name: str) -> list[Table]:
+    archive = checked_archive(source, name, "a .zip of CSV files")
     entries: dict[str, zipfile.ZipInfo] = {}
     for entry in archive.infolist():
         inside = PurePosixPath(entry.filename)
@@ -100,23 +113,23 @@ def _open_zip(path: Path) -> list[Table]:
     return _csv_tables(opened)
 
 
-def _checked_archive(path: Path, what: str) -> zipfile.ZipFile:
+def checked_archive(source: Source, name: str, what: str) -> zipfile.ZipFile:
     """Return the archive after reading it through once: whole, harmless and within bounds."""
     try:
-        archive = zipfile.ZipFile(path)
+        archive = zipfile.ZipFile(source)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise _refuse(f"expected {what}; it cannot be opened as one", path.name) from error
+        raise _refuse(f"expected {what}; it cannot be opened as one", name) from error
     entries = archive.infolist()
     if len(entries) > MAX_ENTRIES:
-        raise _refuse(f"expected at most {MAX_ENTRIES} files in the archive, not {len(entries)}", path.name)
+        raise _refuse(f"expected at most {MAX_ENTRIES} files in the archive, not {len(entries)}", name)
     for entry in entries:
         inside = PurePosixPath(entry.filename)
         if inside.is_absolute() or ".." in inside.parts or "\\" in entry.orig_filename or not inside.parts:
             raise _refuse("a name in the archive leads out of it", entry.filename)
         if entry.flag_bits & 0x1:
-            raise _refuse("the archive is encrypted; expected one without a password", path.name)
+            raise _refuse("the archive is encrypted; expected one without a password", name)
     if sum(entry.file_size for entry in entries) > MAX_BYTES:
-        raise _too_large(path.name)
+        raise _too_large(name)
     # What the directory says of sizes need not be true: the content itself is counted, and its checksums with it.
     total = 0
     try:
@@ -125,13 +138,13 @@ def _checked_archive(path: Path, what: str) -> zipfile.ZipFile:
                 while chunk := content.read(_CHUNK):
                     total += len(chunk)
                     if total > MAX_BYTES:
-                        raise _too_large(path.name)
+                        raise _too_large(name)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, RuntimeError) as error:
-        raise _refuse(f"expected {what}; it is damaged ({error})", path.name) from error
+        raise _refuse(f"expected {what}; it is damaged ({error})", name) from error
     except Exception as error:  # zlib.error, lzma.LZMAError, …: one for each way of packing
         if isinstance(error, ImportRefused):
             raise
-        raise _refuse(f"expected {what}; it is damaged ({error})", path.name) from error
+        raise _refuse(f"expected {what}; it is damaged ({error})", name) from error
     return archive
 
 
@@ -188,11 +201,16 @@ def _delimiter(header: str, sheet: Sheet) -> str:
 # Workbooks
 
 
-def _open_workbook(path: Path) -> list[Table]:
-    _checked_archive(path, "an .xlsx workbook").close()
+def load_checked(source: Source, name: str) -> Workbook:
+    """Return a workbook, to be read row by row, after a look at what its archive holds.
+
+    Raises:
+        ImportRefused: it is none, is damaged, or holds more than a file may.
+    """
+    checked_archive(source, name, "an .xlsx workbook").close()
     try:
         # Read row by row: a cell far out in an empty sheet must not become a sheet full of empty cells.
-        workbook = load_workbook(path, read_only=True, data_only=True)
+        return load_workbook(source, read_only=True, data_only=True)
     except (
         InvalidFileException,
         zipfile.BadZipFile,
@@ -202,14 +220,18 @@ def _open_workbook(path: Path) -> list[Table]:
         SyntaxError,
         TypeError,
     ) as error:
-        raise _refuse("expected an .xlsx workbook; it cannot be opened as one", path.name) from error
+        raise _refuse("expected an .xlsx workbook; it cannot be opened as one", name) from error
+
+
+def _open_workbook(source: Source, name: str) -> list[Table]:
+    workbook = load_checked(source, name)
     tables, problems = [], []
     for worksheet in workbook.worksheets:
-        place = f"{path.name}, sheet {worksheet.title}"
+        place = f"{name}, sheet {worksheet.title}"
         sheet = SHEET.get(worksheet.title.strip().lower())
         if sheet is not None:
             worksheet.reset_dimensions()  # what the file says of its extent may be wrong, and is not needed
-            tables.append(Table(sheet, place, _workbook_rows(worksheet.iter_rows(values_only=True), place)))
+            tables.append(Table(sheet, place, workbook_rows(worksheet.iter_rows(values_only=True), place)))
         elif any(
             value is not None
             for row in worksheet.iter_rows(max_row=5, max_col=5, values_only=True)
@@ -221,7 +243,7 @@ def _open_workbook(path: Path) -> list[Table]:
     return tables
 
 
-def _workbook_rows(rows: Iterator[Sequence[Cell]], place: str) -> Iterator[Sequence[Cell]]:
+def workbook_rows(rows: Iterator[Sequence[Cell]], place: str) -> Iterator[Sequence[Cell]]:
     try:
         for row in rows:
             yield row[:MAX_COLUMNS]

@@ -1,5 +1,6 @@
 """Importing a cohort file, all or nothing, and exporting one. In words: docs/cohort-file.md."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from accounts.history import change_context
 from accounts.models import Centre, User
 from accounts.records import check_deferred, clinical_write
 from exchange import exporting, reading, writing
+from exchange.imported import revive_undone
 from exchange.planning import IDENTITY_COLUMNS, Counts, Plan
 from exchange.problems import ImportRefused, Problem
-from exchange.rows import SheetRows, read_rows
+from exchange.rows import SheetRows, blanks, read_rows
 from imaging.models import Reading
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "export_cohort",
     "find_centre",
     "import_cohort",
+    "import_tables",
 ]
 
 
@@ -76,23 +79,61 @@ def import_cohort(
         PermissionDenied: ``by`` may not edit such records, or not see identities, at this centre.
         ImportRefused: with every problem of the file, each with its place.
     """
+    return import_tables(reading.open_cohort(path), centre=centre, by=by, reason=reason, dry_run=dry_run)
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Nobody watches how far an import is."""
+
+
+def import_tables(
+    tables: Iterable[reading.Table],
+    *,
+    centre: Centre,
+    by: User | None = None,
+    reason: str = "",
+    dry_run: bool = False,
+    blanks_say_nothing: bool = False,
+    known_problems: Sequence[Problem] = (),
+    tell: Callable[[str, int, int], None] = _silent,
+    on_written: Callable[[], None] | None = None,
+) -> ImportSummary:
+    """Store what tables say of a centre's patients, as ``import_cohort``.
+
+    Args:
+        blanks_say_nothing: a blank cell leaves what the registry holds, instead of blanking it.
+        known_problems: of the file, found before; they keep it out as those found here do.
+        tell: is told what is done next, and how many rows of how many are done.
+        on_written: further writes of the same transaction, once everything is written.
+
+    Raises:
+        PermissionDenied, ImportRefused: as ``import_cohort``.
+    """
     reason = reason.strip()
-    found, problems = _read(path, centre)
+    tell("Reading the file", 0, 0)
+    found, problems = _read(tables, centre, blanks_say_nothing=blanks_say_nothing)
+    problems += known_problems
     if by is not None:
         _require(by, centre, found)
     summary = ImportSummary(centre.code, {name: Counts() for name in found}, dry_run)
+    total = sum(rows.n for rows in found.values())
     try:
         with change_context(source="import"), clinical_write(by=by, reason=reason):
             # Two imports, or an import and a desk, must not give one number to two patients.
             Centre.objects.select_for_update().get(pk=centre.pk)
+            tell("Checking the rows", 0, total)
+            revive_undone(centre, {key[0] for rows in found.values() for key in rows.rows})
             plan = Plan(centre=centre, found=found, reason=reason, problems=problems)
             summary.counts.update(plan.make())
             if problems:
                 raise ImportRefused(sorted(problems, key=_place))
-            plan.write()
+            plan.write(lambda sheet, n: tell(f"Writing {sheet}", n, total))
+            tell("Checking it against the registry", total, total)
             summary.differing.extend(
                 sorted(_differing(reading) for reading in plan.derived if reading.is_overridden)
             )
+            if on_written is not None:
+                on_written()
             if dry_run:
                 check_deferred()
                 raise _DryRun
@@ -118,7 +159,9 @@ def _place(problem: Problem) -> tuple[str, int]:
     return (problem.file, problem.row or 0)
 
 
-def _read(path: Path, centre: Centre) -> tuple[dict[str, SheetRows], list[Problem]]:
+def _read(
+    tables: Iterable[reading.Table], centre: Centre, *, blanks_say_nothing: bool
+) -> tuple[dict[str, SheetRows], list[Problem]]:
     """Return the sheets by name, and the problems of their cells, columns and keys.
 
     Raises:
@@ -127,13 +170,26 @@ def _read(path: Path, centre: Centre) -> tuple[dict[str, SheetRows], list[Proble
     problems: list[Problem] = []
     found: dict[str, SheetRows] = {}
     left = reading.MAX_ROWS
-    for table in reading.open_cohort(path):
+    for table in tables:
         if table.sheet.name in found:
             raise ImportRefused([Problem("this sheet is there twice", file=table.place)])
         rows = read_rows(table, zone=centre.zone, problems=problems, at_most=left)
+        if blanks_say_nothing:
+            _forget_blanks(rows)
         found[table.sheet.name] = rows
         left -= rows.n
     return found, problems
+
+
+def _forget_blanks(rows: SheetRows) -> None:
+    """Leave out of each row what its blank cells stand for."""
+    blank = dict(blanks(rows.sheet))
+    for row in rows.rows.values():
+        row.values = {
+            name: value
+            for name, value in row.values.items()
+            if value != blank[name] or name in rows.sheet.key or name in row.unreadable
+        }
 
 
 def _require(by: User, centre: Centre, found: dict[str, SheetRows]) -> None:

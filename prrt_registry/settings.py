@@ -297,6 +297,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=env.whole_number("SWEEP_SECONDS", default=10)),
         "options": {"expires": 10},
     },
+    "sweep-imports": {
+        "task": "exchange.tasks.sweep_imports",
+        "schedule": timedelta(seconds=env.whole_number("SWEEP_SECONDS", default=10)),
+        "options": {"expires": 10},
+    },
     "reconcile-tallies": {
         "task": "analytics.tasks.reconcile",
         "schedule": crontab(hour=2, minute=30),  # UTC

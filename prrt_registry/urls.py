@@ -17,6 +17,7 @@ urlpatterns = [
     path("account/", include("allauth.account.urls")),
     path("account/2fa/", include("allauth.mfa.urls")),
     path("", include("analytics.urls")),
+    path("", include("exchange.urls")),
     path("", include("clinic.urls")),
 ]
 

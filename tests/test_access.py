@@ -14,6 +14,7 @@ from accounts.access import ROLE_ACTS, Act
 from accounts.models import Centre, Role, User
 from analytics import freshness, locks, query_acts
 from analytics.models import Cohort, Job, JobKind
+from exchange.models import Import
 from patients.models import PatientIdentity
 from tests.factories import (
     AbsorbedDoseFactory,
@@ -143,6 +144,14 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
     asked_by = User.objects.get(pk=ids["user"])
     ids["query_id"] = query_acts.raise_query(patient=patient, text="Is this right?", by=asked_by).pk
     ids["data-queries"] = ids["query_id"]
+    ids["import"] = Import.objects.create(
+        centre=centre,
+        created_by_id=ids["user"],
+        kind="csv",
+        size_bytes=3,
+        sha256="0" * 64,
+        content=b"MRN;Born\n7;8\n",
+    ).pk
     ids["job"] = Job.objects.create(kind=JobKind.REPORT, requested_by_id=ids["user"]).pk
     ids["somatostatin-analogue-dose"] = ids["analogue-dose"]
     plurals = {
@@ -158,7 +167,7 @@ def make_clinic(centre: Centre, number: str) -> Clinic:
         ids[name.replace("-", "")] = ids[name]
     ids |= {
         f"{name}_id": ids[name]
-        for name in ("patient", "course", "cycle", "study", "lesion", "job", "centre", "user")
+        for name in ("patient", "course", "cycle", "study", "lesion", "job", "centre", "user", "import")
     }
     ids |= {"patientidentity": ids["identity"], "read": baseline.pk}
     ids |= {
@@ -247,6 +256,14 @@ PAGES: dict[str, Act | frozenset[Act] | None] = {
     f"{IMAGING}study/<uuid:study_id>/sign/": Act.EDIT_IMAGING,
     f"{IMAGING}figures/<slug:lesion_figure>.json": Act.VIEW_RECORDS,
     f"{IMAGING}figures/<slug:lesion_figure>.<slug:file_type>": Act.VIEW_RECORDS,
+    "imports/": Act.IMPORT_FILES,
+    "imports/<uuid:import_id>/": Act.IMPORT_FILES,
+    "imports/<uuid:import_id>/columns/": Act.IMPORT_FILES,
+    "imports/<uuid:import_id>/check/": Act.IMPORT_FILES,
+    "imports/<uuid:import_id>/start/": Act.IMPORT_FILES,
+    "imports/<uuid:import_id>/download/": Act.IMPORT_FILES,
+    "imports/<uuid:import_id>/undo/": Act.IMPORT_FILES,
+    "imports/<uuid:import_id>/discard/": Act.IMPORT_FILES,  # the last of them: it is gone then
     "cohorts/": Act.VIEW_RESULTS,
     "cohorts/new/": Act.VIEW_RESULTS,
     "cohorts/count/": Act.VIEW_RESULTS,
@@ -334,6 +351,9 @@ POSTED_PAGES = {
     f"{IMAGING}lesion/new/",
     f"{IMAGING}study/<uuid:study_id>/accept/",
     "locks/<slug:lock_name>/verify/",
+    "imports/<uuid:import_id>/check/",
+    "imports/<uuid:import_id>/start/",
+    "imports/<uuid:import_id>/discard/",
 }
 POST_ONLY = re.compile(
     r"api/v1/.*(void|administer|discontinue|search|move|hold|resume|cancel|restore|decide|net-activity"
@@ -508,3 +528,11 @@ def test_identity_reaches_no_role_that_may_not_see_it(clinics):
             content = b"".join(client.get(path))
             assert b"CANARY77" not in content, (role, path)
             assert b"Canaryname" not in content, (role, path)
+
+
+def test_who_may_import_files_holds_every_right_that_a_file_may_need():
+    needed = {Act.EDIT_PATIENTS, Act.EDIT_TREATMENTS, Act.EDIT_IMAGING, Act.VIEW_IDENTITY}
+    may = {role for role, acts in ROLE_ACTS.items() if Act.IMPORT_FILES in acts}
+
+    assert may == {Role.PHYSICIAN, Role.DATA_MANAGER}
+    assert all(needed <= ROLE_ACTS[role] for role in may)

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Role, User
 from analytics import freshness, locks
 from analytics.models import Cohort
+from exchange.models import Import
 from tests.analytics.test_explore_browser import library  # noqa: F401 (a fixture)
 from tests.clinic.browser import signed_in_tab
 from tests.factories import CentreFactory, CourseFactory, PatientFactory, make_user
@@ -74,8 +76,11 @@ def paths(user: User) -> dict[str, list[str]]:
     ended.ids["lock"] = locks.lock(everyone, "lock-sta", ["STA"], None).name
     of_course = {"patient_id": course.patient_id, "course_id": course.pk}
     treated = [
-        Clinic(centre, ended.ids | of_course | {"cycle_id": course.cycles.get(number=number).pk})
-        for number in (3, 2)
+        Clinic(
+            centre,
+            ended.ids | of_course | {"cycle_id": course.cycles.get(number=number).pk, "import_id": file.pk},
+        )
+        for number, file in ((3, refused_file(ended)), (2, imported_file(ended)))
     ]
     found = {}
     for route in set(PAGES) - POSTED_PAGES:
@@ -85,6 +90,21 @@ def paths(user: User) -> dict[str, list[str]]:
         addresses = [clinic.path(asked) for clinic in (ended, *treated)]
         found[route] = [*addresses, addresses[0].replace("/cohorts/all/", "/cohorts/own/")]
     return found | {route: [f"/{route}"] for route in OWN_PAGES}
+
+
+def file_of(clinic: Clinic, **values: Any) -> Import:
+    sent = {"kind": "cohort_zip", "size_bytes": 3, "sha256": "0" * 64, "created_by_id": clinic.ids["user"]}
+    return Import.objects.create(centre=clinic.centre, **sent | values)
+
+
+def refused_file(clinic: Clinic) -> Import:
+    problem = {"place": "cycles.csv", "row": 7, "column": "lot", "value": "x", "expected": "expected less"}
+    return file_of(clinic, state="refused", content=b"PK", problems=[problem] * 3, n_problems=3)
+
+
+def imported_file(clinic: Clinic) -> Import:
+    counts = {"patients": {"new": 2, "changed": 1, "unchanged": 0}}
+    return file_of(clinic, state="done", work="import", counts=counts, ended_at=timezone.now())
 
 
 def test_every_page_passes_axe_in_either_theme_fits_a_phone_and_asks_nobody_else(
