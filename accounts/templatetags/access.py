@@ -34,7 +34,7 @@ def own_centres(context: dict[str, Any]) -> list[Centre]:
     user = context.get("user")
     if user is None or not user.is_authenticated:
         return []
-    return list(Centre.objects.visible_to(user, Act.VIEW_RESULTS))
+    return user.centres(Act.VIEW_RESULTS)
 
 
 @register.simple_tag(takes_context=True)

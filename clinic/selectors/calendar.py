@@ -10,7 +10,8 @@ from typing import Any
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
-from accounts.models import Centre, User
+from accounts.access import Act
+from accounts.models import User
 from clinic.selectors import due
 from clinic.selectors.whose import ALL, Whose
 from imaging.models import Study
@@ -135,7 +136,7 @@ def _given(user: User, whose: Whose, first: date, last: date, limit: int) -> Ite
     """Yield the cycles given on these local days, with the number of all of the day."""
     given = whose.narrow(Administration.objects.visible_to(user).current(), "cycle__course__patient")
     spans = Q(pk__in=[])
-    for centre in Centre.objects.visible_to(user):
+    for centre in user.centres(Act.VIEW_RECORDS):
         begin = datetime.combine(first, time(), centre.zone)
         end = datetime.combine(last + timedelta(days=1), time(), centre.zone)
         spans |= Q(cycle__course__patient__centre=centre, administered_at__gte=begin, administered_at__lt=end)

@@ -364,16 +364,14 @@ def patient_chart(user: User, patient: Patient, now: datetime) -> PatientChart:
         contacts=list(Contact.objects.current().filter(patient=patient).order_by("-known_alive_on")),
         events=list(DiseaseEvent.objects.current().filter(patient=patient)),
         death=death,
-        due=worklist.for_patient(user, patient, now),
+        due=worklist.for_patient(user, patient, now, {one.course.pk: one.plan for one in courses}),
         team=team_of(user, patient),
         state=state,
         state_word=roster.STATES[state],
         labs=_latest_labs(graded),
         graded=graded,
         adverse_events=list(AdverseEvent.objects.current().filter(patient=patient).order_by("-onset_on")),
-        analogue_doses=list(
-            SomatostatinAnalogueDose.objects.current().filter(patient=patient).order_by("-given_at")
-        ),
+        analogue_doses=_analogue_doses(patient),
         prior_prrt=prior,
         exposure=exposure_of(
             patient,
@@ -382,6 +380,14 @@ def patient_chart(user: User, patient: Patient, now: datetime) -> PatientChart:
             prior=prior,
         ),
     )
+
+
+def _analogue_doses(patient: Patient) -> list[SomatostatinAnalogueDose]:
+    """Return them newest first. Their local day needs the patient's centre, which is known here."""
+    doses = list(SomatostatinAnalogueDose.objects.current().filter(patient=patient).order_by("-given_at"))
+    for dose in doses:
+        dose.patient = patient
+    return doses
 
 
 def _latest_labs(graded: list[Graded]) -> list[LatestLab]:
@@ -437,7 +443,7 @@ def _courses(
     }
     outcomes = {
         outcome.course_id: outcome
-        for outcome in Outcome.objects.filter(definition=roster.default_definition_id(), course__in=courses)
+        for outcome in Outcome.objects.filter(definition=roster.DEFAULT_DEFINITION, course__in=courses)
     }
     stale = roster.stale_courses([course.pk for course in courses])
     doses = list(

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection
 
 from accounts.access import Act
-from accounts.models import Centre, User
+from accounts.models import User
 from imaging.models import Reading, Study
 from patients.models import Patient
 from treatments.models import AdverseEvent, Course, Cycle, LabResult
@@ -218,7 +218,7 @@ def find_due(
         cared_for_by: of the patients whom this user looks after.
         by_nobody: of the patients whom nobody looks after.
     """
-    centres = list(Centre.objects.visible_to(user, Act.VIEW_RECORDS).values_list("pk", flat=True))
+    centres = user.centre_ids(Act.VIEW_RECORDS)
     after_on, after_id = after or (None, None)
     with connection.cursor() as cursor:
         cursor.execute(

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from django.http import Http404
 
 from accounts.access import Act
-from accounts.models import Centre, User
+from accounts.models import User
 from clinic.selectors.whose import Whose
 
 ME, NOBODY = "me", "nobody"
@@ -55,5 +55,5 @@ def choices(user: User) -> list[tuple[str, str]]:
 
 def zone_of(user: User) -> ZoneInfo:
     """Return the time zone of the first centre whose records the user may see: what "today" means on pages of all."""
-    centre = Centre.objects.visible_to(user).first()
-    return centre.zone if centre is not None else ZoneInfo("UTC")
+    centres = user.centres(Act.VIEW_RECORDS)
+    return centres[0].zone if centres else ZoneInfo("UTC")

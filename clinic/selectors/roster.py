@@ -175,7 +175,7 @@ def default_definition_id() -> int | None:
     return Cohort.objects.filter(slug="all").values_list("definition_id", flat=True).first()
 
 
-_DEFAULT_DEFINITION = Subquery(Cohort.objects.filter(slug="all").values("definition_id")[:1])
+DEFAULT_DEFINITION = Subquery(Cohort.objects.filter(slug="all").values("definition_id")[:1])
 
 
 def state_of(*, died: bool, has_course: bool, outcome: Outcome | None) -> str:
@@ -194,7 +194,7 @@ def state_of(*, died: bool, has_course: bool, outcome: Outcome | None) -> str:
 def with_state(patients: QuerySet[Patient]) -> QuerySet[Any]:
     """Annotate ``last_course``, ``died_on`` and ``state``."""
     last = Course.objects.current().filter(patient=OuterRef("pk")).order_by("-number").values("pk")[:1]
-    outcome = Outcome.objects.filter(definition=_DEFAULT_DEFINITION, course=OuterRef("last_course"))
+    outcome = Outcome.objects.filter(definition=DEFAULT_DEFINITION, course=OuterRef("last_course"))
     death = Death.objects.current().filter(patient=OuterRef("pk"))
     return patients.annotate(
         last_course=Subquery(last), died_on=Subquery(death.values("died_on")[:1])
@@ -212,9 +212,9 @@ def with_state(patients: QuerySet[Patient]) -> QuerySet[Any]:
 
 _LAST_OF_ALL = date(9999, 12, 31)
 _STARTED = Subquery(
-    Outcome.objects.filter(definition=_DEFAULT_DEFINITION, course=OuterRef("last_course")).values(
-        "time_zero"
-    )[:1]
+    Outcome.objects.filter(definition=DEFAULT_DEFINITION, course=OuterRef("last_course")).values("time_zero")[
+        :1
+    ]
 )
 # By what each order goes; who has not begun stands behind those who have, or before them in the other direction.
 _PLACES: dict[str, Any] = {
@@ -359,7 +359,7 @@ def _rows(user: User, found: list[Patient], now: datetime, columns: tuple[str, .
     courses = [patient.last_course for patient in found if patient.last_course]  # type: ignore[attr-defined]
     outcomes = {
         outcome.course_id: outcome
-        for outcome in Outcome.objects.filter(definition=_DEFAULT_DEFINITION, course__in=courses)
+        for outcome in Outcome.objects.filter(definition=DEFAULT_DEFINITION, course__in=courses)
     }
     marked = Exists(StaleCourse.objects.filter(course_id=OuterRef("pk")))
     asked = Course.objects.filter(pk__in=courses).annotate(is_stale=marked)

@@ -160,8 +160,14 @@ def _queries_part(user: User, count: int, limit: int, whose: Whose) -> DuePart:
     return part
 
 
-def for_patient(user: User, patient: Patient, now: datetime) -> list[Due]:
-    """Return what is due of one patient, whenever it is planned."""
+def for_patient(
+    user: User, patient: Patient, now: datetime, plans: Mapping[uuid.UUID, CoursePlan] | None = None
+) -> list[Due]:
+    """Return what is due of one patient, whenever it is planned, without the name.
+
+    Args:
+        plans: of the patient's courses, where they were read already.
+    """
     found = due.find_due(user, now, patient=patient, limit=20)
     raw = [
         (DuePart(KINDS[key], 1), list(found.items.get(sought, ())))
@@ -169,16 +175,23 @@ def for_patient(user: User, patient: Patient, now: datetime) -> list[Due]:
             (key, key) if key in KINDS else ("later", "upcoming") for key in (*KINDS, "later")
         )
     ]
-    _describe(user, raw)
+    _describe(user, raw, plans=plans, with_names=False)
     return [row for part, _ in raw for row in part.rows]
 
 
-def _describe(user: User, raw: list[tuple[DuePart, list[Item]]]) -> None:
+def _describe(
+    user: User,
+    raw: list[tuple[DuePart, list[Item]]],
+    *,
+    plans: Mapping[uuid.UUID, CoursePlan] | None = None,
+    with_names: bool = True,
+) -> None:
     """Fill the parts' rows with words and acts. Five queries: the plans, and names where they may be seen."""
     items = [item for _, found in raw for item in found]
     cycles = [item.record for item in items if isinstance(item.record, Cycle)]
-    plans = plans_of({cycle.course_id: cycle.course for cycle in cycles}.values())
-    names = names_of(user, (item.patient.pk for item in items))
+    if plans is None:
+        plans = plans_of({cycle.course_id: cycle.course for cycle in cycles}.values())
+    names = names_of(user, (item.patient.pk for item in items)) if with_names else {}
     for part, found in raw:
         for item in found:
             what, why, act, label, url = _words(part.kind.key, item, plans)

@@ -22,8 +22,9 @@ def home(request: SignedInRequest) -> HttpResponse:
     due of the patients whom one looks after.
     """
     user = request.user
-    context: dict[str, object] = {"cohorts": Cohort.objects.visible_to(user)}
+    context: dict[str, object] = {}
     if not user.may(Act.VIEW_RECORDS):
+        context["cohorts"] = Cohort.objects.visible_to(user)
         return render(request, "clinic/home_results.html", context)
     kind = request.GET.get("due", "")
     if kind and kind not in worklist.KINDS:

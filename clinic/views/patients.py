@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import Act
 from accounts.changes import What
 from accounts.http import SignedInRequest
-from accounts.models import Centre, User
+from accounts.models import User
 from analytics import query_acts
 from clinic import list_files, services
 from clinic.selectors import chart, history, people, queries, roster, timeline
@@ -91,7 +91,7 @@ def _listed(request: SignedInRequest, asked: QueryDict) -> dict[str, Any]:
         ],
         "rows": [(row, [(column, column.value(row)) for column in columns]) for row in page.rows],
         "may_see_identity": user.may(Act.VIEW_IDENTITY),
-        "centres": list(Centre.objects.visible_to(user)),
+        "centres": user.centres(Act.VIEW_RECORDS),
         "people": people.choices(user),
         "sorts": roster.SORTS,
         "tumour_types": TumourType.choices,
@@ -142,7 +142,7 @@ def query_of(request: SignedInRequest, asked: QueryDict) -> tuple[roster.ListQue
         or sort not in roster.SORTS
         or (state and state not in roster.STATES)
         or (tumour_type and tumour_type not in TumourType.values)
-        or (centre and centre not in {one.code for one in Centre.objects.visible_to(user)})
+        or (centre and centre not in {one.code for one in user.centres(Act.VIEW_RECORDS)})
     ):
         raise Http404
     who = people.asked(user, asked.get("who", ""))
