@@ -23,7 +23,7 @@ class Act(StrEnum):
     SIGN_READINGS = "sign_readings"  # the response that counts
     CORRECT_IN_ADMIN = "correct_in_admin"  # the correction desk
     MANAGE_USERS = "manage_users"  # users and memberships
-    MANAGE_COHORTS = "manage_cohorts"  # cohorts, protocols and reference ranges
+    MANAGE_COHORTS = "manage_cohorts"  # cohorts, protocols, reference ranges and the texts of letters
 
 
 # What a refusal says that the roles do not include.
@@ -39,7 +39,7 @@ ACT_WORDS: dict[Act, str] = {
     Act.SIGN_READINGS: "sign readings",
     Act.CORRECT_IN_ADMIN: "correct records in the admin",
     Act.MANAGE_USERS: "manage users and their roles",
-    Act.MANAGE_COHORTS: "manage cohorts, protocols and reference ranges",
+    Act.MANAGE_COHORTS: "manage cohorts, protocols, reference ranges and the texts of letters",
 }
 
 
