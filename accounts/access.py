@@ -26,7 +26,7 @@ class Act(StrEnum):
     )
     CORRECT_IN_ADMIN = "correct_in_admin"  # the correction desk
     MANAGE_USERS = "manage_users"  # users and memberships
-    MANAGE_COHORTS = "manage_cohorts"  # cohorts, protocols and reference ranges
+    MANAGE_COHORTS = "manage_cohorts"  # cohorts, protocols, reference ranges and the texts of letters
 
 
 # What a refusal says that the roles do not include.
@@ -43,7 +43,7 @@ ACT_WORDS: dict[Act, str] = {
     Act.IMPORT_FILES: "import files",
     Act.CORRECT_IN_ADMIN: "correct records in the admin",
     Act.MANAGE_USERS: "manage users and their roles",
-    Act.MANAGE_COHORTS: "manage cohorts, protocols and reference ranges",
+    Act.MANAGE_COHORTS: "manage cohorts, protocols, reference ranges and the texts of letters",
 }
 
 
