@@ -35,6 +35,7 @@ MOST_SHOWN = 100  # problems on the page; the annotated file has them all
 EXAMPLES = 3
 PREVIEW_ROWS = 12
 POLL_SECONDS = 1
+MOST_UNDONE = 100_000  # records that are taken back while a page waits
 
 
 def _visible(request: SignedInRequest, import_id: uuid.UUID) -> Import:
@@ -311,7 +312,9 @@ def import_undo(request: SignedInRequest, import_id: uuid.UUID) -> HttpResponse:
         return redirect("import-detail", job.pk)
     if request.method == "POST":
         form, status = UndoForm(request.POST), 422
-        if form.is_valid():
+        if job.rows.count() > MOST_UNDONE:
+            form.add_error(None, "It is too large to be undone here.")
+        elif form.is_valid():
             try:
                 imported.undo(job, by=request.user, reason=form.cleaned_data["reason"])
             except RegistryError as refused:
@@ -328,6 +331,7 @@ def import_undo(request: SignedInRequest, import_id: uuid.UUID) -> HttpResponse:
         "form": form,
         "in_the_way": in_the_way,
         "n_in_the_way": n,
+        "is_too_large": job.rows.count() > MOST_UNDONE,
         "n_created": job.rows.filter(was_created=True).count(),
         "n_changed": job.rows.filter(was_created=False).count(),
         "is_refused": status != 200,
