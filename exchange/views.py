@@ -177,7 +177,8 @@ def _columns_page(
     mapping = form.mapping
     rows = raw[mapping.sheet].preview()
     # As the clinic sees them: of merged cells the first one alone.
-    plain = islice(raw[mapping.sheet].plain_rows(), PREVIEW_ROWS)
+    plain = [list(row) for row in islice(raw[mapping.sheet].plain_rows(), PREVIEW_ROWS)]
+    width = max(map(len, plain), default=0)
     below = [row for row in rows[mapping.last :] if any(as_text(cell) for cell in row)]
     context = {
         "import": job,
@@ -186,7 +187,11 @@ def _columns_page(
         "columns": list(form.column_rows(_examples(below, len(mapping.columns)))),
         "mapping": mapping,
         "preview": [
-            (number, mapping.first <= number <= mapping.last, [as_text(cell) for cell in row])
+            (
+                number,
+                mapping.first <= number <= mapping.last,
+                [*map(as_text, row), *[""] * (width - len(row))],
+            )
             for number, row in enumerate(plain, start=1)
         ],
         "note": raw[mapping.sheet].note,
