@@ -142,31 +142,37 @@ class MappingForm(forms.Form):
     """What each column of a sheet means, and what is stated of all its rows."""
 
     date_style = forms.ChoiceField(
-        label="Dates that are text",
+        label="Dates in text",
         required=False,
+        help_text="Not stated: what could be two days is refused.",
         choices=[
-            (DateStyle.UNSTATED, "Not stated: refuse what could be two days"),
+            (DateStyle.UNSTATED, "Not stated"),
             (DateStyle.DMY, "Day first: 31.12.2019, 31/12/2019"),
             (DateStyle.MDY, "Month first: 12/31/2019"),
             (DateStyle.ISO, "Year first only: 2019-12-31"),
         ],
     )
     decimal_sign = forms.ChoiceField(
-        label="Decimals in numbers that are text",
+        label="Decimals in text",
         required=False,
+        help_text="Not stated: what could be two numbers is refused.",
         choices=[
-            (DecimalSign.UNSTATED, "Not stated: refuse what could be two numbers"),
+            (DecimalSign.UNSTATED, "Not stated"),
             (DecimalSign.COMMA, "Behind a comma: 7,4"),
             (DecimalSign.POINT, "Behind a point: 7.4"),
         ],
     )
     time_of_day = forms.CharField(
-        label="Time of day, where a time is needed and the sheet has none",
+        label="Time of day",
         required=False,
         max_length=5,
-        help_text="Local time, such as 10:00. Left blank, such rows are refused.",
+        help_text="Local, such as 10:00, where a time is needed and a day stands alone. Blank: such rows are refused.",
     )
-    protocol = forms.ChoiceField(label="Protocol of new courses", required=False)
+    protocol = forms.ChoiceField(
+        label="Protocol of new courses",
+        required=False,
+        help_text="Needed where the file gives cycles of patients who have no course yet.",
+    )
     course_number = forms.IntegerField(label="Course number", min_value=1, max_value=9, initial=1)
     intent = forms.ChoiceField(label="Intent of new courses", choices=Intent.choices)
     tumour_type = forms.ChoiceField(
@@ -213,7 +219,7 @@ class MappingForm(forms.Form):
         self.mapping = mapping
         protocols: Any = self.fields["protocol"]
         known = [(f"{one.code} {one.version}", str(one)) for one in Protocol.objects.all()]
-        protocols.choices = [("", "None: the registry has the courses, or columns say it"), *known]
+        protocols.choices = [("", "None"), *known]
         for column in mapping.columns:
             self.fields[f"target_{column.index}"] = _grouped(f"{column.name} means", "Leave out", TARGETS)
             self.fields[f"of_{column.index}"] = _grouped(f"{column.name} is of", "–", _OF)

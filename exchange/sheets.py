@@ -222,7 +222,7 @@ def delimiter_of_bytes(content: bytes) -> str:
 
 def delimiter_of(text: str) -> str:
     """Return the delimiter by which the first lines fall into the most columns, as many in most of them."""
-    lines = text.splitlines()[:PREVIEW_ROWS]
+    lines = text[:_CHUNK].splitlines()[:PREVIEW_ROWS]
 
     def columns(delimiter: str) -> tuple[int, int]:
         counts = [line.count(delimiter) for line in lines if line.strip()]

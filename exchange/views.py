@@ -35,6 +35,7 @@ MOST_SHOWN = 100  # problems on the page; the annotated file has them all
 EXAMPLES = 3
 PREVIEW_ROWS = 12
 POLL_SECONDS = 1
+MOST_UNDONE = 100_000  # records that are taken back while a page waits
 
 
 def _visible(request: SignedInRequest, import_id: uuid.UUID) -> Import:
@@ -176,7 +177,8 @@ def _columns_page(
     mapping = form.mapping
     rows = raw[mapping.sheet].preview()
     # As the clinic sees them: of merged cells the first one alone.
-    plain = islice(raw[mapping.sheet].plain_rows(), PREVIEW_ROWS)
+    plain = [list(row) for row in islice(raw[mapping.sheet].plain_rows(), PREVIEW_ROWS)]
+    width = max(map(len, plain), default=0)
     below = [row for row in rows[mapping.last :] if any(as_text(cell) for cell in row)]
     context = {
         "import": job,
@@ -185,7 +187,11 @@ def _columns_page(
         "columns": list(form.column_rows(_examples(below, len(mapping.columns)))),
         "mapping": mapping,
         "preview": [
-            (number, mapping.first <= number <= mapping.last, [as_text(cell) for cell in row])
+            (
+                number,
+                mapping.first <= number <= mapping.last,
+                [*map(as_text, row), *[""] * (width - len(row))],
+            )
             for number, row in enumerate(plain, start=1)
         ],
         "note": raw[mapping.sheet].note,
@@ -311,7 +317,9 @@ def import_undo(request: SignedInRequest, import_id: uuid.UUID) -> HttpResponse:
         return redirect("import-detail", job.pk)
     if request.method == "POST":
         form, status = UndoForm(request.POST), 422
-        if form.is_valid():
+        if job.rows.count() > MOST_UNDONE:
+            form.add_error(None, "It is too large to be undone here.")
+        elif form.is_valid():
             try:
                 imported.undo(job, by=request.user, reason=form.cleaned_data["reason"])
             except RegistryError as refused:
@@ -328,6 +336,7 @@ def import_undo(request: SignedInRequest, import_id: uuid.UUID) -> HttpResponse:
         "form": form,
         "in_the_way": in_the_way,
         "n_in_the_way": n,
+        "is_too_large": job.rows.count() > MOST_UNDONE,
         "n_created": job.rows.filter(was_created=True).count(),
         "n_changed": job.rows.filter(was_created=False).count(),
         "is_refused": status != 200,

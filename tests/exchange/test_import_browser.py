@@ -72,7 +72,7 @@ def test_a_messy_sheet_is_imported_and_undone_by_keyboard(page: Any, sheet: Path
     assert not stored(Patient.objects.exists)
 
     press(page, "Change the columns")
-    tab_to(page, "Dates that are text")
+    tab_to(page, "Dates in text")
     page.keyboard.type("Day first")
     press(page, "Check the file")
     expect(page.get_by_role("heading", name="Checked: nothing is stored yet")).to_be_visible()
@@ -116,7 +116,7 @@ def test_it_works_without_javascript(page: Any, sheet: Path) -> None:
     tab.get_by_label("CSV or XLSX file").set_input_files(sheet)
     tab.get_by_role("button", name="Send").click()
     tab.get_by_label("Protocol of new courses").select_option(index=1)
-    tab.get_by_label("Dates that are text").select_option("dmy")
+    tab.get_by_label("Dates in text").select_option("dmy")
     tab.get_by_role("button", name="Check the file").click()
     tab.get_by_role("button", name="Import", exact=True).click()
     expect(tab.get_by_text("Waiting for a worker")).to_be_visible()

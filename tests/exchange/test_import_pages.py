@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.test import Client
 from django.utils import timezone
 from openpyxl import load_workbook
@@ -347,6 +348,32 @@ def test_an_import_is_undone_with_a_reason(station, client):
     assert "Wrong clinic" in page
     # The same sheet can come again.
     imported(client, station, messy())
+    assert Patient.objects.current().count() == 3
+
+
+def test_a_very_large_import_is_undone_on_the_server(station, client, data_manager, monkeypatch):
+    job = imported(client, station, messy())
+    monkeypatch.setattr("exchange.views.MOST_UNDONE", 5)
+    assert f"manage.py undo_import {job.pk}" in client.get(f"/imports/{job.pk}/undo/").content.decode()
+    assert client.post(f"/imports/{job.pk}/undo/", {"reason": "Wrong clinic"}).status_code == 422
+    assert Patient.objects.current().exists()
+
+    call_command("undo_import", str(job.pk), "--reason", "Wrong clinic", "--user", data_manager.username)
+
+    assert not Patient.objects.current().exists()
+
+
+@pytest.mark.parametrize(
+    ("reason", "user"), [(" ", "data_manager"), ("Wrong", "nobody"), ("Wrong", "reader")]
+)
+def test_the_server_undoes_nothing_without_a_reason_or_for_who_may_not(
+    station, client, user_with, reason, user
+):
+    job = imported(client, station, messy())
+    user_with(Role.READER, username="reader")
+
+    with pytest.raises(CommandError):
+        call_command("undo_import", str(job.pk), "--reason", reason, "--user", user)
     assert Patient.objects.current().count() == 3
 
 

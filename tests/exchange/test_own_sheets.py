@@ -5,13 +5,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from accounts.models import Centre, User
 from exchange import importing
 from exchange.mapping import SheetMapping
 from exchange.models import Import, ImportState
 from exchange.problems import ImportRefused
-from patients.models import Patient, PatientIdentity
+from patients.models import Contact, Death, Patient, PatientIdentity
 from tests.exchange.sheets import CLEAR, NEXT, PROTOCOL, at, messy, workbook
 from treatments.models import Administration, Course, Cycle, LabResult
 
@@ -262,3 +263,56 @@ def test_laboratory_values_stand_side_by_side(station, data_manager):
         ("STA-0001", "platelets", Decimal("212"), "10⁹/L"),
         ("STA-0002", "creatinine", Decimal("97.24"), "mg/dL"),
     ]
+
+
+def test_a_follow_up_list_by_registry_number_takes_what_is_stated_for_every_row(station, data_manager):
+    first = checked(messy(), station, data_manager)
+    importing.ask_import(first, by=data_manager)
+    importing.run(first.pk)
+    content = workbook(
+        [
+            ["Registernummer", "Letzter Kontakt", "Todesdatum", "ECOG"],
+            ["STA-0001", "2.5.2019", None, None],
+            ["STA-0002", "25.4.2019", "26.04.2019", None],
+        ]
+    )
+    job = importing.receive(content, centre=station, by=data_manager)
+    mapping = importing.proposed(job).as_json()
+    mapping["columns"][3]["target"] = ""
+    mapping["reading"]["date_style"] = "dmy"
+    with pytest.raises(ValidationError) as missing:
+        importing.set_columns(job, SheetMapping.of_json(mapping), by=data_manager)
+    assert "contacts needs source" in str(missing.value)
+    mapping["stated"] |= {"contacts.source": "visit", "deaths.cause": "unknown"}
+    importing.set_columns(job, SheetMapping.of_json(mapping), by=data_manager)
+    importing.ask_check(job, by=data_manager)
+    assert said(job) == []
+    importing.ask_import(job, by=data_manager)
+    importing.run(job.pk)
+
+    seen = Contact.objects.order_by("known_alive_on").values_list(
+        "patient__registry_number", "known_alive_on", "source"
+    )
+    assert [(number, on.isoformat(), source) for number, on, source in seen] == [
+        ("STA-0002", "2019-04-25", "visit"),
+        ("STA-0001", "2019-05-02", "visit"),
+    ]
+    assert Death.objects.get().cause == "unknown"
+    assert Patient.objects.count() == 3
+
+
+def test_a_number_of_nobody_and_a_contradiction_are_named_in_the_rows_of_the_sheet(station, data_manager):
+    first = checked(messy(), station, data_manager)
+    importing.ask_import(first, by=data_manager)
+    importing.run(first.pk)
+    content = workbook([["Registry number", "Date of death", "Cause of death"], ["STA-0099", "2019-05-02", "Tumor"], [],
+                        ["STA-0001", "2019-01-20", "Tumor"]])  # fmt: skip
+
+    job = checked(content, station, data_manager)
+
+    assert [(one["row"], one["column"]) for one in job.problems] == [
+        (2, "Registry number"),
+        (4, "Date of death"),
+    ]
+    assert "there is no such row in patients" in job.problems[0]["expected"]
+    assert "but the patient died on 2019-01-20" in job.problems[1]["expected"]
