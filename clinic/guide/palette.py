@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from accounts.access import Act
 from accounts.models import User
@@ -25,13 +25,15 @@ class Place:
     words: str = ""
 
 
-# A route that this registry does not have is left out.
 PLACES = (
     Place("Home: what is due", "home", None, "g h", "worklist start"),
     Place("Patients", "patient-list", Act.VIEW_RECORDS, "g p", "list search"),
     Place("Register a patient", "patient-register", Act.EDIT_PATIENTS, "n", "new add enrol"),
     Place("Dashboards", "cohort-list", Act.VIEW_RESULTS, "g d", "cohorts results survival outcomes"),
     Place("Data queries", "query-list", Act.VIEW_RECORDS, "g q", "quality questions"),
+    Place("Calendar", "calendar", Act.VIEW_RECORDS, "g c", "month planned dates"),
+    Place("Import a file", "import-list", Act.EDIT_PATIENTS, "", "upload csv xlsx excel sheet"),
+    Place("Reminders: calendar feed, weekly e-mail", "reminders", Act.VIEW_RECORDS, "", "ical subscription digest"),
     Place("Explore an endpoint", "cohort-explore", Act.VIEW_RESULTS, "", "survival analysis"),
     Place("Compare two cohorts", "cohort-compare", Act.VIEW_RESULTS, "", "log-rank hazard"),
     Place("Build a cohort", "cohort-new", Act.VIEW_RESULTS, "", "new filter definition"),
@@ -44,6 +46,7 @@ PLACES = (
     Place("Glossary", "help-glossary", None, "", "terms words abbreviations"),
     Place("Tour", "help-tour", None, "", "introduction first steps"),
     Place("Keyboard shortcuts", "help-shortcuts", None, "?", "keys"),
+    Place("Style guide", "styleguide", None, "", "design components"),
     Place("Your account: sessions, tokens", "account-security", None, "", "sign-ins password security"),
     Place("Change password", "account_change_password", None, "", "account"),
     Place("Two-factor sign-in", "mfa_index", None, "", "account security"),
@@ -64,9 +67,5 @@ def offers_to(user: User) -> list[Offer]:
     for place in PLACES:
         if place.act is not None and not user.may(place.act):
             continue
-        try:
-            url = reverse(place.route)
-        except NoReverseMatch:
-            continue
-        found.append(Offer(place.label, url, place.keys, place.words))
+        found.append(Offer(place.label, reverse(place.route), place.keys, place.words))
     return found
