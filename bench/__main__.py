@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench import dicom, imaging, importing, measure, treatments
+    from bench import dicom, imaging, importing, measure, pages, treatments
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("REGISTRY_VAR", str(ROOT / "var" / "bench"))
@@ -52,14 +52,24 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--analytics", action="store_true", help="analytics and pages alone")
+    parser.add_argument("--pages", action="store_true", help="pages alone")
     options = parser.parse_args(arguments)
     sizes = [int(size) for size in options.patients.split(",") if size]
 
     import django
 
     django.setup()
-    from bench import dicom, imaging, importing, measure, treatments
+    from bench import dicom, imaging, importing, measure, pages, treatments
 
+    if options.pages:
+        measure.prepare()
+        try:
+            for size in sizes:
+                pages.load(size)
+                print_pages(size, pages.measure(repeats=3 * options.repeats))
+        finally:
+            measure.end()
+        return
     if not options.analytics:
         print_imaging(imaging.measure(repeats=options.repeats))
         print_dicom(dicom.measure())
@@ -174,13 +184,23 @@ def print_sizes(found: "Sequence[measure.Measured]") -> None:
             for one in sizes
         ],
     )
+    for one in found:
+        print_pages(one.analytics.patients, one.pages)
+
+
+def print_pages(patients: int, found: "Sequence[pages.Page]") -> None:
     table(
-        "Pages: server time (ms) and number of queries",
-        "patients   dashboard p50 p95  queries   patient list p50 p95  queries",
+        f"Pages of {patients:,} patients: server time (ms), queries, answer compressed (KiB); in Chromium with an empty"
+        " cache: largest paint (ms), layout shift, transferred (KiB), requests",
+        f"{'page':<24}     p50      p95  queries   KiB    paint   shift   all KiB  requests",
         [
-            f"{size.analytics.patients:>8} {p50_p95(size.dashboard_ms):>19} {size.dashboard_queries:>8}"
-            f" {p50_p95(size.list_ms):>22} {size.list_queries:>8}"
-            for size in found
+            f"{page.name:<24}{p50_p95(page.ms)} {page.queries:>7} {page.html_kib:>6.1f}"
+            + (
+                f" {page.lcp_ms:>8.0f} {page.shift:>7.3f} {page.kib:>9.0f} {page.requests:>9}"
+                if page.lcp_ms is not None
+                else "        -       -         -         -"
+            )
+            for page in found
         ],
     )
 

@@ -13,25 +13,19 @@ from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
-from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Centre, Membership, Role, User
-from bench import analytics, synthetic
-from bench.__main__ import milliseconds
+from bench import analytics, pages, synthetic
 from prrt_registry.embedded import broker, postgres
 from prrt_registry.supervisor import worker_command
 
 
 @dataclass
 class Measured:
-    """Analytics, and pages: ms, ascending, and queries."""
+    """Analytics, and pages."""
 
     analytics: analytics.Measured
-    dashboard_ms: list[float]
-    dashboard_queries: int
-    list_ms: list[float]
-    list_queries: int
+    pages: list[pages.Page]
 
 
 def prepare() -> None:
@@ -62,12 +56,7 @@ def at_size(patients: int, *, repeats: int) -> Measured:
     load_seconds = time.perf_counter() - began
     found = analytics.measure(patients, repeats=repeats, by_worker=worker)
     found.load_seconds = load_seconds
-
-    client = Client()
-    client.force_login(User.objects.get(username="bench"))
-    dashboard_ms, dashboard_queries = _page(client, "/cohorts/all/", repeats=3 * repeats)
-    list_ms, list_queries = _page(client, "/patients/", repeats=3 * repeats)
-    return Measured(found, dashboard_ms, dashboard_queries, list_ms, list_queries)
+    return Measured(found, pages.measure(repeats=3 * repeats))
 
 
 @contextmanager
@@ -86,11 +75,3 @@ def worker() -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(timeout=60)
-
-
-def _page(client: Client, path: str, *, repeats: int) -> tuple[list[float], int]:
-    with CaptureQueriesContext(connection) as captured:
-        answer = client.get(path)
-        assert answer.status_code == 200, f"{path} answers {answer.status_code}"
-    queries = len(captured)  # before the next request empties the log
-    return milliseconds(lambda: client.get(path), repeats=repeats), queries
