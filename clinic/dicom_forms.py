@@ -16,7 +16,7 @@ from clinic.dicom_check import (
     study_like,
     timepoint_at_first,
 )
-from clinic.forms import CHOOSE, ISO_DATE, date_input, reason_field
+from clinic.forms import CHOOSE, ISO_DATE, NO_DATE, date_input, reason_field
 from imaging.models import Lesion, LesionOrgan, Modality, ReaderRole, Role, Study, Timepoint
 from imaging.services import ReportedLesion
 from patients.models import Patient
@@ -116,7 +116,7 @@ class DicomStudyForm(forms.Form):
                 label="Study date",
                 widget=date_input(),
                 help_text=ISO_DATE,
-                error_messages={"invalid": f"Type the date as {ISO_DATE}."},
+                error_messages={"invalid": NO_DATE},
             )
         for row in self.rows:
             if row.may_be_taken:

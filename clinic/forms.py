@@ -56,18 +56,17 @@ STALE_FIELD = "version"
 
 CHOOSE = "Choose"
 ISO_DATE, ISO_MOMENT = "YYYY-MM-DD", "YYYY-MM-DD HH:MM"
+NO_DATE = f"Type the date as {ISO_DATE}, or with the name of the month, such as 4 Mar 2019."
 
 
 def date_input() -> forms.DateInput:
-    """Return a text field for an ISO date: browsers show their own in the order of their language, 01/07 or 07/01."""
+    """Return a text field for a date: browsers show their own in the order of their language, 01/07 or 07/01."""
     return forms.DateInput(
         format="%Y-%m-%d",
         attrs={
             "class": "iso-date",
-            "inputmode": "numeric",
             "autocomplete": "off",
-            "maxlength": 10,
-            "pattern": r"\d{4}-\d{2}-\d{2}",
+            "maxlength": 20,
         },
     )
 
@@ -117,7 +116,7 @@ def _for_column(column: models.Field, **kwargs: Any) -> forms.Field | None:
     if isinstance(column, models.DateField):
         kwargs["widget"] = date_input()
         kwargs["help_text"] = " ".join(filter(None, [str(column.help_text), ISO_DATE]))
-        kwargs["error_messages"] = {"invalid": f"Type the date as {ISO_DATE}."}
+        kwargs["error_messages"] = {"invalid": NO_DATE}
     if isinstance(column, models.DecimalField) and column.name.endswith("_mbq"):
         kwargs["error_messages"] = _activity_messages(column)
     field = column.formfield(**kwargs)
@@ -170,13 +169,17 @@ class RecordForm(forms.ModelForm):
         return [name for name in self.fields if name not in of_correction]
 
 
+# Offered beside the field: one key instead of a sentence.
+COMMON_REASONS = ("Typing error", "Source document read again", "Reported later", "Wrong unit")
+
+
 def reason_field(label: str, missing: str) -> forms.CharField:
     return forms.CharField(
         label=label,
         max_length=500,
         help_text="Kept in the history beside the old and the new values.",
         error_messages={"required": missing},
-        widget=forms.Textarea(attrs={"rows": 2}),
+        widget=forms.Textarea(attrs={"rows": 2, "data-reasons": " · ".join(COMMON_REASONS)}),
     )
 
 
@@ -569,9 +572,7 @@ class HoldCorrectionForm(RecordForm):
 class ResumeForm(forms.Form):
     """The day on which a hold ended."""
 
-    resumed_on = forms.DateField(
-        widget=date_input(), help_text=ISO_DATE, error_messages={"invalid": f"Type the date as {ISO_DATE}."}
-    )
+    resumed_on = forms.DateField(widget=date_input(), help_text=ISO_DATE, error_messages={"invalid": NO_DATE})
 
 
 class ReasonForm(forms.Form):
@@ -679,7 +680,7 @@ class CourseForm(forms.Form):
         widget=date_input(),
         validators=[plausible_plan],
         help_text=f"{ISO_DATE}. The following cycles are planned from it by the protocol.",
-        error_messages={"invalid": f"Type the date as {ISO_DATE}."},
+        error_messages={"invalid": NO_DATE},
     )
 
 
@@ -695,7 +696,7 @@ class RegistrationForm(forms.Form):
         label="Date of birth",
         widget=date_input(),
         help_text=ISO_DATE,
-        error_messages={"invalid": f"Type the date as {ISO_DATE}."},
+        error_messages={"invalid": NO_DATE},
     )
 
     is_another_person = forms.BooleanField(

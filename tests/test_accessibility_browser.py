@@ -164,3 +164,72 @@ def test_every_page_passes_axe_in_either_theme_fits_a_phone_and_asks_nobody_else
     # Which pages of an own account there are depends on how it signs in.
     assert set(paths) - set(OWN_PAGES) - seen == NO_PAGES
     assert {"account/security/", "account/login/", "account/password/change/"} <= seen
+
+
+def violations(tab: Any) -> dict[str, Any]:
+    """Return what is wrong with the page as it stands, in either theme and at a phone's width."""
+    found: dict[str, Any] = {}
+    for theme in ("light", "dark"):
+        tab.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        tab.evaluate(AXE)
+        found |= {f"{theme} {rule}": nodes[:3] for rule, nodes in tab.evaluate(RULES)}
+    tab.set_viewport_size({"width": 320, "height": 800})
+    if (width := tab.evaluate("document.documentElement.scrollWidth")) > 320:
+        found["is wider than a phone"] = width
+    tab.set_viewport_size({"width": 1440, "height": 900})
+    return found
+
+
+def test_forms_that_are_refused_pass_axe_too(
+    live_server_of_committed: Any, user: User, paths: dict[str, list[str]]
+) -> None:
+    """Each entry form is emptied and sent; what comes back says what is wrong, in words that axe finds nothing against."""
+    site = live_server_of_committed.url
+    wrong, refused = {}, set()
+    with signed_in_tab(site, user) as tab:
+        for route, addresses in sorted(paths.items()):
+            if not route.startswith(("patients/", "protocols/new", "reference-ranges/new", "people/new")):
+                continue
+            for path in addresses:
+                answer = tab.request.get(f"{site}{path}", max_redirects=0)
+                if answer.status != 200 or "data-once" not in answer.text():
+                    continue
+                tab.goto(f"{site}{path}")
+                form = tab.locator("main form[data-once]").first
+                form.evaluate(
+                    "form => { for (const field of form.elements) {"
+                    " if (field.type === 'checkbox' || field.type === 'radio') field.checked = false;"
+                    " else if (field.type !== 'hidden' && field.tagName !== 'BUTTON') field.value = ''; } }"
+                )
+                with tab.expect_navigation() as sent:
+                    form.locator("button[type=submit]").last.click()
+                if sent.value.status in {409, 422}:
+                    refused.add(route)
+                    assert tab.title().startswith("Error: "), route
+                    if found := violations(tab):
+                        wrong[route] = found
+                break
+    assert wrong == {}
+    assert len(refused) > 25, sorted(refused)
+
+
+def test_pages_of_errors_pass_axe_and_say_what_to_do(live_server_of_committed: Any, user: User) -> None:
+    site = live_server_of_committed.url
+    researcher = make_user(
+        role=Role.RESEARCHER, centre=user.memberships.first().centre, username="researcher"
+    )
+    wrong = {}
+    for path, status, says in (
+        ("/nothing/", 404, "Go to the start page"),
+        ("/patients/", 403, "Go to the start page"),
+        ("/account/login/?next=/patients/", 200, "Sign in"),
+    ):
+        with signed_in_tab(site, researcher) as tab:
+            if status == 200:
+                tab.context.clear_cookies()
+            answer = tab.goto(f"{site}{path}")
+            assert answer.status == status
+            assert says in tab.locator("main").inner_text()
+            if found := violations(tab):
+                wrong[path] = found
+    assert wrong == {}

@@ -190,3 +190,26 @@ def test_patients_are_found_without_accents_and_with_a_slip(nurse, centre, word)
 def test_signs_of_a_pattern_are_letters_like_others(nurse, centre, word):
     PatientIdentityFactory(patient=PatientFactory(centre=centre), mrn="M-77", family_name="Meier")
     assert not Patient.objects.search(word, nurse).exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("1957-03-02", "1957-03-02"),
+        ("2 Mar 1957", "1957-03-02"),
+        ("02 march 1957", "1957-03-02"),
+        ("02/03/1957", None),
+        ("2.3.1957", None),
+        ("2 3 1957", None),
+        ("1957-02-29", None),
+    ],
+)
+def test_a_date_is_typed_by_iso_or_with_the_name_of_its_month_and_never_guessed(nurse, typed, stored):
+    answer = signed_in(nurse).post(REGISTER, person(nurse, **{"person-birth_date": typed}))
+    if stored is None:
+        assert answer.status_code == 422
+        assert "Type the date as YYYY-MM-DD" in answer.content.decode()
+    else:
+        assert answer.status_code == 302
+        assert Patient.objects.get().birth_date.isoformat() == stored

@@ -73,7 +73,29 @@
     }
   });
 
+  /* Common reasons of a correction, one key away. */
+  function offerReasons(field) {
+    const group = document.createElement("p");
+    group.className = "reasons";
+    group.setAttribute("role", "group");
+    group.setAttribute("aria-label", "Common reasons");
+    for (const words of field.dataset.reasons.split(" · ")) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "btn btn-sm btn-outline-secondary";
+      button.textContent = words;
+      button.addEventListener("click", () => {
+        field.value = words;
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+        field.focus();
+      });
+      group.append(button);
+    }
+    field.after(group);
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
+    for (const field of document.querySelectorAll("[data-reasons]")) offerReasons(field);
     for (const part of document.querySelectorAll("[data-theme-switch]")) part.hidden = false;
     apply(chosen());
     document.querySelector("[data-focus-first]")?.focus();

@@ -10,7 +10,7 @@ YEAR_MONTH_FORMAT = "Y-m"
 MONTH_DAY_FORMAT = "m-d"
 FIRST_DAY_OF_WEEK = 1
 
-DATE_INPUT_FORMATS = ["%Y-%m-%d"]
+DATE_INPUT_FORMATS = ["%Y-%m-%d", "%d %b %Y", "%d %B %Y"]  # the name of a month is the same day everywhere
 TIME_INPUT_FORMATS = ["%H:%M:%S", "%H:%M"]
 DATETIME_INPUT_FORMATS = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"]
 
