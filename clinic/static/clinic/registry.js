@@ -94,7 +94,18 @@
     field.after(group);
   }
 
+  /* Who it is stays in sight when the banner has been scrolled away. */
+  function keepInSight(strip, banner) {
+    new IntersectionObserver(([seen]) => {
+      strip.hidden = seen.isIntersecting;
+      root.classList.toggle("has-strip", !seen.isIntersecting);
+    }).observe(banner);
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
+    const strip = document.querySelector("[data-strip]");
+    const banner = document.querySelector("[data-banner]");
+    if (strip && banner) keepInSight(strip, banner);
     for (const field of document.querySelectorAll("[data-reasons]")) offerReasons(field);
     for (const part of document.querySelectorAll("[data-theme-switch]")) part.hidden = false;
     apply(chosen());
