@@ -107,6 +107,8 @@
     const banner = document.querySelector("[data-banner]");
     if (strip && banner) keepInSight(strip, banner);
     for (const field of document.querySelectorAll("[data-reasons]")) offerReasons(field);
+    // A drawing that is wider than its place shows its newest days.
+    for (const box of document.querySelectorAll(".tl .table-scroll")) box.scrollLeft = box.scrollWidth;
     for (const part of document.querySelectorAll("[data-theme-switch]")) part.hidden = false;
     apply(chosen());
     document.querySelector("[data-focus-first]")?.focus();
