@@ -9,7 +9,7 @@ from unfold.admin import ModelAdmin
 
 
 class DeskAdmin(ModelAdmin):
-    """What all pages of the desk share: nothing is deleted, nothing is edited in bulk."""
+    """What all pages of the desk share: nothing is deleted."""
 
     actions: Sequence[Any] | None = None
     list_per_page = 50

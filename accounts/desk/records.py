@@ -16,15 +16,15 @@ from django.utils.text import capfirst
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.access import Act, roles_with
+from accounts.desk.bulk import BulkAdmin
 from accounts.desk.forms import CorrectionForm, DeskForm
 from accounts.desk.site import desk_centres, user_of
-from accounts.desk.voiding import VoidingAdmin
 from accounts.errors import RegistryError
 from accounts.models import Centre, User
 from accounts.records import ClinicalRecord, correct_record, create_record
 
 
-class ClinicalAdmin(VoidingAdmin):
+class ClinicalAdmin(BulkAdmin):
     """The page of one kind of clinical record."""
 
     entry_fields: ClassVar[tuple[str, ...]] = ()

@@ -13,12 +13,13 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts import list_files
 from accounts.access import Act
 from accounts.changes import What
 from accounts.http import SignedInRequest
 from accounts.models import User
 from analytics import query_acts
-from clinic import list_files, services
+from clinic import services
 from clinic.selectors import chart, history, people, queries, roster, timeline
 from clinic.views import records
 from patients.models import Patient, TumourType

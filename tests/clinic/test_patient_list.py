@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 from openpyxl import load_workbook
 
+from accounts import list_files
 from accounts.models import Role, User
 from analytics import freshness
-from clinic import list_files
 from clinic.models import CareTeamMember, SavedView
 from clinic.selectors import roster
 from clinic.selectors.roster import ListQuery
