@@ -186,7 +186,10 @@ def default_protocol() -> Protocol:
 
 
 class CourseFactory(DjangoModelFactory):
-    """A course with its planned cycles; ``given=2`` has the first two given every 8 weeks from STARTED_ON."""
+    """A course with its planned cycles; ``given=2`` has the first two given every 8 weeks from STARTED_ON.
+
+    ``given__from_on`` is another first day.
+    """
 
     class Meta:
         model = Course
@@ -197,9 +200,11 @@ class CourseFactory(DjangoModelFactory):
     protocol = factory.LazyFunction(default_protocol)
 
     @factory.post_generation
-    def given(course: Course, create: bool, given: int | None, **_: Any) -> None:
+    def given(
+        course: Course, create: bool, given: int | None, from_on: date = STARTED_ON, **_: Any
+    ) -> None:
         for number in range(1, course.protocol.planned_cycles + 1):
-            planned_on = STARTED_ON + timedelta(days=56 * (number - 1))
+            planned_on = from_on + timedelta(days=56 * (number - 1))
             is_given = number <= (given or 0)
             cycle = Cycle.objects.create(
                 course=course,

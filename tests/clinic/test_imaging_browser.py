@@ -1,19 +1,18 @@
 """The lesion grid as a reader works in it: by keyboard, the response in sight, signed, corrected, and in the history."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.urls import reverse
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Centre, Role
 from imaging.models import Measurement, Reading
 from patients.models import Patient
-from tests.clinic.browser import signed_in_tab
+from tests.clinic.browser import signed_in_tab, stored
 from tests.factories import CentreFactory, CourseFactory, PatientFactory, StudyFactory, make_user
 
 pytestmark = pytest.mark.browser
@@ -41,19 +40,6 @@ def reader_page(live_server_of_committed: LiveServer) -> Iterator[tuple[Any, Pat
     with signed_in_tab(site, user) as tab:
         tab.goto(site + reverse("imaging", args=[patient.pk, 1]))
         yield tab, patient, site
-
-
-def stored(read: Callable[[], Any]) -> Any:
-    """Return what stands in the database, read in a thread: the browser's driver keeps this one's event loop busy."""
-
-    def look() -> Any:
-        try:
-            return read()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(look).result()
 
 
 def size_at_post() -> Any:

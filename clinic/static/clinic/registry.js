@@ -65,6 +65,15 @@
       for (const button of form.querySelectorAll("button[type=submit]")) button.disabled = true;
     }, 0);
   });
+  /* Ctrl Enter sends the form from any of its fields: also from a text of several lines, and from the grid of laboratory
+     values, where Enter alone goes on to the next line or cell. */
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.repeat) return;
+    const form = event.target.form;
+    if (event.defaultPrevented || !form?.matches("form[data-once]")) return;
+    event.preventDefault();
+    form.requestSubmit(form.querySelector("button[type=submit]"));
+  });
   // Back from the next page: the form may be sent again.
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-sent]")) {

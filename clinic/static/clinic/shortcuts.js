@@ -1,7 +1,7 @@
 /* Keys: two letters go to a page, j and k along the rows of a list, Ctrl K opens the palette. Nothing here is needed to work.
 
    Letters do nothing while somebody types, in a dialog, or where they were switched off on the page of shortcuts. The palette's
-   list comes with every page, so that opening it asks the server nothing. */
+   list comes with every page, so that opening it asks the server nothing; what is typed also finds the page's own links. */
 
 "use strict";
 
@@ -14,7 +14,9 @@
   if (!palette?.showModal) return; // an old browser: every page is reached by its links
   const search = document.getElementById("palette-search");
   const none = document.getElementById("palette-none");
-  const options = [...palette.querySelectorAll("[role=option]")];
+  const list = document.getElementById("palette-list");
+  const offers = [...list.querySelectorAll("[role=option]")];
+  let options = offers;
   let first = "";
   let forget = 0;
 
@@ -27,6 +29,24 @@
   };
 
   /* The palette: a combobox whose list is always open. */
+
+  /** The links of the page itself: one of many is reached by its words sooner than by Tab. Found anew, as parts of a page change. */
+  function linksOfPage() {
+    for (const option of list.querySelectorAll("[data-of-page]")) option.remove();
+    const seen = new Set();
+    return [...document.querySelectorAll("main a[href]")].flatMap((link) => {
+      const words = link.textContent.replace(/\s+/g, " ").trim();
+      if (!words || link.target || link.hasAttribute("download") || link.offsetParent === null || seen.has(words + link.href)) return [];
+      seen.add(words + link.href);
+      const option = document.createElement("li");
+      option.id = `palette-of-page-${seen.size}`;
+      option.setAttribute("role", "option");
+      Object.assign(option.dataset, { href: link.href, words: "", ofPage: "" });
+      option.textContent = words;
+      list.append(option);
+      return [option];
+    });
+  }
 
   const shown = () => options.filter((option) => !option.hidden);
 
@@ -44,7 +64,8 @@
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const option of options) {
       const text = `${option.textContent} ${option.dataset.words}`.toLowerCase();
-      option.hidden = !words.every((word) => text.includes(word));
+      // A page has many links: they are shown once somebody has begun to say which.
+      option.hidden = "ofPage" in option.dataset && !words.length || !words.every((word) => text.includes(word));
     }
     const found = shown();
     none.textContent = found.length ? "" : "Nothing is found by these words.";
@@ -54,13 +75,16 @@
   function openPalette() {
     if (help.open) help.close();
     search.value = "";
+    options = [...offers, ...linksOfPage()];
     filter();
     if (!palette.open) palette.showModal();
     search.focus();
   }
 
   const go = (option) => {
-    if (option) window.location.assign(option.dataset.href);
+    if (!option) return;
+    if (palette.open) palette.close(); // a link may lead to another part of the same page
+    window.location.assign(option.dataset.href);
   };
 
   search.addEventListener("input", filter);
