@@ -14,6 +14,7 @@ from analytics.models import Outcome
 from clinic.selectors import roster, worklist
 from clinic.selectors.care_team import Team, team_of
 from clinic.selectors.imaging import reading_words
+from clinic.selectors.matrix import Line, matrix_of
 from clinic.selectors.response import study_flags
 from clinic.selectors.worklist import Due
 from imaging.models import Reading, ReadingStatus, Study, Timepoint
@@ -216,6 +217,7 @@ class CourseChart:
     next_dose: NextDose | None = None
     doses: list[AbsorbedDose] = field(default_factory=list)
     decisions: list[DoseDecision] = field(default_factory=list)
+    matrix: list[Line] = field(default_factory=list)
 
     @property
     def course(self) -> Course:
@@ -347,6 +349,9 @@ def patient_chart(user: User, patient: Patient, now: datetime) -> PatientChart:
     graded = graded_results(patient, version=protocol.ctcae_version) if protocol else graded_results(patient)
     if last is not None and death is None:
         last.next_dose = _next_dose(last, graded, today)
+    adverse_events = list(AdverseEvent.objects.current().filter(patient=patient).order_by("-onset_on"))
+    for course in courses:
+        course.matrix = matrix_of(course, patient, graded, adverse_events)
     prior = list(PriorPrrt.objects.current().filter(patient=patient))
     return PatientChart(
         patient=patient,
@@ -370,7 +375,7 @@ def patient_chart(user: User, patient: Patient, now: datetime) -> PatientChart:
         state_word=roster.STATES[state],
         labs=_latest_labs(graded),
         graded=graded,
-        adverse_events=list(AdverseEvent.objects.current().filter(patient=patient).order_by("-onset_on")),
+        adverse_events=adverse_events,
         analogue_doses=_analogue_doses(patient),
         prior_prrt=prior,
         exposure=exposure_of(

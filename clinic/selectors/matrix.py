@@ -1,0 +1,147 @@
+"""A course at a glance: of each cycle its laboratory values, dose, PET/CT and toxicity, as words that lead on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from django.urls import reverse
+
+from imaging.models import Timepoint
+from patients.models import Patient
+from treatments.models import AdverseEvent, CycleStatus
+from treatments.rules.checks import lacking_labs
+from treatments.rules.words import NBSP
+from treatments.selectors.advice import LAB_WORDS
+from treatments.selectors.laboratory import Graded
+
+if TYPE_CHECKING:
+    from clinic.selectors.chart import CourseChart, CycleRow
+
+SERIOUS_GRADE = 3
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A state in a word; ``status`` is a key of the stylesheet, blank where nothing is asked for."""
+
+    word: str
+    status: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One cycle, or what comes before the first one."""
+
+    name: str
+    on: date | None
+    dose: Cell
+    labs: Cell
+    imaging: Cell
+    toxicity: Cell
+
+
+_NOTHING = Cell("")
+
+
+def matrix_of(
+    chart: "CourseChart", patient: Patient, graded: Sequence[Graded], events: Sequence[AdverseEvent]
+) -> list[Line]:
+    """Return a line for the baseline and one for each cycle that is not left out. No query."""
+    lines = [Line("Before", None, _NOTHING, _NOTHING, _baseline(chart, patient), _NOTHING)]
+    rows = [row for row in chart.cycles if row.cycle.status != CycleStatus.CANCELLED]
+    for index, row in enumerate(rows):
+        following = next((one.given_on for one in rows[index + 1 :] if one.given_on is not None), None)
+        lines.append(
+            Line(
+                name=f"Cycle {row.cycle.number}",
+                on=row.given_on or row.cycle.planned_on,
+                dose=_dose(row, patient),
+                labs=_labs(chart, row, patient, graded),
+                imaging=_imaging(chart, row, patient),
+                toxicity=_toxicity(row, following or chart.today, patient, graded, events),
+            )
+        )
+    return lines
+
+
+def _dose(row: "CycleRow", patient: Patient) -> Cell:
+    if row.administration is not None:
+        gbq = f"{row.administration.administered_activity_mbq / 1000:.1f}{NBSP}GBq"
+        return Cell(f"{gbq}{', past ±20' + NBSP + '%' if row.is_flagged else ''}", "given")
+    if not row.is_to_come:
+        return Cell("not given", "cancelled")
+    name = "cycle-resume" if row.cycle.status == CycleStatus.HELD else "cycle-administer"
+    url = reverse(name, args=[patient.pk, row.cycle.pk]) if row.may_be_given else ""
+    return Cell(row.state_word.lower(), row.state, url)
+
+
+def _labs(chart: "CourseChart", row: "CycleRow", patient: Patient, graded: Sequence[Graded]) -> Cell:
+    protocol = chart.course.protocol
+    on = row.given_on or row.cycle.planned_on
+    if not protocol.labs_before_cycle or on is None or (row.administration is None and not row.is_to_come):
+        return _NOTHING
+    if row.administration is None:
+        on = max(on, chart.today)
+        if not row.may_be_given or on - chart.today > timedelta(days=protocol.labs_within_days):
+            return Cell("not yet")
+    lacking = lacking_labs(
+        required=protocol.labs_before_cycle,
+        latest_on={one.result.analyte: one.on for one in graded if one.on <= on},
+        within_days=protocol.labs_within_days,
+        on=on,
+        words=LAB_WORDS,
+    )
+    if not lacking:
+        return Cell("complete", "done", reverse("laboratory", args=[patient.pk]))
+    return Cell(f"{len(lacking)} missing", "labs", reverse("laboratory-enter", args=[patient.pk]))
+
+
+def _baseline(chart: "CourseChart", patient: Patient) -> Cell:
+    page = reverse("imaging", args=[patient.pk, chart.course.number])
+    if any(row.is_baseline for row in chart.studies):
+        return Cell("baseline made", "done", page)
+    new = reverse("record-new", args=[patient.pk, "study"])
+    return Cell(
+        "no baseline", "baseline", f"{new}?course={chart.course.number}&timepoint={Timepoint.BASELINE}"
+    )
+
+
+def _imaging(chart: "CourseChart", row: "CycleRow", patient: Patient) -> Cell:
+    asked = next((one for one in chart.plan.imaging if one.after_cycle == row.cycle.number), None)
+    if asked is None:
+        return _NOTHING
+    later = [
+        study
+        for study in chart.studies
+        if not study.is_baseline and row.given_on is not None and study.study.performed_on >= row.given_on
+    ]
+    page = reverse("imaging", args=[patient.pk, chart.course.number])
+    if later:
+        reading = later[0].reading
+        if reading is None:
+            return Cell("to be read", "reading", page)
+        return Cell(reading.get_overall_response_display().lower(), reading.overall_response, page)
+    if row.administration is None:
+        return Cell("not yet" if row.is_to_come else "")
+    new = f"{reverse('record-new', args=[patient.pk, 'study'])}?course={chart.course.number}"
+    return Cell("due" if chart.is_over else f"due by {asked.by_on}", "imaging", new)
+
+
+def _toxicity(
+    row: "CycleRow", until: date, patient: Patient, graded: Sequence[Graded], events: Sequence[AdverseEvent]
+) -> Cell:
+    """Return the worst grade from the day after the administration to the next one, or to today."""
+    given_on = row.given_on
+    if given_on is None:
+        return _NOTHING
+    grades = [one.grade for one in graded if one.grade is not None and given_on < one.on <= until]
+    grades += [event.grade for event in events if given_on <= event.onset_on <= until]
+    page = reverse("patient-events", args=[patient.pk])
+    worst = max(grades, default=None)
+    if worst is None:
+        return Cell("nothing recorded", "", page)
+    if worst == 0:
+        return Cell("none", "done", page)
+    return Cell(f"grade {worst}", "toxicity" if worst >= SERIOUS_GRADE else "upcoming", page)
