@@ -45,6 +45,7 @@ def test_keys_go_to_places_and_along_rows_and_not_while_typing(page: Any) -> Non
     assert page.evaluate("document.activeElement.textContent") == "STA-0001"
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("STA-0001")
+    page.wait_for_load_state()  # keys are heard once the page is there
 
     page.keyboard.press("/")
     page.wait_for_url("**/patients/#search")
@@ -62,24 +63,25 @@ def test_keys_go_to_places_and_along_rows_and_not_while_typing(page: Any) -> Non
 def test_the_palette_is_worked_by_the_keyboard_alone(page: Any) -> None:
     from playwright.sync_api import expect
 
+    palette = page.locator("#palette-list")
     page.keyboard.press("Control+k")
     search = page.get_by_role("combobox", name="Go to a page or an act")
     expect(search).to_be_focused()
     page.keyboard.type("gloss")
-    expect(page.get_by_role("option", selected=True)).to_have_text("Glossary")
-    assert page.get_by_role("option").count() == 1
+    expect(palette.get_by_role("option", selected=True)).to_have_text("Glossary")
+    assert palette.get_by_role("option").count() == 1
     page.keyboard.type("zzz")
     expect(page.locator("#palette-none")).to_have_text("Nothing is found by these words.")
     page.keyboard.press("Escape")
     expect(search).to_be_hidden()
 
     page.keyboard.press("Control+k")
-    expect(page.get_by_role("option", selected=True)).to_contain_text("Home")
+    expect(palette.get_by_role("option", selected=True)).to_contain_text("Home")
     page.keyboard.press("ArrowUp")
-    expect(page.get_by_role("option", selected=True)).to_have_text("Two-factor sign-in")
+    expect(palette.get_by_role("option", selected=True)).to_have_text("Two-factor sign-in")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    expect(page.get_by_role("option", selected=True)).to_contain_text("Patients")
+    expect(palette.get_by_role("option", selected=True)).to_contain_text("Patients")
     page.keyboard.type("tour")
     page.keyboard.press("Enter")
     at(page, "help-tour")
