@@ -13,7 +13,6 @@
   const grid = document.querySelector("[data-lab-grid]");
   if (!grid) return;
   const said = document.querySelector("[data-grid-said]");
-  for (const help of document.querySelectorAll("[data-grid-help]")) help.hidden = false;
 
   const dates = [...grid.querySelectorAll("thead input")];
   const rows = [...grid.querySelectorAll("tbody tr")].map((row) => ({

@@ -25,6 +25,7 @@
   }
 
   apply(chosen());
+  root.classList.add("has-script"); // before the page is drawn, so that what only works with it moves nothing when it comes
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => apply(chosen()));
 
   document.addEventListener("click", (event) => {
