@@ -200,9 +200,7 @@ class CourseFactory(DjangoModelFactory):
     protocol = factory.LazyFunction(default_protocol)
 
     @factory.post_generation
-    def given(
-        course: Course, create: bool, given: int | None, from_on: date = STARTED_ON, **_: Any
-    ) -> None:
+    def given(course: Course, create: bool, given: int | None, from_on: date = STARTED_ON, **_: Any) -> None:
         for number in range(1, course.protocol.planned_cycles + 1):
             planned_on = from_on + timedelta(days=56 * (number - 1))
             is_given = number <= (given or 0)

@@ -62,27 +62,44 @@ def test_keys_go_to_places_and_along_rows_and_not_while_typing(page: Any) -> Non
 def test_the_palette_is_worked_by_the_keyboard_alone(page: Any) -> None:
     from playwright.sync_api import expect
 
+    palette = page.locator("#palette")
     page.keyboard.press("Control+k")
     search = page.get_by_role("combobox", name="Go to a page or an act")
     expect(search).to_be_focused()
     page.keyboard.type("gloss")
-    expect(page.get_by_role("option", selected=True)).to_have_text("Glossary")
-    assert page.get_by_role("option").count() == 1
+    expect(palette.get_by_role("option", selected=True)).to_have_text("Glossary")
+    assert palette.get_by_role("option").count() == 1
     page.keyboard.type("zzz")
     expect(page.locator("#palette-none")).to_have_text("Nothing is found by these words.")
     page.keyboard.press("Escape")
     expect(search).to_be_hidden()
 
     page.keyboard.press("Control+k")
-    expect(page.get_by_role("option", selected=True)).to_contain_text("Home")
+    expect(palette.get_by_role("option", selected=True)).to_contain_text("Home")
     page.keyboard.press("ArrowUp")
-    expect(page.get_by_role("option", selected=True)).to_have_text("Two-factor sign-in")
+    expect(palette.get_by_role("option", selected=True)).to_have_text("Two-factor sign-in")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    expect(page.get_by_role("option", selected=True)).to_contain_text("Patients")
+    expect(palette.get_by_role("option", selected=True)).to_contain_text("Patients")
     page.keyboard.type("tour")
     page.keyboard.press("Enter")
     at(page, "help-tour")
+
+
+def test_the_palette_finds_the_links_of_the_page_by_their_words(page: Any) -> None:
+    from playwright.sync_api import expect
+
+    palette = page.locator("#palette")
+    page.keyboard.press("Control+k")
+    assert palette.get_by_role("option", name="STA-").count() == 0  # not before something is typed
+    page.keyboard.type("sta-0002")
+    expect(palette.get_by_role("option", selected=True)).to_contain_text("STA-0002")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("STA-0002")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("sta-")
+    expect(palette.get_by_role("option", name="STA-0003")).to_have_count(0)  # of the page before
 
 
 def test_letters_can_be_switched_off_and_the_palette_stays(page: Any) -> None:
