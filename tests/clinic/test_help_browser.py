@@ -100,6 +100,8 @@ def test_the_palette_finds_the_links_of_the_page_by_their_words(page: Any) -> No
     page.keyboard.press("Control+k")
     page.keyboard.type("sta-")
     expect(palette.get_by_role("option", name="STA-0003")).to_have_count(0)  # of the page before
+    page.locator("#palette-search").fill("cor 2")
+    expect(palette.get_by_role("option")).to_have_text(["Correct cycle 2"])  # and not what is recorded
 
 
 def test_letters_can_be_switched_off_and_the_palette_stays(page: Any) -> None:
