@@ -16,7 +16,7 @@ from clinic.dicom_check import (
     study_like,
     timepoint_at_first,
 )
-from clinic.forms import CHOOSE, ISO_DATE, NO_DATE, date_input, reason_field
+from clinic.forms import CHOOSE, ISO_DATE, NO_DATE, DayField, date_input, reason_field
 from imaging.models import Lesion, LesionOrgan, Modality, ReaderRole, Role, Study, Timepoint
 from imaging.services import ReportedLesion
 from patients.models import Patient
@@ -112,7 +112,7 @@ class DicomStudyForm(forms.Form):
             self.fields["modality"] = forms.ChoiceField(
                 choices=[("", CHOOSE), *Modality.choices], error_messages={"required": "Choose the modality."}
             )
-            self.fields["performed_on"] = forms.DateField(
+            self.fields["performed_on"] = DayField(
                 label="Study date",
                 widget=date_input(),
                 help_text=ISO_DATE,

@@ -48,6 +48,7 @@ from treatments.models import (
 from treatments.rules.activity import MBQ_PER_UNIT, to_mbq
 from treatments.rules.checks import Warned
 from treatments.rules.ctcae_terms import TERMS
+from treatments.rules.lab_tables import with_dashes
 from treatments.rules.labs import ANALYTES, with_unit
 from treatments.rules.words import NBSP
 
@@ -78,9 +79,23 @@ def moment_input() -> forms.DateTimeInput:
             "class": "iso-date",
             "autocomplete": "off",
             "maxlength": 19,
-            "pattern": r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2})?",
+            "pattern": r"\d{4}-?\d{2}-?\d{2}[ T]\d{2}:\d{2}(:\d{2})?",
         },
     )
+
+
+class DayField(forms.DateField):
+    """A day as YYYY-MM-DD; its eight digits alone are as unambiguous, and sooner typed."""
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(with_dashes(value) if isinstance(value, str) else value)
+
+
+class MomentField(forms.DateTimeField):
+    """A day and a time; the day as in ``DayField``."""
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(with_dashes(value) if isinstance(value, str) else value)
 
 
 def _above_zero(value: Decimal) -> None:
@@ -105,7 +120,7 @@ def _activity_messages(column: models.DecimalField) -> dict[str, str]:
 def _for_column(column: models.Field, **kwargs: Any) -> forms.Field | None:
     """Return the form's field for a column: ISO dates, activities in words of MBq, and what is to be chosen."""
     if isinstance(column, models.DateTimeField):
-        return forms.DateTimeField(
+        return MomentField(
             label=kwargs.get("label") or _capital(column.verbose_name),
             required=not column.blank,
             help_text=" ".join(filter(None, [str(column.help_text), ISO_MOMENT])),
@@ -114,6 +129,7 @@ def _for_column(column: models.Field, **kwargs: Any) -> forms.Field | None:
             input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"],
         )
     if isinstance(column, models.DateField):
+        kwargs["form_class"] = DayField
         kwargs["widget"] = date_input()
         kwargs["help_text"] = " ".join(filter(None, [str(column.help_text), ISO_DATE]))
         kwargs["error_messages"] = {"invalid": NO_DATE}
@@ -572,7 +588,7 @@ class HoldCorrectionForm(RecordForm):
 class ResumeForm(forms.Form):
     """The day on which a hold ended."""
 
-    resumed_on = forms.DateField(widget=date_input(), help_text=ISO_DATE, error_messages={"invalid": NO_DATE})
+    resumed_on = DayField(widget=date_input(), help_text=ISO_DATE, error_messages={"invalid": NO_DATE})
 
 
 class ReasonForm(forms.Form):
@@ -674,7 +690,7 @@ class CourseForm(forms.Form):
         queryset=Protocol.objects.order_by("code", "-version").distinct("code"), empty_label=None
     )
     intent = forms.ChoiceField(choices=Intent.choices, initial=Intent.INITIAL)
-    first_planned_on = forms.DateField(
+    first_planned_on = DayField(
         label="Cycle 1 planned on",
         required=False,
         widget=date_input(),
@@ -692,7 +708,7 @@ class RegistrationForm(forms.Form):
     family_name = forms.CharField(max_length=100)
     given_names = forms.CharField(max_length=100, required=False)
     sex = forms.ChoiceField(choices=[("", CHOOSE), *Sex.choices])
-    birth_date = forms.DateField(
+    birth_date = DayField(
         label="Date of birth",
         widget=date_input(),
         help_text=ISO_DATE,

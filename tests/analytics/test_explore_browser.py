@@ -59,14 +59,16 @@ def test_the_count_and_the_words_follow_the_form_and_the_cohort_is_stored(site: 
 def test_the_explorer_draws_its_figures_and_a_name_in_the_legend_singles_a_curve_out(
     site: str, reader: User, library: str
 ) -> None:
+    from playwright.sync_api import expect
+
     with signed_in_tab(site, reader) as tab:
         tab.route(
             "**/vega/vega.js", lambda route: route.fulfill(content_type="text/javascript", body=library)
         )
         tab.set_default_timeout(30_000)  # the first answer of a process loads scipy
         tab.goto(f"{site}/cohorts/explore/?endpoint=os&strata_by=sex")
-        figure = tab.locator('[data-vega-state="ready"]').first
-        figure.wait_for()
+        figure = tab.locator("[data-vega-spec]").first  # of the curves, whichever is drawn first
+        expect(figure).to_have_attribute("data-vega-state", "ready", timeout=30_000)
         assert "Female: 5 patients" in figure.locator(".figure-chart-drawing").get_attribute("aria-label")
         faint = "document.querySelectorAll('.mark-line path[opacity=\"0.08\"]').length"
         assert tab.evaluate(faint) == 0

@@ -6,7 +6,7 @@ model leaves out what the machine needs, and thinking beyond finding the next fi
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
+from accounts.changes import changes_of
 from accounts.models import Centre, Role, User
 from analytics import freshness
 from analytics.models import Cohort
@@ -45,6 +46,7 @@ from treatments.rules.labs import ANALYTES
 pytestmark = pytest.mark.browser
 
 PASSWORD = "a-long-walk-by-the-river"
+CORE_RECORD_SECONDS = 240
 CYCLE_SECONDS = 40
 CORRECTION_SECONDS = 20
 # In the units of the registry, as a healthy person has them.
@@ -77,17 +79,12 @@ def with_password(user: User) -> User:
     return user
 
 
-@pytest.fixture
-def tab_of(site: str, library: str) -> Callable[..., Any]:  # noqa: F811
-    return partial(quiet_tab, site, library)
-
-
 @contextmanager
-def quiet_tab(site: str, drawing: str, user: User, **how: Any) -> Iterator[Any]:
-    """A tab that may not complain: no error in the console, where refusals of the policy stand too, and no request
-    that leaves the machine."""
+def quiet_tab(site: str, drawing: str, user: User, *, with_scripts: bool = True) -> Iterator[Any]:
+    """A tab that may not complain: no error in the console, where Chromium also tells what the security policy refused,
+    and no request that leaves the machine."""
     complaints: list[str] = []
-    with signed_in_tab(site, user, **how) as tab:
+    with signed_in_tab(site, user, with_scripts=with_scripts) as tab:
         tab.route(
             "**/vega/vega.js", lambda route: route.fulfill(content_type="text/javascript", body=drawing)
         )
@@ -100,8 +97,12 @@ def quiet_tab(site: str, drawing: str, user: User, **how: Any) -> Iterator[Any]:
             ),
         )
         yield tab
-        assert how or tab.evaluate("violations") == []
     assert complaints == []
+
+
+@pytest.fixture
+def tab_of(site: str, library: str) -> Callable[..., Any]:  # noqa: F811
+    return partial(quiet_tab, site, library)
 
 
 def course_due(centre: Centre, number: str, due_on: date) -> Course:
@@ -143,7 +144,7 @@ def test_a_nurses_morning(tab_of: Callable[..., Any], site: str, clinic: Centre,
     with tab_of(nurse) as tab:
         tab.goto(site)
         cycle = Typist(tab)
-        cycle.go_to_row("Cycle 3 of 4, in its window")
+        cycle.go_to_row("STA-0001")
         cycle.follow("Record cycle for STA-0001")
         cycle.fill("Syringe activity", "7450")
         cycle.fill("Syringe measured at", f"{measured_at:%Y-%m-%d %H:%M}")
@@ -170,7 +171,7 @@ def test_a_nurses_morning(tab_of: Callable[..., Any], site: str, clinic: Centre,
         hold = Typist(tab)
         hold.go_to_row("STA-0003")
         hold.enter()
-        hold.follow("Hold cycle 3")
+        hold.pick("hold 3")
         hold.fill("Held on", f"{today}")
         hold.choose("Reason", "Patient's choice")
         hold.fill("Note", "Travels until the end of the month")
@@ -195,12 +196,15 @@ def test_a_nurses_morning(tab_of: Callable[..., Any], site: str, clinic: Centre,
 
 
 def test_a_core_record(tab_of: Callable[..., Any], site: str, clinic: Centre, today: date) -> None:
-    """A core record of 88 items typed or chosen: the person 5, the diagnosis 10, the first course 1 (its protocol and
-    intent stand there), performance status 2, two prior therapies 8, the baseline study 11, three samples of 14 values,
-    each with its date, 45, and the contact 2 … counted as they are entered."""
-    coordinator = make_user(role=Role.PHYSICIAN, centre=clinic, username="physician")
+    """A core record of 87 items: 80 typed or chosen, and 7 that stand there and are right, such as the protocol.
+
+    The person 5, the diagnosis 10, the first course 1 with its date; performance status 2; two prior therapies 8; the
+    baseline study 9; three samples of 14 laboratory values, each with its date, 45. What stands there: the centre, the
+    protocol and intent of the course; the course, timepoint, modality and tracer of the study. Units are not counted.
+    """
+    physician = make_user(role=Role.PHYSICIAN, centre=clinic, username="physician")
     samples = [today - timedelta(days=days) for days in (30, 16, 2)]
-    with tab_of(coordinator) as tab:
+    with tab_of(physician) as tab:
         tab.goto(site)
         record = Typist(tab)
         record.arrive("n")
@@ -208,10 +212,10 @@ def test_a_core_record(tab_of: Callable[..., Any], site: str, clinic: Centre, to
         record.fill("Family name", "Beispiel")
         record.fill("Given names", "Erika")
         record.choose("Sex", "Female")
-        record.fill("Date of birth", "1957-03-02")
+        record.fill("Date of birth", "19570302")
         record.choose("Tumour type", "Neuroendocrine")
         record.choose("Primary site", "Small intestine")
-        record.fill("Diagnosed on", "2016-05-11")
+        record.fill("Diagnosed on", "20160511")
         record.choose("WHO grade", "G2")
         record.fill("Ki-67", "8")
         record.choose("Functional syndrome", "Carcinoid")
@@ -219,33 +223,33 @@ def test_a_core_record(tab_of: Callable[..., Any], site: str, clinic: Centre, to
         record.tick("Liver")
         record.tick("Lymph node")
         record.tick("Bone")
-        record.fill("Cycle 1 planned on", f"{today + timedelta(days=7)}")
+        record.fill("Cycle 1 planned on", f"{today + timedelta(days=7):%Y%m%d}")
         record.enter()
         tab.get_by_text("was registered").wait_for()
         print(f"\nregistered: {record.items} items, {record.account}")
 
-        record.follow("Performance status", tag="A")
+        record.pick("perf")
         record.choose("ECOG", "1")
-        record.fill("Assessed on", f"{today - timedelta(days=2)}")
+        record.fill("Assessed on", f"{today - timedelta(days=2):%Y%m%d}")
         record.enter()
-        record.follow("Prior therapy", tag="A")
+        record.pick("prior")
         record.choose("Kind", "Somatostatin analogue")
         record.fill("Agent", "lanreotide")
-        record.fill("Started on", "2016-07-01")
-        record.fill("Ended on", "2026-01-15")
+        record.fill("Started on", "20160701")
+        record.fill("Ended on", "20260115")
         record.enter()
-        record.follow("Prior therapy", tag="A")
+        record.pick("prior")
         record.choose("Kind", "Surgery")
         record.fill("Agent", "ileum")
-        record.fill("Started on", "2016-06-03")
-        record.fill("Ended on", "2016-06-03")
+        record.fill("Started on", "20160603")
+        record.fill("Ended on", "20160603")
         record.enter()
         print(f"history before: {record.items} items, {record.account}")
 
-        record.follow("Record the baseline", tag="A")
-        record.fill("Performed on", f"{today - timedelta(days=9)}")
+        record.pick("rec base")
+        record.fill("Performed on", f"{today - timedelta(days=9):%Y%m%d}")
         record.fill("Tracer activity", "152")
-        record.fill("Tracer injected at", f"{today - timedelta(days=9)} 09:40")
+        record.fill("Tracer injected at", f"{today - timedelta(days=9):%Y%m%d} 09:40")
         record.fill("Uptake time", "62")
         record.fill("Body weight", "68")
         record.fill("Slice thickness", "3")
@@ -255,18 +259,43 @@ def test_a_core_record(tab_of: Callable[..., Any], site: str, clinic: Centre, to
         record.arrive("Control+Enter")
         print(f"baseline: {record.items} items, {record.account}")
 
-        record.follow("Laboratory values", tag="A")
-        record.go_to("Date of sample 1")
-        record.mental_acts -= 1
-        for day in samples:
-            record.down([f"{day}", *USUAL.values()])
-            record.press("Enter")
+        record.pick("lab val")
+        record.fill("Date of sample 1", f"{samples[0]:%Y%m%d}")
+        record.press("Enter")
+        record.down(list(USUAL.values()))
+        for day in samples[1:]:
+            record.press("Enter")  # in the last row it goes on with the next sample
+            record.down([f"{day:%Y%m%d}", *USUAL.values()])
         record.arrive("Control+Enter")
         tab.get_by_text("42 values recorded").wait_for()
         print(f"a core record: {record.items} items, {record.account}")
 
     patient = Patient.objects.get()
-    assert LabResult.objects.filter(patient=patient).count() == 42
+    identity = PatientIdentity.objects.get(patient=patient)
+    assert (identity.mrn, identity.family_name, identity.given_names) == ("471108", "Beispiel", "Erika")
+    diagnosis = patient.diagnoses.get()
+    assert (diagnosis.primary_site, diagnosis.who_grade, diagnosis.ki67_percent) == (
+        "small_intestine",
+        "g2",
+        8,
+    )
+    assert (diagnosis.functional_syndrome, diagnosis.stage) == ("carcinoid", "IV")
+    assert diagnosis.metastatic_sites == ["liver", "lymph_node", "bone"]
+    assert patient.courses.get().cycles.get(number=1).planned_on == today + timedelta(days=7)
+    assert patient.performance_statuses.get().ecog == 1
+    therapies = patient.prior_therapies.order_by("started_on").values_list("kind", "agent")
+    assert list(therapies) == [("surgery", "ileum"), ("somatostatin_analogue", "lanreotide")]
+    baseline = patient.studies.get()
+    assert (baseline.timepoint, baseline.modality, baseline.tracer) == ("baseline", "pet_ct", "68Ga-DOTATATE")
+    assert (baseline.tracer_activity_mbq, baseline.uptake_minutes, baseline.body_weight_kg) == (152, 62, 68)
+    assert (baseline.liver_suv_mean, baseline.spleen_suv_mean) == (Decimal("5.1"), Decimal("14.2"))
+    assert (baseline.slice_thickness_mm, baseline.krenning_score) == (3, 4)
+    for day in samples:
+        at = datetime.combine(day, time(), clinic.zone)
+        values = LabResult.objects.filter(taken_at=at).values_list("analyte", "value")
+        assert dict(values) == {code: Decimal(value) for code, value in USUAL.items()}
+    assert record.items == 80
+    assert record.seconds <= CORE_RECORD_SECONDS
 
 
 def test_a_data_manager_corrects_a_value_with_its_reason_and_restores_it(
@@ -296,14 +325,19 @@ def test_a_data_manager_corrects_a_value_with_its_reason_and_restores_it(
 
     diagnosis.refresh_from_db()
     assert (diagnosis.ki67_percent, diagnosis.version) == (4, 3)
+    _, corrected, restored = changes_of([diagnosis])
+    assert (corrected.who, corrected.reason) == ("data_manager", "Pathology of 2018")
+    assert (restored.who, restored.door) == ("data_manager", "Page of the registry")
+    assert restored.reason.startswith("Restored what stood there before")
     assert correction.seconds <= CORRECTION_SECONDS
 
 
-def test_a_form_outlives_the_session_it_was_begun_in(site: str, clinic: Centre) -> None:
+def test_a_form_outlives_the_session_it_was_begun_in(
+    tab_of: Callable[..., Any], site: str, clinic: Centre, today: date
+) -> None:
     user = with_password(make_user(role=Role.DATA_MANAGER, centre=clinic, username="data_manager"))
-    complaints = []
-    with signed_in_tab(site, user) as tab:
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
+    planned_on = today + timedelta(days=7)
+    with tab_of(user) as tab:
         tab.goto(site)
         typist = Typist(tab)
         typist.arrive("n")
@@ -315,7 +349,7 @@ def test_a_form_outlives_the_session_it_was_begun_in(site: str, clinic: Centre) 
         typist.choose("Tumour type", "Neuroendocrine")
         typist.choose("Primary site", "Small intestine")
         typist.tick("Liver")
-        typist.fill("Cycle 1 planned on", "2026-12-07")
+        typist.fill("Cycle 1 planned on", f"{planned_on}")
         tab.get_by_text("Draft kept.").wait_for()
 
         stored(Session.objects.all().delete)
@@ -340,7 +374,7 @@ def test_a_form_outlives_the_session_it_was_begun_in(site: str, clinic: Centre) 
             "person-birth_date": "1957-03-02",
             "diagnosis-tumour_type": "net",
             "diagnosis-primary_site": "small_intestine",
-            "course-first_planned_on": "2026-12-07",
+            "course-first_planned_on": f"{planned_on}",
         }
         found = {name: tab.locator(f"[name={name}]").input_value() for name in values}
         assert found == values
@@ -358,13 +392,12 @@ def test_a_form_outlives_the_session_it_was_begun_in(site: str, clinic: Centre) 
         typist.enter()
         tab.get_by_text("was registered").wait_for()
 
-    assert complaints == []
     patient = Patient.objects.get()
     assert (patient.sex, patient.birth_date) == ("female", date(1957, 3, 2))
     identity = PatientIdentity.objects.get()
     assert (identity.patient, identity.mrn, identity.given_names) == (patient, "M-4711", "Änne")
     assert patient.diagnoses.get().metastatic_sites == ["liver"]
-    assert patient.courses.get().cycles.count() == 4
+    assert patient.courses.get().cycles.get(number=1).planned_on == planned_on
     assert not Draft.objects.exists()
 
 
@@ -420,7 +453,7 @@ def test_a_readers_session(tab_of: Callable[..., Any], site: str, clinic: Centre
         expect(tab.locator("#imaging-summary")).to_contain_text(
             "Sum 41 mm is 33.9 % below the baseline of 62 mm"
         )
-        typist.pick("sign")
+        typist.pick("read and sign")
         typist.fill("Password", PASSWORD)
         typist.enter()
         expect(tab.locator(".messages")).to_contain_text("Signed: partial response")
@@ -434,6 +467,8 @@ def test_a_readers_session(tab_of: Callable[..., Any], site: str, clinic: Centre
 
 
 def test_a_researchers_question(tab_of: Callable[..., Any], site: str, clinic: Centre) -> None:
+    from playwright.sync_api import expect
+
     with transaction.atomic():
         for number in range(24):
             patient = PatientFactory(centre=clinic, sex="female" if number % 2 else "male")
@@ -451,17 +486,17 @@ def test_a_researchers_question(tab_of: Callable[..., Any], site: str, clinic: C
         typist.choose("Divided by", "Sex")
         typist.follow("Show", tag="BUTTON")
         print(f"\na question: {typist.account}")
-        figure = tab.locator('[data-vega-state="ready"]').first
-        figure.wait_for()
+        figure = tab.locator("[data-vega-spec]").first
+        expect(figure).to_have_attribute("data-vega-state", "ready", timeout=30_000)
         said = figure.locator(".figure-chart-drawing").get_attribute("aria-label")
         numbers = tab.locator(".figures").inner_text()
         address = tab.url
         assert "Female: 12 patients" in said
-        assert "24" in numbers and "8" in numbers
+        assert numbers.startswith("24\npatients\n8\nevents")
 
         tab.goto("about:blank")
         tab.goto(address)
-        figure.wait_for()
+        expect(figure).to_have_attribute("data-vega-state", "ready", timeout=30_000)
         assert figure.locator(".figure-chart-drawing").get_attribute("aria-label") == said
         assert tab.locator(".figures").inner_text() == numbers
         assert tab.request.get(f"{site}{reverse('patient-list')}").status == 403

@@ -50,6 +50,17 @@ ENTRIES = {
 }
 
 
+@pytest.mark.parametrize(
+    ("typed", "stored"), [("20190601", date(2019, 6, 1)), ("2019611", None), ("20191306", None)]
+)
+def test_a_day_may_be_typed_without_its_dashes(typed, stored, patient, desk):
+    values = {"known_alive_on": typed, "source": "visit"}
+    response = desk.post(reverse("record-new", args=[patient.pk, "contact"]), values)
+
+    assert response.status_code == (302 if stored else 422)
+    assert Contact.objects.values_list("known_alive_on", flat=True).first() == stored
+
+
 @pytest.mark.parametrize("kind", ENTRIES)
 def test_a_first_entry_is_stored_without_a_reason_and_leads_back_to_the_chart(kind, patient, desk):
     model, values = ENTRIES[kind]

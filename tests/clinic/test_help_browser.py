@@ -87,6 +87,24 @@ def test_the_palette_is_worked_by_the_keyboard_alone(page: Any) -> None:
     at(page, "help-tour")
 
 
+def test_the_palette_finds_the_links_of_the_page_by_their_words(page: Any) -> None:
+    from playwright.sync_api import expect
+
+    palette = page.locator("#palette")
+    page.keyboard.press("Control+k")
+    assert palette.get_by_role("option", name="STA-").count() == 0  # not before something is typed
+    page.keyboard.type("sta-0002")
+    expect(palette.get_by_role("option", selected=True)).to_contain_text("STA-0002")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("STA-0002")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("sta-")
+    expect(palette.get_by_role("option", name="STA-0003")).to_have_count(0)  # of the page before
+    page.locator("#palette-search").fill("cor 2")
+    expect(palette.get_by_role("option")).to_have_text(["Correct cycle 2"])  # and not what is recorded
+
+
 def test_letters_can_be_switched_off_and_the_palette_stays(page: Any) -> None:
     from playwright.sync_api import expect
 

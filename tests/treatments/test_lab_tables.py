@@ -119,9 +119,17 @@ def test_a_date_that_is_not_year_month_day_is_refused_in_words(written, said):
     assert problems(f"\t{written}\nPLT\t210") == [f"Row 1, column 2: {said}"]
 
 
-@pytest.mark.parametrize("written", ["2019-01-04 07:15", "2019-01-04T07:15", " 2019-01-04  07:15:00 "])
+@pytest.mark.parametrize(
+    "written", ["2019-01-04 07:15", "2019-01-04T07:15", " 2019-01-04  07:15:00 ", "20190104 07:15"]
+)
 def test_a_time_may_follow_the_day(written):
     assert str(parse_sample_time(written)) == "2019-01-04 07:15"
+
+
+@pytest.mark.parametrize("written", ["2019014", "201901041", "20190104.5", "20191301"])
+def test_only_eight_digits_of_the_calendar_are_a_day_without_dashes(written):
+    with pytest.raises(ValueError, match="is no date"):
+        parse_sample_time(written)
 
 
 def test_an_unknown_analyte_is_named_with_its_row_and_the_rest_is_looked_at_too():

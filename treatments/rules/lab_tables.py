@@ -98,15 +98,20 @@ def decode(content: bytes) -> str:
         ) from error
 
 
+def with_dashes(text: str) -> str:
+    """Return a text that begins with a day of eight digits, such as 20190304, with the dashes it was typed without."""
+    return re.sub(r"^\s*(\d{4})(\d{2})(\d{2})(?![\d.,])", r"\1-\2-\3", text, flags=re.ASCII)
+
+
 def parse_sample_time(text: str) -> SampleTime:
-    """Return the day, or the day and the time, of ``YYYY-MM-DD`` or ``YYYY-MM-DD HH:MM``.
+    """Return the day, or the day and the time, of ``YYYY-MM-DD`` or ``YYYY-MM-DD HH:MM``; the dashes may be left out.
 
     "04/03/2019" is refused: it may be 4 March or 3 April, and no programme can tell.
 
     Raises:
         ValueError: anything else; the message says what to write.
     """
-    written = text.strip()
+    written = with_dashes(text).strip()
     if not written:
         raise ValueError("the date is missing: write YYYY-MM-DD or YYYY-MM-DD HH:MM.")
     found = re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?", written)

@@ -70,7 +70,7 @@
      values, where Enter alone goes on to the next line or cell. */
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.repeat) return;
-    const form = event.target.form;
+    const form = event.target.closest?.("input, select, textarea")?.form; // a button that has the focus is pressed itself
     if (event.defaultPrevented || !form?.matches("form[data-once]")) return;
     event.preventDefault();
     form.requestSubmit(form.querySelector("button[type=submit]"));

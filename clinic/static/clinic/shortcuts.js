@@ -61,11 +61,13 @@
   }
 
   function filter() {
-    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    // Each of what is typed begins a word: "sign" is not to find "design", nor "cor" all that is recorded.
+    const words = search.value.split(/\s+/).filter(Boolean)
+      .map((word) => new RegExp(`(?:^|[^\\p{L}\\p{N}])${word.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")}`, "iu"));
     for (const option of options) {
-      const text = `${option.textContent} ${option.dataset.words}`.toLowerCase();
+      const text = `${option.textContent} ${option.dataset.words}`;
       // A page has many links: they are shown once somebody has begun to say which.
-      option.hidden = "ofPage" in option.dataset && !words.length || !words.every((word) => text.includes(word));
+      option.hidden = "ofPage" in option.dataset && !words.length || !words.every((word) => word.test(text));
     }
     const found = shown();
     none.textContent = found.length ? "" : "Nothing is found by these words.";
