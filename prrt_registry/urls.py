@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from accounts.resetting import ForgottenPasswordView
 from prrt_registry import health
 
 urlpatterns = [
@@ -14,6 +15,7 @@ urlpatterns = [
     # Nobody signs up by themselves: this asks to sign in as every page does, and goes on to home.
     path("account/signup/", RedirectView.as_view(pattern_name="home")),
     path("", include("accounts.urls")),
+    path("account/password/reset/", ForgottenPasswordView.as_view(), name="account_reset_password"),
     path("account/", include("allauth.account.urls")),
     path("account/2fa/", include("allauth.mfa.urls")),
     path("", include("analytics.urls")),

@@ -56,8 +56,11 @@ def user_of_feed(secret: str) -> Reminders | None:
 
 
 @transaction.atomic
-def choose_reminders(*, user: User, own_patients_only: bool, weekly_digest: bool) -> Reminders:
-    """Store what the user wants to be reminded of."""
+def choose_reminders(*, user: User, email: str, own_patients_only: bool, weekly_digest: bool) -> Reminders:
+    """Store what the user wants to be reminded of, and where."""
+    if user.email != email:
+        user.email = email
+        user.save(update_fields=["email"])
     return Reminders.objects.update_or_create(
         user=user, defaults={"own_patients_only": own_patients_only, "weekly_digest": weekly_digest}
     )[0]

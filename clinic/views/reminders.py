@@ -1,6 +1,7 @@
 """What reaches a user outside the registry, and who looks after a patient."""
 
 import uuid
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -22,9 +23,26 @@ from clinic.views.patients import visible_patient
 
 
 class RemindersForm(forms.ModelForm):
+    email = forms.EmailField(
+        label="E-mail address",
+        required=False,
+        max_length=254,
+        help_text="Of yours, for the weekly e-mail alone.",
+    )
+
     class Meta:
         model = Reminders
         fields = ["own_patients_only", "weekly_digest"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["email"] = self.instance.user.email
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        if values.get("weekly_digest") and not values.get("email") and "email" not in self.errors:
+            self.add_error("email", "Type the address to which the weekly e-mail is sent.")
+        return values
 
 
 @never_cache
@@ -47,12 +65,12 @@ def reminders(request: SignedInRequest) -> HttpResponse:
             return redirect("reminders")
         else:
             form = RemindersForm(request.POST, instance=stored)
-            form.is_valid()  # two boxes: nothing that is sent can be wrong
-            services.choose_reminders(user=request.user, **form.cleaned_data)
-            messages.success(request, "Your reminders were stored.")
-            return redirect("reminders")
+            if form.is_valid():
+                services.choose_reminders(user=request.user, **form.cleaned_data)
+                messages.success(request, "Your reminders were stored.")
+                return redirect("reminders")
     context = {"form": form, "reminders": stored, "address": address}
-    return render(request, "clinic/reminders.html", context)
+    return render(request, "clinic/reminders.html", context, status=422 if form.errors else 200)
 
 
 @require_POST

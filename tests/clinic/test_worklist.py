@@ -231,12 +231,14 @@ def test_the_feed_ends_with_the_right_to_see_records(centre, nurse):
 
 
 def test_the_weekly_e_mail_reaches_who_asked_once_a_week_and_names_nobody(centre, nurse):
-    User.objects.filter(pk=nurse.pk).update(email="nurse@clinic.example")
     make_user(role=Role.PHYSICIAN, centre=centre, username="silent", email="silent@clinic.example")
     patient = PatientFactory(centre=centre)
     PatientIdentityFactory(patient=patient, family_name="Ørsted")
     next_cycle(patient)
-    signed_in(nurse).post("/reminders/", {"weekly_digest": "on"})
+    client = signed_in(nurse)
+    for wrong in ({}, {"email": "nowhere"}):
+        assert client.post("/reminders/", {"weekly_digest": "on", **wrong}).status_code == 422
+    client.post("/reminders/", {"weekly_digest": "on", "email": "nurse@clinic.example"})
 
     monday = datetime(2026, 11, 23, 5, 10, tzinfo=UTC)
     assert services.send_digests(monday) == 1
@@ -250,8 +252,9 @@ def test_the_weekly_e_mail_reaches_who_asked_once_a_week_and_names_nobody(centre
 
 
 def test_a_mail_server_that_is_away_loses_no_e_mail(centre, nurse, settings):
-    User.objects.filter(pk=nurse.pk).update(email="nurse@clinic.example")
-    services.choose_reminders(user=nurse, own_patients_only=False, weekly_digest=True)
+    services.choose_reminders(
+        user=nurse, email="nurse@clinic.example", own_patients_only=False, weekly_digest=True
+    )
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9  # nobody listens to discard
     assert services.send_digests(NOW) == 0
