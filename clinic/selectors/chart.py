@@ -351,7 +351,7 @@ def patient_chart(user: User, patient: Patient, now: datetime) -> PatientChart:
         last.next_dose = _next_dose(last, graded, today)
     adverse_events = list(AdverseEvent.objects.current().filter(patient=patient).order_by("-onset_on"))
     for course in courses:
-        course.matrix = matrix_of(course, patient, graded, adverse_events)
+        course.matrix = matrix_of(user, course, patient, graded, adverse_events)
     prior = list(PriorPrrt.objects.current().filter(patient=patient))
     return PatientChart(
         patient=patient,

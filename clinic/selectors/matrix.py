@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from django.urls import reverse
 
+from accounts.access import Act
+from accounts.models import User
 from imaging.models import Timepoint
 from patients.models import Patient
 from treatments.models import AdverseEvent, CycleStatus
@@ -46,10 +48,19 @@ _NOTHING = Cell("")
 
 
 def matrix_of(
-    chart: "CourseChart", patient: Patient, graded: Sequence[Graded], events: Sequence[AdverseEvent]
+    user: User,
+    chart: "CourseChart",
+    patient: Patient,
+    graded: Sequence[Graded],
+    events: Sequence[AdverseEvent],
 ) -> list[Line]:
-    """Return a line for the baseline and one for each cycle that is not left out. No query."""
-    lines = [Line("Before", None, _NOTHING, _NOTHING, _baseline(chart, patient), _NOTHING)]
+    """Return a line for the baseline and one for each cycle that is not left out. No query.
+
+    An act that ``user`` may not perform is led to by no word.
+    """
+    may_treat = user.may(Act.EDIT_TREATMENTS, patient.centre_id)
+    may_image = user.may(Act.EDIT_IMAGING, patient.centre_id)
+    lines = [Line("Before", None, _NOTHING, _NOTHING, _baseline(chart, patient, may_image), _NOTHING)]
     rows = [row for row in chart.cycles if row.cycle.status != CycleStatus.CANCELLED]
     for index, row in enumerate(rows):
         following = next((one.given_on for one in rows[index + 1 :] if one.given_on is not None), None)
@@ -57,27 +68,29 @@ def matrix_of(
             Line(
                 name=f"Cycle {row.cycle.number}",
                 on=row.given_on or row.cycle.planned_on,
-                dose=_dose(row, patient),
-                labs=_labs(chart, row, patient, graded),
-                imaging=_imaging(chart, row, patient),
+                dose=_dose(row, patient, may_treat),
+                labs=_labs(chart, row, patient, graded, may_treat),
+                imaging=_imaging(chart, row, patient, may_image),
                 toxicity=_toxicity(row, following or chart.today, patient, graded, events),
             )
         )
     return lines
 
 
-def _dose(row: "CycleRow", patient: Patient) -> Cell:
+def _dose(row: "CycleRow", patient: Patient, may_treat: bool) -> Cell:
     if row.administration is not None:
         gbq = f"{row.administration.administered_activity_mbq / 1000:.1f}{NBSP}GBq"
         return Cell(f"{gbq}{', past ±20' + NBSP + '%' if row.is_flagged else ''}", "given")
     if not row.is_to_come:
         return Cell("not given", "cancelled")
     name = "cycle-resume" if row.cycle.status == CycleStatus.HELD else "cycle-administer"
-    url = reverse(name, args=[patient.pk, row.cycle.pk]) if row.may_be_given else ""
+    url = reverse(name, args=[patient.pk, row.cycle.pk]) if may_treat and row.may_be_given else ""
     return Cell(row.state_word.lower(), row.state, url)
 
 
-def _labs(chart: "CourseChart", row: "CycleRow", patient: Patient, graded: Sequence[Graded]) -> Cell:
+def _labs(
+    chart: "CourseChart", row: "CycleRow", patient: Patient, graded: Sequence[Graded], may_treat: bool
+) -> Cell:
     protocol = chart.course.protocol
     on = row.given_on or row.cycle.planned_on
     if not protocol.labs_before_cycle or on is None or (row.administration is None and not row.is_to_come):
@@ -95,20 +108,20 @@ def _labs(chart: "CourseChart", row: "CycleRow", patient: Patient, graded: Seque
     )
     if not lacking:
         return Cell("complete", "done", reverse("laboratory", args=[patient.pk]))
-    return Cell(f"{len(lacking)} missing", "labs", reverse("laboratory-enter", args=[patient.pk]))
+    name = "laboratory-enter" if may_treat else "laboratory"
+    return Cell(f"{len(lacking)} missing", "labs", reverse(name, args=[patient.pk]))
 
 
-def _baseline(chart: "CourseChart", patient: Patient) -> Cell:
+def _baseline(chart: "CourseChart", patient: Patient, may_image: bool) -> Cell:
     page = reverse("imaging", args=[patient.pk, chart.course.number])
     if any(row.is_baseline for row in chart.studies):
         return Cell("baseline made", "done", page)
     new = reverse("record-new", args=[patient.pk, "study"])
-    return Cell(
-        "no baseline", "baseline", f"{new}?course={chart.course.number}&timepoint={Timepoint.BASELINE}"
-    )
+    act = f"{new}?course={chart.course.number}&timepoint={Timepoint.BASELINE}"
+    return Cell("no baseline", "baseline", act if may_image else page)
 
 
-def _imaging(chart: "CourseChart", row: "CycleRow", patient: Patient) -> Cell:
+def _imaging(chart: "CourseChart", row: "CycleRow", patient: Patient, may_image: bool) -> Cell:
     asked = next((one for one in chart.plan.imaging if one.after_cycle == row.cycle.number), None)
     if asked is None:
         return _NOTHING
@@ -126,7 +139,8 @@ def _imaging(chart: "CourseChart", row: "CycleRow", patient: Patient) -> Cell:
     if row.administration is None:
         return Cell("not yet" if row.is_to_come else "")
     new = f"{reverse('record-new', args=[patient.pk, 'study'])}?course={chart.course.number}"
-    return Cell("due" if chart.is_over else f"due by {asked.by_on}", "imaging", new)
+    word = "due" if chart.is_over else f"due by {asked.by_on}"
+    return Cell(word, "imaging", new if may_image else page)
 
 
 def _toxicity(

@@ -378,7 +378,8 @@ def test_patients_are_sorted_by_registry_number_where_asked(desk, centre):
     for number in ("STA-0902", "STA-0901", "STA-0903"):
         PatientFactory(centre=centre, registry_number=number)
 
-    for order, numbers in (("0", ["01", "02", "03"]), ("-0", ["03", "02", "01"])):
+    # Columns are counted with that of the boxes to tick.
+    for order, numbers in (("1", ["01", "02", "03"]), ("-1", ["03", "02", "01"])):
         listed = desk.get(page(Patient, "changelist"), {"o": order}).context["cl"].result_list
         assert [patient.registry_number[-2:] for patient in listed] == numbers
 
