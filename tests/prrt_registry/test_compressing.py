@@ -34,3 +34,10 @@ def test_the_api_keeps_its_strong_entity_tag(client, centre):
     answer = client.get(f"/api/v1/patients/{patient.pk}/", headers=ASKED)
     assert "Content-Encoding" not in answer
     assert not answer["ETag"].startswith("W/")
+
+
+def test_what_is_compressed_already_is_left_as_it_is(client, centre):
+    for _ in range(5):
+        PatientFactory(centre=centre)
+    assert "Content-Encoding" not in client.get("/patients/list.xlsx", headers=ASKED)
+    assert client.get("/patients/list.csv", headers=ASKED)["Content-Encoding"] == "gzip"
