@@ -4,7 +4,6 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 
-
 # Workbooks, archives and PDFs are compressed as they are.
 _TEXTS = ("text/", "application/json", "image/svg+xml")
 
