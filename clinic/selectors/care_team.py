@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from accounts.access import Act, roles_with
 from accounts.models import User
 from clinic.models import CareTeamMember
+from clinic.selectors.names import person_name
 from clinic.services.care_team import may_name_others
 from patients.models import Patient
 
@@ -40,13 +41,9 @@ def team_of(user: User, patient: Patient) -> Team:
         )
         could = list(found.distinct().order_by("last_name", "first_name", "username"))
     return Team(
-        names=[_name(one) for one in team],
+        names=[person_name(one) for one in team],
         is_mine=user in team,
         may_name_others=named,
-        colleagues=[(str(one.pk), _name(one)) for one in team if one != user] if named else [],
-        others=[(str(one.pk), _name(one)) for one in could if one not in team],
+        colleagues=[(str(one.pk), person_name(one)) for one in team if one != user] if named else [],
+        others=[(str(one.pk), person_name(one)) for one in could if one not in team],
     )
-
-
-def _name(user: User) -> str:
-    return user.get_full_name() or user.username

@@ -35,9 +35,9 @@ _CUTS = [
     if (below := ctcae.cut_below(analyte, grade)) is not None
 ]
 
+# Narrow rows, and the time zone once for each centre: every look at the start page goes through all running courses.
 # A study without a reading that counts is one without any that is no draft or, of two readers who differ, one that was not
 # adjudicated: asked for apart, since the view behind both looks at every reading.
-# Narrow rows, and the time zone once for each centre: every look at the start page goes through all running courses.
 _ITEMS = """
 WITH centre AS MATERIALIZED (
     SELECT id, time_zone AS zone, (%(now)s AT TIME ZONE time_zone)::date AS today

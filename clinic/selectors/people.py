@@ -8,6 +8,7 @@ from django.http import Http404
 
 from accounts.access import Act
 from accounts.models import User
+from clinic.selectors.names import person_name
 from clinic.selectors.whose import Whose
 
 ME, NOBODY = "me", "nobody"
@@ -50,7 +51,7 @@ def choices(user: User) -> list[tuple[str, str]]:
         looked_after__patient__voided_at=None,
     )
     rows = found.exclude(pk=user.pk).distinct().order_by("last_name", "first_name", "username")
-    return [(str(one.pk), one.get_full_name() or one.username) for one in rows]
+    return [(str(one.pk), person_name(one)) for one in rows]
 
 
 def zone_of(user: User) -> ZoneInfo:

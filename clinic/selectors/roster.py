@@ -33,7 +33,7 @@ from django.db.models.functions import Coalesce
 from accounts.models import User
 from analytics.models import Cohort, Outcome, StaleCourse
 from clinic.models import CareTeamMember
-from clinic.selectors.names import names_of
+from clinic.selectors.names import names_of, person_name
 from clinic.selectors.whose import Whose
 from patients.models import Death, Diagnosis, Patient
 from treatments.models import OPEN, Administration, Course, Cycle
@@ -423,7 +423,7 @@ def _team(ids: list[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
     team: dict[uuid.UUID, list[str]] = {}
     members = CareTeamMember.objects.filter(patient__in=ids, user__is_active=True).select_related("user")
     for member in members:
-        team.setdefault(member.patient_id, []).append(member.user.get_full_name() or member.user.username)
+        team.setdefault(member.patient_id, []).append(person_name(member.user))
     return team
 
 

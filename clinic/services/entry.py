@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from django.db import connection, transaction
+from django.http import QueryDict
 from django.utils import timezone
 
 from accounts.errors import RegistryError
@@ -18,17 +19,30 @@ DRAFTS_KEPT = timedelta(days=14)
 TOKENS_KEPT = timedelta(days=1)
 MOST_BYTES = 200_000
 # The page's own business, or a secret: what a draft never holds.
-_NOT_KEPT = {"csrfmiddlewaretoken", "sent_as", "password"}
+_NOT_KEPT = {"csrfmiddlewaretoken", "draft_place", "sent_as", "password"}
 
 Saved = TypeVar("Saved")
 
 
-def token_of(words: str | None) -> uuid.UUID | None:
-    """Return the token that a form was sent with; None where it has none."""
+def shown_as(fields: QueryDict) -> uuid.UUID | None:
+    """Return the token that a form was shown with; None where it has none."""
     try:
-        return uuid.UUID(words or "")
+        return uuid.UUID(fields.get("sent_as", ""))
     except ValueError:
         return None
+
+
+def token_of(fields: QueryDict) -> uuid.UUID | None:
+    """Return the token of a form as it was filled; None where it was shown with none.
+
+    The same form filled otherwise, after going back to it, is another one, and is stored too. What was typed cannot be
+    guessed from the result, since the token that the form was shown with is kept nowhere.
+    """
+    shown = shown_as(fields)
+    if shown is None:
+        return None
+    typed = sorted((name, values) for name, values in fields.lists() if name not in _NOT_KEPT)
+    return uuid.uuid5(shown, json.dumps(typed))
 
 
 def keep_draft(
@@ -38,7 +52,7 @@ def keep_draft(
 
     Args:
         place: the path of the form.
-        token: of the form as it was shown.
+        token: of the form as it is filled.
 
     Raises:
         RegistryError: ``draft_too_large``.
@@ -77,7 +91,7 @@ def store_once(
     A second press waits for the first one and then finds its token.
 
     Args:
-        token: of the form as it was shown; None where it has none, and is stored each time.
+        token: of the form as it was filled; None where it has none, and is stored each time.
         patient: whose chart follows; None where ``save`` returns the patient.
 
     Returns:

@@ -20,17 +20,13 @@ def drafts(request: SignedInRequest) -> HttpResponse:
     if "draft_drop" in request.POST:
         services.drop_draft(user=request.user, place=place)
         return HttpResponse(status=204)
-    fields = {
-        name: [value.replace("\0", "") for value in values]
-        for name, values in request.POST.lists()
-        if name != "draft_place"
-    }
+    fields = {name: [value.replace("\0", "") for value in values] for name, values in request.POST.lists()}
     try:
         services.keep_draft(
             user=request.user,
             place=place,
             fields=fields,
-            token=services.token_of(request.POST.get("sent_as")),
+            token=services.token_of(request.POST),
         )
     except RegistryError as refused:
         return HttpResponse(refused.message, status=413, content_type="text/plain")

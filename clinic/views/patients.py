@@ -78,6 +78,7 @@ def _listed(request: SignedInRequest, asked: QueryDict) -> dict[str, Any]:
     query, who = query_of(request, asked)
     after, before = (plain(asked.get(name, ""))[:40] for name in ("after", "before"))
     page = roster.roster(user, query, now=timezone.now(), after=after, before=before)
+    colleagues = people.choices(user)
     columns = [roster.COLUMNS[key] for key in query.columns]
     context: dict[str, Any] = {
         "page": page,
@@ -93,7 +94,7 @@ def _listed(request: SignedInRequest, asked: QueryDict) -> dict[str, Any]:
         "rows": [(row, [(column, column.value(row)) for column in columns]) for row in page.rows],
         "may_see_identity": user.may(Act.VIEW_IDENTITY),
         "centres": user.centres(Act.VIEW_RECORDS),
-        "people": people.choices(user),
+        "people": colleagues,
         "sorts": roster.SORTS,
         "tumour_types": TumourType.choices,
         "all_columns": [
@@ -107,7 +108,7 @@ def _listed(request: SignedInRequest, asked: QueryDict) -> dict[str, Any]:
         "csv": f"{reverse('patient-list-file', args=['csv'])}?{_kept(asked)}",
         "xlsx": f"{reverse('patient-list-file', args=['xlsx'])}?{_kept(asked)}",
         "kept": _kept(asked),
-        "chips": _chips(asked, query, who, user),
+        "chips": _chips(asked, query, who, colleagues),
     }
     if query.narrows or not (after or before):
         counts = roster.counts_found(user, query) if query.narrows else roster.counts(user)
@@ -170,15 +171,15 @@ def _turned(sort: str, now: str) -> str | None:
     return f"-{sort}" if now == sort else sort
 
 
-def _chips(asked: QueryDict, query: roster.ListQuery, who: people.Who, user: User) -> list[tuple[str, str]]:
+def _chips(
+    asked: QueryDict, query: roster.ListQuery, who: people.Who, colleagues: list[tuple[str, str]]
+) -> list[tuple[str, str]]:
     """Return the filters in force, each with the address of the list without it."""
-    people_by_key = (
-        {people.ME: "me", people.NOBODY: "nobody", **dict(people.choices(user))} if who.key else {}
-    )
+    names = {people.ME: "me", people.NOBODY: "nobody", **dict(colleagues)}
     words = {
         "centre": f"Centre {query.centre}" if query.centre else "",
         "tumour": TumourType(query.tumour_type).label if query.tumour_type else "",
-        "who": f"Looked after by {people_by_key[who.key]}" if who.key else "",
+        "who": f"Looked after by {names[who.key]}" if who.key else "",
     }
     return [
         (str(word), list_address(asked, **{name: None}, after=None, before=None))

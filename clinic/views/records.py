@@ -17,7 +17,7 @@ from accounts.http import SignedInRequest
 from accounts.records import ClinicalRecord, correct_record, void_record
 from clinic import forms as clinic_forms
 from clinic.forms import RecordForm, add_refusal
-from clinic.services import draft_of, sent_before, store_once, token_of
+from clinic.services import draft_of, sent_before, shown_as, store_once, token_of
 from imaging import services as imaging
 from imaging.models import Reading, Study
 from patients.models import (
@@ -204,7 +204,7 @@ def record_page(
             "form": form_list[0],
             "has_errors": any(form.errors for form in form_list),
             "is_refused": status != 200,
-            "sent_as": token_of(request.POST.get("sent_as")) or uuid.uuid4(),
+            "sent_as": shown_as(request.POST) or uuid.uuid4(),
             "draft": draft_of(user=request.user, place=request.path) if status == 200 else None,
             **context,
         },
@@ -221,7 +221,7 @@ def submitted(
     **context: Any,
 ) -> HttpResponse:
     """Save a valid form once and go to the patient's chart; else show it with what is wrong: 422, or 409 for a conflict."""
-    token = token_of(request.POST.get("sent_as"))
+    token = token_of(request.POST)
     if sent := sent_before(user=request.user, token=token):
         return _sent_twice(request, sent.patient)
     status = 422

@@ -19,6 +19,7 @@ from accounts.models import User
 from clinic import services
 from clinic.models import Reminders
 from clinic.selectors import people
+from clinic.selectors.names import person_name
 from clinic.views.patients import visible_patient
 
 
@@ -81,7 +82,7 @@ def care_team(request: SignedInRequest, patient_id: uuid.UUID) -> HttpResponse:
     if not key:
         return HttpResponse("Nobody is named.", status=422, content_type="text/plain")
     user = request.user if key == people.ME else get_object_or_404(User, pk=_uuid(key))
-    name = "You" if user == request.user else user.get_full_name() or user.username
+    name = "You" if user == request.user else person_name(user)
     verb = "look" if user == request.user else "looks"
     try:
         if request.POST.get("add"):

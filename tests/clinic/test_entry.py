@@ -50,8 +50,7 @@ def test_a_form_that_is_sent_twice_is_stored_once(nurse):
     client = signed_in(nurse)
     sent = person(nurse)
     first = client.post(REGISTER, sent)
-    # The same again, even with another MRN: what was stored stands, and the page leads there.
-    second = client.post(REGISTER, sent | {"person-mrn": "M-2"})
+    second = client.post(REGISTER, sent)
     patient = Patient.objects.get()
     assert first.url == second.url == reverse("patient-chart", args=[patient.pk])
     assert "it is stored once" in client.get(second.url).content.decode()
@@ -60,6 +59,20 @@ def test_a_form_that_is_sent_twice_is_stored_once(nurse):
     assert client.post(REGISTER, wrong).status_code == 422
     assert client.post(REGISTER, wrong | {"person-birth_date": "1958-02-28"}).status_code == 302
     assert Patient.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_a_form_that_was_gone_back_to_and_filled_otherwise_is_stored_too(nurse):
+    client = signed_in(nurse)
+    sent = person(nurse)
+    other = sent | {"person-mrn": "M-2", "person-family_name": "Petersen", "person-birth_date": "1960-01-01"}
+    client.post(REGISTER, sent)
+    client.post("/drafts/", other | {"draft_place": REGISTER})
+    assert Draft.objects.exists()
+    for _ in range(2):
+        assert client.post(REGISTER, other).status_code == 302
+    assert Patient.objects.count() == 2
+    assert not Draft.objects.exists()
 
 
 def test_two_presses_at_once_store_one_patient(committed):
