@@ -41,6 +41,13 @@ lint: .venv/.installed-dev ## style, types, layers and migrations
 test: lint ## lint, then every test (PYTEST_ARGS=… adds arguments)
 	$(PY) -m pytest -n 2 $(PYTEST_ARGS)
 
+# Needs GNU gettext. Both kinds of files are committed: a machine that only runs the registry needs no tool for them.
+.PHONY: messages
+messages: .venv/.installed-dev ## gather the texts to translate, compile what is translated
+	$(PY) manage.py makemessages --all --no-obsolete --no-location --ignore=.venv --ignore=var --ignore=tests --ignore=bench
+	$(PY) manage.py makemessages --all --no-obsolete --no-location --ignore=.venv --ignore=var --ignore=tests --domain=djangojs
+	$(PY) manage.py compilemessages --ignore=.venv
+
 .PHONY: bench
 bench: .venv/.installed-dev ## measure (ARGS=… goes to python -m bench)
 	$(PY) -m bench $(ARGS)

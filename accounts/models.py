@@ -72,6 +72,9 @@ class User(AbstractUser):
     """A person or system that signs in. What it may do follows from its memberships."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    language = models.CharField(
+        max_length=8, blank=True, help_text="Of pages and e-mails. Blank: that of the browser."
+    )
 
     class Meta(AbstractUser.Meta):
         ordering = ["username"]

@@ -220,6 +220,11 @@ def revoke_tokens(*, person: User, by: User) -> int:
     return revoked
 
 
+def choose_language(language: str, *, by: User) -> None:
+    """Speak to ``by`` in this language from now on, on pages and in e-mails."""
+    User.objects.filter(pk=by.pk).update(language=language)
+
+
 def end_own_session(*, session_id: int, by: User) -> None:
     """End one of one's own sessions; one that has ended already is no error."""
     with transaction.atomic():

@@ -8,5 +8,6 @@ urlpatterns = [
     path("people/", views.people, name="people"),
     path("people/new/", views.person_new, name="person-new"),
     path("people/<uuid:user_id>/", views.person, name="person"),
+    path("account/language/", views.choose_language, name="choose-language"),
     path("account/security/", views.security, name="account-security"),
 ]

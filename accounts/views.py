@@ -7,14 +7,17 @@ from typing import Any
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import F
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import selectors, services
 from accounts.access import Act
@@ -178,6 +181,31 @@ def _refuse(form: Any, refused: ValidationError) -> None:
         return
     for name, errors in refused.error_dict.items():
         form.add_error(name if name in form.fields else None, errors)
+
+
+@login_not_required
+@require_POST
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """Speak this language from now on in this browser, and to who is signed in wherever they sign in."""
+    language = request.POST.get("language", "")
+    place = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(
+        place, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    ):
+        place = reverse(settings.LOGIN_REDIRECT_URL)
+    response = redirect(place)
+    if language in dict(settings.LANGUAGES):
+        if request.user.is_authenticated:
+            services.choose_language(language, by=request.user)
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            language,
+            max_age=settings.LANGUAGE_COOKIE_AGE,
+            secure=settings.LANGUAGE_COOKIE_SECURE,
+            httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+            samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+        )
+    return response
 
 
 @never_cache

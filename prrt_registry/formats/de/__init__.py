@@ -1,0 +1,1 @@
+"""German: days, months, years with full stops; a decimal comma."""
