@@ -1,16 +1,22 @@
 """One patient's whole course on one page: every record with what it says, the outcome with its reason, the next step."""
 
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils.text import capfirst
 
 from accounts.access import Act
 from accounts.changes import Words
 from accounts.models import User
-from analytics.models import Outcome
+from accounts.records import ClinicalRecord
+from accounts.together import Sets, Together
+from analytics.models import Outcome, StaleCourse
 from clinic.selectors import roster, worklist
 from clinic.selectors.care_team import Team, team_of
 from clinic.selectors.imaging import reading_words
@@ -18,7 +24,6 @@ from clinic.selectors.matrix import Line, matrix_of
 from clinic.selectors.response import study_flags
 from clinic.selectors.worklist import Due
 from imaging.models import Reading, ReadingStatus, Study, Timepoint
-from imaging.selectors.response import readings_of
 from patients.models import (
     Contact,
     Death,
@@ -41,6 +46,7 @@ from treatments.models import (
     Discontinuation,
     DoseDecision,
     Hold,
+    LabResult,
     PriorPrrt,
     SomatostatinAnalogueDose,
 )
@@ -50,9 +56,9 @@ from treatments.rules.labs import ANALYTES, with_unit
 from treatments.rules.schedule import due_state
 from treatments.rules.words import NBSP, interval, sentences, span
 from treatments.selectors.advice import advice_for
-from treatments.selectors.exposure import Exposure, exposure_of
-from treatments.selectors.laboratory import Graded, graded_results
-from treatments.selectors.schedule import CoursePlan, plans_of
+from treatments.selectors.exposure import Exposure, exposure_from
+from treatments.selectors.laboratory import Graded, Ranges, grade_results
+from treatments.selectors.schedule import CoursePlan, plans_from
 from treatments.services.administrations import prescription_of
 
 # What an outcome rests on, in the words of docs/rules/endpoints.md.
@@ -332,42 +338,95 @@ class PatientChart:
         return "Nothing is planned."
 
 
+def _of_cycles(model: type[ClinicalRecord]) -> Callable[[UUID], QuerySet[Any]]:
+    of_patient = {"cycle__voided_at": None, "cycle__course__voided_at": None}
+    return lambda key: model.objects.current().filter(cycle__course__patient=key, **of_patient)  # type: ignore[attr-defined]
+
+
+def _of_patient(model: type[ClinicalRecord]) -> Callable[[UUID], QuerySet[Any]]:
+    return lambda key: model.objects.current().filter(patient=key)  # type: ignore[attr-defined]
+
+
+# Everything in force of one patient, in one statement. Who may see the patient may see these; the identity is read apart.
+_RECORDS = Together(
+    {
+        "deaths": _of_patient(Death),
+        "diagnoses": _of_patient(Diagnosis),
+        "performance": _of_patient(PerformanceStatus),
+        "prior_therapies": _of_patient(PriorTherapy),
+        "contacts": _of_patient(Contact),
+        "events": _of_patient(DiseaseEvent),
+        "adverse_events": _of_patient(AdverseEvent),
+        "analogue_doses": _of_patient(SomatostatinAnalogueDose),
+        "prior_prrt": _of_patient(PriorPrrt),
+        "labs": _of_patient(LabResult),
+        "studies": _of_patient(Study),
+        "readings": lambda key: Reading.objects.current().filter(
+            study__patient=key, study__voided_at__isnull=True
+        ),
+        "in_force": lambda key: Reading.objects.in_force().filter(study__patient=key),
+        "cycles": lambda key: Cycle.objects.current().filter(
+            course__patient=key, course__voided_at__isnull=True
+        ),
+        "holds": _of_cycles(Hold),
+        "administrations": _of_cycles(Administration),
+        "doses": _of_cycles(AbsorbedDose),
+        "decisions": _of_cycles(DoseDecision),
+        "discontinuations": lambda key: Discontinuation.objects.current().filter(
+            course__patient=key, course__voided_at__isnull=True
+        ),
+        "stale": lambda key: StaleCourse.objects.filter(
+            course_id__in=Course.objects.filter(patient=key).values("pk")
+        ),
+    }
+)
+
+
 def patient_chart(user: User, patient: Patient, now: datetime) -> PatientChart:
     """Return the page of one patient whom ``user`` may see. The number of queries does not grow with the records."""
     today = now.astimezone(patient.centre.zone).date()
     may_see_identity = user.may(Act.VIEW_IDENTITY, patient.centre_id)
     identity = PatientIdentity.objects.current().filter(patient=patient).first() if may_see_identity else None
-    death = Death.objects.current().filter(patient=patient).first()
-    studies = _study_rows(patient)
-    courses = _courses(patient, studies, death, today)
+    records = _RECORDS.read(patient.pk)
+    death = next(iter(records.of("deaths", Death)), None)
+    _name_people(records)
+    studies = _study_rows(records)
+    courses = _courses(patient, records, studies, death, today)
     last = courses[-1] if courses else None
     state = roster.state_of(
         died=death is not None, has_course=last is not None, outcome=last.outcome if last else None
     )
     numbers = {course.course.number for course in courses}
     protocol = last.course.protocol if last is not None else None
-    graded = graded_results(patient, version=protocol.ctcae_version) if protocol else graded_results(patient)
+    administrations = records.of("administrations", Administration)
+    graded = _graded(records, courses, patient, protocol.ctcae_version if protocol else "5.0")
     if last is not None and death is None:
         last.next_dose = _next_dose(last, graded, today)
-    adverse_events = list(AdverseEvent.objects.current().filter(patient=patient).order_by("-onset_on"))
+    adverse_events = records.of("adverse_events", AdverseEvent)
+    adverse_events.sort(key=lambda one: one.onset_on, reverse=True)
     for course in courses:
         course.matrix = matrix_of(user, course, patient, graded, adverse_events)
-    prior = list(PriorPrrt.objects.current().filter(patient=patient))
+    performance = records.of("performance", PerformanceStatus)
+    performance.sort(key=lambda one: one.assessed_on, reverse=True)
+    contacts = records.of("contacts", Contact)
+    contacts.sort(key=lambda one: one.known_alive_on, reverse=True)
+    prior = records.of("prior_prrt", PriorPrrt)
     return PatientChart(
         patient=patient,
         today=today,
         age=roster.age_on(patient.birth_date, today),
         identity=identity,
         may_see_identity=may_see_identity,
-        diagnosis=Diagnosis.objects.current().filter(patient=patient).first(),
+        diagnosis=next(iter(records.of("diagnoses", Diagnosis)), None),
         courses=courses,
         other_studies=[row for row in studies if row.study.course_number not in numbers],
-        performance=list(
-            PerformanceStatus.objects.current().filter(patient=patient).order_by("-assessed_on")
+        performance=performance,
+        prior_therapies=sorted(
+            records.of("prior_therapies", PriorTherapy),
+            key=lambda one: (one.started_on or date.min, one.kind),
         ),
-        prior_therapies=list(PriorTherapy.objects.current().filter(patient=patient)),
-        contacts=list(Contact.objects.current().filter(patient=patient).order_by("-known_alive_on")),
-        events=list(DiseaseEvent.objects.current().filter(patient=patient)),
+        contacts=contacts,
+        events=sorted(records.of("events", DiseaseEvent), key=lambda one: one.occurred_on),
         death=death,
         due=worklist.for_patient(user, patient, now, {one.course.pk: one.plan for one in courses}),
         team=team_of(user, patient),
@@ -376,20 +435,43 @@ def patient_chart(user: User, patient: Patient, now: datetime) -> PatientChart:
         labs=_latest_labs(graded),
         graded=graded,
         adverse_events=adverse_events,
-        analogue_doses=_analogue_doses(patient),
+        analogue_doses=_analogue_doses(records, patient),
         prior_prrt=prior,
-        exposure=exposure_of(
-            patient,
+        exposure=exposure_from(
+            administrations,
+            records.of("doses", AbsorbedDose),
+            prior,
             kidney_limit_gy=protocol.kidney_limit_gy if protocol else None,
             marrow_limit_gy=protocol.marrow_limit_gy if protocol else None,
-            prior=prior,
         ),
     )
 
 
-def _analogue_doses(patient: Patient) -> list[SomatostatinAnalogueDose]:
+def _name_people(records: Sets) -> None:
+    """Give the readings their reader and the decisions who decided. One query where there is any."""
+    readings, decisions = records.of("readings", Reading), records.of("decisions", DoseDecision)
+    keys = {one.reader_id for one in readings} | {one.decided_by_id for one in decisions}
+    people = User.objects.in_bulk({key for key in keys if key is not None}) if keys else {}
+    for reading in readings:
+        reading.reader = people.get(reading.reader_id)
+    for decision in decisions:
+        decision.decided_by = people.get(decision.decided_by_id)
+
+
+def _graded(records: Sets, courses: list[CourseChart], patient: Patient, ctcae_version: str) -> list[Graded]:
+    """Return the laboratory values with their grades. One query where there are any: the centre's ranges."""
+    results = records.of("labs", LabResult)
+    if not results:
+        return []
+    results.sort(key=lambda one: (one.taken_at, one.analyte))
+    starts = sorted(min(course.plan.given_on.values()) for course in courses if course.plan.given_on)
+    return grade_results(results, patient, Ranges.of_centre(patient.centre_id), starts, version=ctcae_version)
+
+
+def _analogue_doses(records: Sets, patient: Patient) -> list[SomatostatinAnalogueDose]:
     """Return them newest first. Their local day needs the patient's centre, which is known here."""
-    doses = list(SomatostatinAnalogueDose.objects.current().filter(patient=patient).order_by("-given_at"))
+    doses = records.of("analogue_doses", SomatostatinAnalogueDose)
+    doses.sort(key=lambda one: one.given_at, reverse=True)
     for dose in doses:
         dose.patient = patient
     return doses
@@ -422,47 +504,51 @@ def _next_dose(chart: CourseChart, graded: list[Graded], today: date) -> NextDos
     return NextDose(cycle, advice, ADVICE_WORDS[advice.code], decided[-1] if decided else None)
 
 
-def _study_rows(patient: Patient) -> list[StudyRow]:
-    studies = list(Study.objects.current().filter(patient=patient).order_by("performed_on"))
-    readings = readings_of(studies)
-    in_force = set(Reading.objects.in_force().filter(study__in=studies).values_list("pk", flat=True))
-    rows = []
-    for study in studies:
-        own = [reading for (study_id, _), reading in readings.items() if study_id == study.pk]
-        rows.append(StudyRow(study, next((one for one in own if one.pk in in_force), None), own))
-    return rows
+def _study_rows(records: Sets) -> list[StudyRow]:
+    in_force = {reading.pk for reading in records.of("in_force", Reading)}
+    of_study: dict[UUID, list[Reading]] = defaultdict(list)
+    for reading in records.of("readings", Reading):
+        of_study[reading.study_id].append(reading)
+    studies = sorted(records.of("studies", Study), key=lambda one: one.performed_on)
+    return [
+        StudyRow(
+            study,
+            next((one for one in of_study[study.pk] if one.pk in in_force), None),
+            of_study[study.pk],
+        )
+        for study in studies
+    ]
 
 
 def _courses(
-    patient: Patient, studies: list[StudyRow], death: Death | None, today: date
+    patient: Patient, records: Sets, studies: list[StudyRow], death: Death | None, today: date
 ) -> list[CourseChart]:
+    """Return the courses in order. Two queries: the courses with their protocols, and the outcomes."""
     courses = list(
-        Course.objects.current()
-        .filter(patient=patient)
-        .select_related("protocol", "patient__centre")
-        .order_by("number")
+        Course.objects.current().filter(patient=patient).select_related("protocol").order_by("number")
     )
-    plans = plans_of(courses)
-    discontinuations = {
-        row.course_id: row for row in Discontinuation.objects.current().filter(course__in=courses)
-    }
+    for course in courses:
+        course.patient = patient
+    discontinuations = {row.course_id: row for row in records.of("discontinuations", Discontinuation)}
+    plans = plans_from(
+        courses,
+        cycles=records.of("cycles", Cycle),
+        holds=records.of("holds", Hold),
+        administrations=records.of("administrations", Administration),
+        discontinued=discontinuations.keys(),
+    )
     outcomes = {
         outcome.course_id: outcome
         for outcome in Outcome.objects.filter(definition=roster.DEFAULT_DEFINITION, course__in=courses)
     }
-    stale = roster.stale_courses([course.pk for course in courses])
-    doses = list(
-        AbsorbedDose.objects.current()
-        .filter(cycle__course__in=courses, cycle__voided_at=None)
-        .select_related("cycle")
-        .order_by("cycle__number", "organ")
-    )
-    decisions = list(
-        DoseDecision.objects.current()
-        .filter(cycle__course__in=courses, cycle__voided_at=None)
-        .select_related("cycle", "decided_by")
-        .order_by("decided_at")
-    )
+    stale = {one.course_id for one in records.of("stale", StaleCourse)}
+    cycles = {cycle.pk: cycle for plan in plans.values() for cycle in plan.cycles}
+    doses = records.of("doses", AbsorbedDose)
+    decisions = records.of("decisions", DoseDecision)
+    for one in (*doses, *decisions):
+        one.cycle = cycles[one.cycle_id]
+    doses.sort(key=lambda one: (one.cycle.number, one.organ))
+    decisions.sort(key=lambda one: one.decided_at)
     charts = []
     for course in courses:
         chart = CourseChart(

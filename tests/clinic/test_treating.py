@@ -349,7 +349,7 @@ def test_the_chart_needs_the_same_queries_for_more_of_everything(
 ):
     url = reverse("patient-chart", args=[patient.pk])
     desk.get(url)
-    with django_assert_max_num_queries(45) as few:
+    with django_assert_max_num_queries(17) as few:
         desk.get(url)
     for number in range(1, 15):
         at = datetime(2019, 1, number, 7, tzinfo=UTC)
@@ -358,7 +358,7 @@ def test_the_chart_needs_the_same_queries_for_more_of_everything(
     AbsorbedDoseFactory(cycle=cycle_of(patient, 1))
     PriorPrrtFactory(patient=patient)
     HoldFactory(cycle=cycle_of(patient, 3))
-    desk_queries = len(few) + 2  # once there are values: the reference ranges, and when the courses began
+    desk_queries = len(few) + 1  # once there are values: the reference ranges
     with django_assert_num_queries(desk_queries):
         desk.get(url)
     LabResultFactory(patient=patient, taken_at=datetime(2019, 2, 1, 7, tzinfo=UTC))

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Sum
-
 from patients.models import Patient
 from treatments.models import AbsorbedDose, Administration, Organ, PriorPrrt
 
@@ -50,33 +48,46 @@ def exposure_of(
     *,
     kidney_limit_gy: Decimal | None = None,
     marrow_limit_gy: Decimal | None = None,
-    prior: Iterable[PriorPrrt] | None = None,
 ) -> Exposure:
     """Return what a patient was given in all. Three queries.
 
     Args:
         kidney_limit_gy: of the protocol that is asked about; likewise the marrow's.
-        prior: earlier therapies where they were read already.
     """
-    given = Administration.objects.current().filter(
-        cycle__voided_at=None, cycle__course__voided_at=None, cycle__course__patient=patient
+    of_patient = {
+        "cycle__voided_at": None,
+        "cycle__course__voided_at": None,
+        "cycle__course__patient": patient,
+    }
+    given = Administration.objects.current().filter(**of_patient).select_related("cycle__course")
+    doses = AbsorbedDose.objects.current().filter(**of_patient).select_related("cycle__course")
+    return exposure_from(
+        given,
+        doses,
+        PriorPrrt.objects.current().filter(patient=patient),
+        kidney_limit_gy=kidney_limit_gy,
+        marrow_limit_gy=marrow_limit_gy,
     )
-    by_course = dict(
-        given.order_by("cycle__course__number")
-        .values("cycle__course__number")
-        .annotate(mbq=Sum("administered_activity_mbq"))
-        .values_list("cycle__course__number", "mbq")
-    )
-    if prior is None:
-        prior = PriorPrrt.objects.current().filter(patient=patient)
+
+
+def exposure_from(
+    administrations: Iterable[Administration],
+    doses: Iterable[AbsorbedDose],
+    prior: Iterable[PriorPrrt],
+    *,
+    kidney_limit_gy: Decimal | None = None,
+    marrow_limit_gy: Decimal | None = None,
+) -> Exposure:
+    """Return the same from rows in force of one patient that were read, with their cycles and courses. No query."""
+    by_course: dict[int, Decimal] = defaultdict(Decimal)
+    for given in sorted(administrations, key=lambda given: given.cycle.course.number):
+        by_course[given.cycle.course.number] += given.administered_activity_mbq
     prior = list(prior)
     sums: dict[str, Decimal] = defaultdict(Decimal)
     cycles: dict[str, int] = defaultdict(int)
     methods: dict[str, dict[str, None]] = defaultdict(dict)
-    doses = AbsorbedDose.objects.current().filter(
-        cycle__voided_at=None, cycle__course__voided_at=None, cycle__course__patient=patient
-    )
-    for dose in doses.exclude(organ=Organ.LESION).order_by("cycle__course__number", "cycle__number"):
+    of_organs = (dose for dose in doses if dose.organ != Organ.LESION)
+    for dose in sorted(of_organs, key=lambda dose: (dose.cycle.course.number, dose.cycle.number)):
         sums[dose.organ] += dose.absorbed_dose_gy
         cycles[dose.organ] += 1
         methods[dose.organ][dose.get_method_display()] = None

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from treatments.models import OPEN, Administration, Course, Cycle, CycleStatus, Hold
+from treatments.models import OPEN, Administration, Course, Cycle, CycleStatus, Discontinuation, Hold
 from treatments.rules.schedule import (
     CourseState,
     HoldFact,
@@ -111,23 +111,50 @@ def plan_of(course: Course) -> CoursePlan:
 
 def plans_of(courses: Collection[Course]) -> dict[uuid.UUID, CoursePlan]:
     """Return the plans of courses, whose patient, centre and protocol are best read along. Four queries for any number."""
-    plans = {course.pk: CoursePlan(course) for course in courses}
-    for cycle in Cycle.objects.current().filter(course__in=plans).order_by("number"):
-        cycle.course = plans[cycle.course_id].course  # read along: its protocol and patient too
-        plans[cycle.course_id].cycles.append(cycle)
-    of_course = {"cycle__course__in": list(plans), "cycle__voided_at": None}
-    for hold in Hold.objects.current().filter(**of_course).select_related("cycle").order_by("held_on"):
-        plans[hold.cycle.course_id].holds.append(hold)
-    for given in Administration.objects.current().filter(**of_course).select_related("cycle"):
-        plan = plans[given.cycle.course_id]
-        zone = plan.course.patient.centre.zone
-        plan.administrations[given.cycle.number] = given
-        plan.given_on[given.cycle.number] = given.administered_at.astimezone(zone).date()
-    stopped = Course.objects.filter(
-        pk__in=plans, discontinuations__isnull=False, discontinuations__voided_at=None
+    keys = [course.pk for course in courses]
+    of_course = {"cycle__course__in": keys, "cycle__voided_at": None}
+    stopped = Discontinuation.objects.current().filter(course__in=keys)
+    return plans_from(
+        courses,
+        cycles=Cycle.objects.current().filter(course__in=keys),
+        holds=Hold.objects.current().filter(**of_course),
+        administrations=Administration.objects.current().filter(**of_course),
+        discontinued=set(stopped.values_list("course_id", flat=True)),
     )
-    for pk in stopped.values_list("pk", flat=True):
-        plans[pk].is_discontinued = True
+
+
+def plans_from(
+    courses: Collection[Course],
+    *,
+    cycles: Iterable[Cycle],
+    holds: Iterable[Hold],
+    administrations: Iterable[Administration],
+    discontinued: Collection[uuid.UUID],
+) -> dict[uuid.UUID, CoursePlan]:
+    """Return the plans of courses from rows in force that were read, in any order; those of other cycles are left out.
+
+    No query where patient, centre and protocol of the courses were read along.
+
+    Args:
+        discontinued: ids of the courses that were.
+    """
+    plans = {course.pk: CoursePlan(course, is_discontinued=course.pk in discontinued) for course in courses}
+    known: dict[uuid.UUID, Cycle] = {}
+    for cycle in sorted(cycles, key=lambda cycle: cycle.number):
+        cycle.course = plans[cycle.course_id].course  # its protocol and patient too
+        plans[cycle.course_id].cycles.append(cycle)
+        known[cycle.pk] = cycle
+    for hold in sorted(holds, key=lambda hold: hold.held_on):
+        if hold.cycle_id in known:
+            hold.cycle = known[hold.cycle_id]
+            plans[hold.cycle.course_id].holds.append(hold)
+    for given in administrations:
+        if given.cycle_id in known:
+            given.cycle = known[given.cycle_id]
+            plan = plans[given.cycle.course_id]
+            zone = plan.course.patient.centre.zone
+            plan.administrations[given.cycle.number] = given
+            plan.given_on[given.cycle.number] = given.administered_at.astimezone(zone).date()
     for plan in plans.values():
         interval_days = plan.course.protocol.interval_days
         plan.planned = plan_from(interval_days, plan.cycles, plan.holds, plan.given_on)
