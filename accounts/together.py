@@ -1,7 +1,7 @@
 """Several sets of records in one statement, for pages that show all there is of a patient.
 
-Twenty querysets are twenty statements to build, send and wait for. Here they are built once for the process, sent as one, and
-read into the same objects.
+Twenty querysets are twenty statements to build, send and wait for. Here they are built once for the process, sent as one,
+and read into the same objects.
 """
 
 import json
@@ -115,5 +115,6 @@ _CONVERTERS: tuple[tuple[type[Any] | tuple[type[Any], ...], Callable[[Any], Any]
     (models.UUIDField, uuid.UUID),
     (models.DecimalField, Decimal),
     (models.FloatField, float),
-    ((models.CharField, models.TextField, models.IntegerField, models.BooleanField), None),
+    # Of a document too: a number in it with a point would be a Decimal. What says who changed a record has none.
+    ((models.CharField, models.TextField, models.IntegerField, models.BooleanField, models.JSONField), None),
 )

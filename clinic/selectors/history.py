@@ -1,15 +1,20 @@
 """Every change of a patient's records, act by act: who, when, which old and new values, why, and through which door."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
 from django.apps import apps
+from django.db.models import Model, QuerySet
 
 from accounts.access import Act
 from accounts.changes import Change, ChangedField, What, Words, changes_in, changes_of, rows_of
 from accounts.models import User
 from accounts.records import ClinicalRecord
+from accounts.together import Together
 from imaging.models import Study
 from patients.models import Patient, PatientIdentity
 from treatments.models import AdverseEvent, Course, Cycle, LabResult
@@ -20,6 +25,20 @@ TABLES: list[tuple[type[ClinicalRecord], str]] = [
     for model in apps.get_models()
     if issubclass(model, ClinicalRecord)
 ]
+
+
+def _rows_by_patient(model: type[ClinicalRecord], path: str) -> Callable[[UUID], QuerySet[Any]]:
+    return lambda key: rows_of(model).filter(**{path: key})
+
+
+# The history of everything but the identity, which is not read for who may not see it.
+_ROWS = Together(
+    {
+        model._meta.label: _rows_by_patient(model, path)
+        for model, path in TABLES
+        if model is not PatientIdentity
+    }
+)
 
 
 @dataclass
@@ -56,14 +75,17 @@ class HistoryEntry:
 def history(user: User, patient: Patient) -> list[HistoryEntry]:
     """Return all changes of the patient's records, newest first; identities only where ``user`` may see them.
 
-    One query for each table, and one for each that a changed foreign key points at.
+    One query, another for the identity, and one for each table that a changed foreign key points at.
     """
     words = Words(patient.centre.zone)
     found: list[Change] = []
+    rows = _ROWS.read(patient.pk)
     for model, path in TABLES:
-        if model is PatientIdentity and not user.may(Act.VIEW_IDENTITY, patient.centre_id):
-            continue
-        found += changes_in(model, rows_of(model).filter(**{path: patient.pk}), words)
+        if model is not PatientIdentity:
+            of_model = sorted(rows.of(model._meta.label, Model), key=attrgetter("pgh_id"))
+            found += changes_in(model, of_model, words)
+        elif user.may(Act.VIEW_IDENTITY, patient.centre_id):
+            found += changes_in(model, rows_of(model).filter(**{path: patient.pk}), words)
     cycle_numbers = {change.row.pgh_obj_id: change.row.number for change in found if change.model is Cycle}
     in_force = {
         (change.model, change.row.pgh_obj_id): change.row.pgh_label != "delete"

@@ -11,19 +11,26 @@ from analytics.rules.endpoints import EndpointDefinition
 from clinic.charts.laboratory import CycleMark
 from clinic.charts.lesions import LesionCourse, LesionTrace, SumPoint, Uptake
 from imaging.models import ReaderRole, Reading, Study
-from imaging.selectors.response import course_response
+from imaging.selectors.response import CourseResponse, course_response
 from patients.models import Patient
 from treatments.models import Administration, Course
 
 
 def lesions_over_time(
-    patient: Patient, course_number: int, reader_role: str = ReaderRole.FIRST
+    patient: Patient,
+    course_number: int,
+    reader_role: str = ReaderRole.FIRST,
+    response: CourseResponse | None = None,
 ) -> LesionCourse:
     """Return SUVmax and sums of a reader's lesions through a course, and all courses of the patient. 13 queries.
 
     What was imported and not accepted yet does not count.
+
+    Args:
+        response: of this course and reader, where it was read already: four queries less.
     """
-    response = course_response(patient.pk, course_number, reader_role)
+    if response is None:
+        response = course_response(patient.pk, course_number, reader_role)
     traces = []
     for lesion in response.lesions:
         points = [
