@@ -7,6 +7,7 @@ from django import template
 from clinic.charts.lesions import LESION_FIGURES
 from clinic.selectors.lesions import lesions_over_time
 from imaging.models import ReaderRole
+from imaging.selectors.response import CourseResponse
 from patients.models import Patient
 
 register = template.Library()
@@ -25,9 +26,11 @@ class ShownFigure:
 
 
 @register.simple_tag
-def lesion_figures(patient: Patient, course_number: int, reader: str = "") -> list[ShownFigure]:
-    """Return the figures of which there are values, with their words. 13 queries."""
-    course = lesions_over_time(patient, course_number, reader or ReaderRole.FIRST)
+def lesion_figures(
+    patient: Patient, course_number: int, reader: str = "", response: CourseResponse | None = None
+) -> list[ShownFigure]:
+    """Return the figures of which there are values, with their words. 13 queries, nine with what the grid read already."""
+    course = lesions_over_time(patient, course_number, reader or ReaderRole.FIRST, response)
     query = f"reader={reader}" if reader and reader != ReaderRole.FIRST else ""
     return [
         ShownFigure(slug, figure.title, figure.alt_text(course), query, figure.is_wide)
