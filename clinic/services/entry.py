@@ -19,7 +19,7 @@ DRAFTS_KEPT = timedelta(days=14)
 TOKENS_KEPT = timedelta(days=1)
 MOST_BYTES = 200_000
 # The page's own business, or a secret: what a draft never holds.
-_NOT_KEPT = {"csrfmiddlewaretoken", "draft_place", "sent_as", "password"}
+_NOT_KEPT = {"csrfmiddlewaretoken", "draft_place", "sent_as", "password", "check", "change"}
 
 Saved = TypeVar("Saved")
 

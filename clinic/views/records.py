@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -212,15 +213,34 @@ def record_page(
     )
 
 
+@dataclass(frozen=True)
+class Answer:
+    """One line of what is about to be stored. ``field``: the name of the field that changes it; blank: it follows."""
+
+    label: str
+    value: str
+    field: str = ""
+
+
 def submitted(
     request: SignedInRequest,
     patient: Patient | None,
     form_list: list[forms.BaseForm],
     save: Callable[[], Any],
     said: str | Callable[[Any], str],
+    answers: Callable[[Any], list[Answer]] | None = None,
     **context: Any,
 ) -> HttpResponse:
-    """Save a valid form once and go to the patient's chart; else show it with what is wrong: 422, or 409 for a conflict."""
+    """Save a valid form once and go to the patient's chart; else show it with what is wrong: 422, or 409 for a conflict.
+
+    Args:
+        answers: says what was saved, for a form that is looked over first: sent with ``check`` it is saved for the look
+            alone and taken back, sent with ``change`` it is filled in again.
+    """
+    if answers is not None and (wanted := request.POST.get("change")):
+        if wanted in form_list[0].fields:
+            form_list[0].fields[wanted].widget.attrs["autofocus"] = True
+        return record_page(request, patient, form_list, 200, draft=None, **context)
     token = token_of(request.POST)
     if sent := sent_before(user=request.user, token=token):
         return _sent_twice(request, sent.patient)
@@ -228,6 +248,8 @@ def submitted(
     valid = [form.is_valid() for form in form_list]  # every form is to say what is wrong with it
     if all(valid):
         try:
+            if answers is not None and "check" in request.POST:
+                return _looked_over(request, patient, save, answers, **context)
             saved, sent = store_once(
                 user=request.user,
                 token=token,
@@ -255,6 +277,28 @@ def submitted(
             target: Any = patient or saved
             return redirect("patient-chart", target.pk)
     return record_page(request, patient, form_list, status, **context)
+
+
+def _looked_over(
+    request: SignedInRequest,
+    patient: Patient | None,
+    save: Callable[[], Any],
+    answers: Callable[[Any], list[Answer]],
+    **context: Any,
+) -> HttpResponse:
+    """Show what the form would store, by storing it and taking it back."""
+    with transaction.atomic():
+        found = answers(save())
+        transaction.set_rollback(True)
+    sent = [
+        (name, value)
+        for name, values in request.POST.lists()
+        if name not in {"csrfmiddlewaretoken", "check"}
+        for value in values
+    ]
+    return render(
+        request, "clinic/check_answers.html", {"patient": patient, "answers": found, "sent": sent, **context}
+    )
 
 
 def _sent_twice(request: SignedInRequest, patient: Patient | None) -> HttpResponse:

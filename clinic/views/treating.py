@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -9,6 +10,8 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -20,7 +23,7 @@ from accounts.records import create_record
 from clinic import forms as clinic_forms
 from clinic.selectors import history
 from clinic.views.patients import visible_patient
-from clinic.views.records import record_page, submitted
+from clinic.views.records import Answer, record_page, submitted
 from patients.models import Patient
 from treatments import services as treatments
 from treatments.models import (
@@ -36,6 +39,7 @@ from treatments.models import (
 )
 from treatments.rules.activity import deviation_percent, is_past_permitted
 from treatments.rules.advice import ADVICE_WORDS
+from treatments.rules.words import NBSP
 from treatments.selectors.advice import advice_for
 from treatments.selectors.checks import warnings_of
 from treatments.services.administrations import net_of, prescription_of
@@ -143,13 +147,61 @@ def cycle_administer(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: 
         lambda form, version: treatments.administer_cycle(
             cycle=cycle, by=request.user, expected_version=version, **form.values()
         ),
-        lambda _: _given_words(cycle),
+        lambda given: _given_words(cycle),
         title=f"Record cycle {cycle.number}",
         about=_about(cycle),
         button="Record the cycle",
+        check_button=_("Check the entry"),
         notes=notes,
         live_url=reverse("cycle-net", args=[patient.pk, cycle.pk]),
+        answers=lambda given: _answers(given, cycle),
     )
+
+
+def _answers(given: Administration, cycle: Cycle) -> list[Answer]:
+    """Return what is stored of an administration, and what follows from it, in the order of its form."""
+    form = clinic_forms.AdministrationForm(instance=given)
+    found = []
+    for _legend, names in form.sections:
+        for name in names:
+            value = getattr(given, name, None)
+            if value in (None, ""):
+                continue
+            column: Any = Administration._meta.get_field(name)
+            label = str(form.fields[name].label or column.verbose_name)
+            if name == "administered_activity_mbq":
+                label = _("Net activity")
+            found.append(Answer(label, _answer(column, value), name))
+    if given.confirmed_warnings:
+        said = ", ".join(code.replace("_", " ") for code in given.confirmed_warnings)
+        found.append(
+            Answer(_("Recorded in spite of"), f"{said}. {given.confirmation_reason}", "confirmation_reason")
+        )
+    following = cycle.course.cycles.current().filter(number__gt=cycle.number, status__in=OPEN)
+    planned = [
+        _("cycle {number} on {day}").format(number=one.number, day=date_format(one.planned_on))
+        for one in following.order_by("number")
+        if one.planned_on
+    ]
+    found.append(Answer(_("Planned from it"), ", ".join(planned) or _("no further cycle")))
+    return found
+
+
+# Ends of names to units, as they stand beside numbers.
+_UNITS = {"_mbq": "MBq", "_ml": "mL", "_kg": "kg", "_minutes": "min", "_percent": "%"}
+
+
+def _answer(column: Any, value: Any) -> str:
+    """Return a value as people read it, with its unit, times by the clock that is in force."""
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if isinstance(value, datetime):
+        return date_format(timezone.localtime(value), "DATETIME_FORMAT")
+    unit = next((unit for end, unit in _UNITS.items() if column.name.endswith(end)), "")
+    if unit:
+        decimals = 1 if unit == "MBq" else None
+        return f"{number_format(value, decimals, force_grouping=unit == 'MBq')}{NBSP}{unit}"
+    return str(dict(column.flatchoices).get(value, value))
 
 
 def _given_words(cycle: Cycle) -> str:
@@ -356,7 +408,7 @@ def absorbed_dose_new(request: SignedInRequest, patient_id: uuid.UUID, cycle_id:
         patient,
         cycle,
         lambda data=None: clinic_forms.AbsorbedDoseForm(data, instance=AbsorbedDose(cycle=cycle)),
-        lambda form, _: create_record(form.instance, by=request.user),
+        lambda form, version: create_record(form.instance, by=request.user),
         "The absorbed dose was recorded.",
         title=f"Record an absorbed dose of cycle {cycle.number}",
         about=_about(cycle),

@@ -417,6 +417,9 @@ def test_without_scripts_a_cycle_is_given_and_a_patient_found(
         tab.get_by_role("link", name="Record cycle for STA-0001").click()
         tab.get_by_label("Start of the infusion").fill(f"{given_at:%Y-%m-%d %H:%M}")
         tab.get_by_label("Net activity").fill("7390")
+        tab.get_by_role("button", name="Check the entry").click()
+        assert "7,390.0" in tab.locator(".answers").inner_text()
+        assert not Administration.objects.filter(cycle__number=3).exists()
         tab.get_by_role("button", name="Record the cycle").click()
         assert "Cycle 3 was recorded as given" in tab.locator(".messages").inner_text()
 

@@ -106,6 +106,47 @@ def test_the_warnings_are_shown_before_and_their_reason_is_kept(desk, patient):
     assert (given.confirmed_warnings, given.confirmation_reason) == (["labs_missing"], REASON)
 
 
+def test_an_entry_is_looked_over_before_it_is_stored_and_changed_from_there(desk, patient):
+    url = address("cycle-administer", patient, 3)
+    typed = ENTRY | {"confirmation_reason": REASON, "confirmed_warnings": "labs_missing", "activity_unit": "MBq"}
+    events = Administration.pgh_event_model.objects.count()
+
+    looked = desk.post(url, typed | {"check": "1"})
+
+    page = said(looked)
+    assert looked.status_code == 200
+    for words in ("Nothing is stored yet", "Net activity 7,400.0 MBq", "2019-04-29 09:30", REASON):
+        assert words in page
+    assert "cycle 4 on 2019-06-24" in page
+    assert not Administration.objects.filter(cycle__number=3).exists()
+    assert Administration.pgh_event_model.objects.count() == events
+    assert cycle_of(patient, 3).status == CycleStatus.PLANNED
+
+    again = desk.post(url, typed | {"change": "residual_activity_mbq"})
+    assert again.status_code == 200
+    (field,) = re.findall(r'<input[^>]*name="residual_activity_mbq"[^>]*>', again.content.decode())
+    assert 'value="50"' in field
+    assert "autofocus" in field
+
+    assert desk.post(url, typed).status_code == 302
+    assert Administration.objects.get(cycle__number=3).administered_activity_mbq == Decimal("7400.0")
+
+
+def test_what_is_wrong_or_unconfirmed_is_told_instead_of_a_look(desk, patient):
+    url = address("cycle-administer", patient, 3)
+    wrong = desk.post(url, ENTRY | {"administered_at": "soon", "confirmation_reason": REASON, "check": "1"})
+    assert wrong.status_code == 422
+    assert "Check the entry" in said(wrong)
+    unconfirmed = desk.post(
+        url,
+        ENTRY
+        | {"syringe_activity_mbq": "4000", "confirmation_reason": REASON, "confirmed_warnings": "", "check": "1"},
+    )
+    assert unconfirmed.status_code in {409, 422}
+    assert "Nothing is stored yet" not in said(unconfirmed)
+    assert desk.post(url, ENTRY | {"change": "no_such_field", "check": "1"}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("unit", "prescribed", "syringe", "mbq"),
     [("MBq", "7400", "7450", "7450.0"), ("GBq", "7.4", "7.45", "7450.0"), ("mCi", "200", "201.35", "7450.0")],

@@ -56,12 +56,18 @@ def test_a_cycle_is_entered_with_its_net_activity_in_sight_and_its_warnings_conf
     fill(page, syringe_activity_mbq="7.45", syringe_measured_at="2019-04-29 09:30")
     expect(page.locator(".net")).to_contain_text("0.0\N{NO-BREAK SPACE}% from the prescribed")
 
-    page.get_by_role("button", name="Record the cycle").click()
+    page.get_by_role("button", name="Check the entry").click()
     summary = page.locator(".error-summary")
     expect(summary).to_contain_text("Say why the cycle is recorded in spite of the warnings")
     assert page.locator("[name=syringe_activity_mbq]").input_value() == "7.45"
 
     page.get_by_label("Why it is recorded all the same").fill("Values are on paper")
+    page.get_by_role("button", name="Check the entry").click()
+    expect(page.locator(".answers")).to_contain_text("Values are on paper")
+    page.get_by_role("button", name="Change: Residual activity").click()
+    assert page.evaluate("document.activeElement.name") == "residual_activity_mbq"
+    assert page.locator("[name=residual_activity_mbq]").input_value() == "0.05"
+    page.get_by_role("button", name="Check the entry").click()
     page.get_by_role("button", name="Record the cycle").click()
 
     expect(page.locator(".message")).to_contain_text("Cycle 3 was recorded as given")
