@@ -24,6 +24,7 @@ from clinic.imaging_forms import LesionForm, NewLesionForm, ReadingSignForm, Voi
 from clinic.lesion_grid import FIELDS, MOST_TYPED, LesionGrid, cell_of, lesion_grid
 from clinic.selectors import imaging as selectors
 from clinic.selectors.response import course_summary, study_flags
+from clinic.typed import plain_numbers, within
 from clinic.views.patients import visible_patient
 from clinic.views.records import record_page
 from imaging import services
@@ -127,7 +128,12 @@ def _store_grid(request: SignedInRequest, grid: LesionGrid) -> list[tuple[str, s
                         for name in FIELDS
                         if f"{name}_{cell.key}" in request.POST
                     }
-                    changed = {name: text for name, text in typed.items() if text != getattr(cell, name)}
+                    # What stands there may have been shown with the decimal sign of another language.
+                    changed = {
+                        name: text
+                        for name, text in typed.items()
+                        if text.replace(",", ".") != getattr(cell, name).replace(",", ".")
+                    }
                     if not changed:
                         continue
                     version = request.POST.get(f"version_{cell.key}", "")
@@ -136,7 +142,7 @@ def _store_grid(request: SignedInRequest, grid: LesionGrid) -> list[tuple[str, s
                         services.record_finding(
                             lesion=cell.lesion,
                             study=cell.study,
-                            **changed,
+                            **_plain(changed),
                             by=request.user,
                             reason=reason,
                             expected_version=int(version) if version.isdecimal() else None,
@@ -152,6 +158,21 @@ def _store_grid(request: SignedInRequest, grid: LesionGrid) -> list[tuple[str, s
     except _PreviewedError:
         pass
     return problems
+
+
+def _plain(typed: dict[str, str]) -> dict[str, str]:
+    """Return what was typed into a cell with points in its numbers.
+
+    Raises:
+        ValidationError: a number may be read in two ways; keyed by its field.
+    """
+    plain = {}
+    for name, text in typed.items():
+        try:
+            plain[name] = plain_numbers(text)
+        except ValidationError as refused:
+            raise ValidationError({name: refused.messages}) from refused
+    return plain
 
 
 def _refused(refused: ValidationError | RegistryError) -> dict[str, str]:
@@ -201,7 +222,7 @@ def imaging_cell(request: SignedInRequest, patient_id: uuid.UUID, course_number:
                 one = services.record_finding(
                     lesion=lesion,
                     study=study,
-                    **typed,
+                    **_plain(typed),
                     by=request.user,
                     reason=request.POST.get("reason", ""),
                     expected_version=int(version) if version.isdecimal() else None,
