@@ -65,7 +65,6 @@ from treatments.rules.activity import MBQ_PER_UNIT, to_mbq
 from treatments.rules.checks import Warned
 from treatments.rules.ctcae_terms import TERMS
 from treatments.rules.labs import ANALYTES, with_unit
-from treatments.rules.words import NBSP
 
 STALE_FIELD = "version"
 

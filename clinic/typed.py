@@ -123,7 +123,7 @@ def plain_numbers(text: str) -> str:
 
 
 class NumberInput(forms.NumberInput):
-    """A field for a number. Where a comma stands before decimals it is one of text, as browsers take no comma in the other."""
+    """A field for a number. With decimal commas it is one of text: browsers take none in the other."""
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
@@ -246,3 +246,8 @@ def told(make: Callable[[], str]) -> str:
 def within(words: Any) -> str:
     """Return words as they stand within a sentence: small in English; in German, whose nouns are not, as they are."""
     return str(words) if is_german() else str(words).lower()
+
+
+def moment(at: datetime) -> str:
+    """Return a day and a time as the reader writes them, by the clock of the value's own zone."""
+    return formats.date_format(at, "DATETIME_FORMAT")
