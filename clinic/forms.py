@@ -65,6 +65,7 @@ from treatments.rules.activity import MBQ_PER_UNIT, to_mbq
 from treatments.rules.checks import Warned
 from treatments.rules.ctcae_terms import TERMS
 from treatments.rules.labs import ANALYTES, with_unit
+from treatments.rules.words import NBSP
 
 STALE_FIELD = "version"
 
@@ -97,13 +98,13 @@ def moment_input() -> MomentInput:
 
 def _above_zero(value: Decimal) -> None:
     if value <= 0:
-        raise ValidationError(_("An activity must be above 0\N{NO-BREAK SPACE}MBq."), code="not_positive")
+        raise ValidationError(
+            gettext("An activity must be above {limit}.").format(limit=f"0{NBSP}MBq"), code="not_positive"
+        )
 
 
 def _too_much(limit: Any) -> str:
-    return gettext("An activity cannot be above {limit}\N{NO-BREAK SPACE}MBq.").format(
-        limit=grouped_number(limit)
-    )
+    return gettext("An activity cannot be above {limit}.").format(limit=f"{grouped_number(limit)}{NBSP}MBq")
 
 
 def grouped_number(value: Any) -> str:
@@ -435,8 +436,8 @@ class AdministrationForm(RecordForm):
             "administered_activity_mbq": _(
                 "At the start of the infusion, residual taken off. With a syringe it is computed."
             ),
-            "deviation_explanation": _(
-                "Needed past ±20\N{NO-BREAK SPACE}% of the prescription (10 CFR 35.63)."
+            "deviation_explanation": format_lazy(
+                _("Needed past {limit} of the prescription (10 CFR 35.63)."), limit=f"±20{NBSP}%"
             ),
             "residual_activity_mbq": _("Blank: not measured."),
         }
