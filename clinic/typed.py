@@ -6,7 +6,7 @@ other. Forms, the laboratory grid and the lesion grid all read here.
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +21,12 @@ from languages import wording
 from treatments.rules.lab_tables import with_dashes
 
 ISO_PATTERN = r"\d{4}-?\d{2}-?\d{2}[ T]\d{2}:\d{2}(:\d{2})?"
-GERMAN_PATTERN = r"(\d{4}-?\d{2}-?\d{2}|\d{1,2}\.\s?\d{1,2}\.\s?\d{4})[ T]\d{1,2}:\d{2}(:\d{2})?"
+# As the reader writes a moment, with the number or the name of the month; or as ISO_PATTERN.
+GERMAN_PATTERN = (
+    r"(\d{4}-?\d{2}-?\d{2}|\d{1,2}\.\s?\d{1,2}\.\s?\d{4}|\d{1,2}\.?\s?[A-Za-zä]{3,9}\.?\s\d{4})"
+    r"[ T]\d{1,2}:\d{2}(:\d{2})?"
+)
+GERMAN_LENGTH = 28  # 14. September 2019 09:30:00
 _MONTHS = {
     name: number
     for number, names in enumerate(
@@ -201,9 +206,7 @@ class DayInput(forms.DateInput):
     """A field of text for a day: browsers show their own in the order of their language, 01/07 or 07/01."""
 
     def format_value(self, value: Any) -> str | None:
-        if isinstance(value, date):
-            return value.strftime("%d.%m.%Y" if is_german() else "%Y-%m-%d")
-        return super().format_value(value)
+        return formats.localize_input(value, "%d.%m.%Y" if is_german() else "%Y-%m-%d")
 
 
 class MomentInput(forms.DateTimeInput):
@@ -212,13 +215,11 @@ class MomentInput(forms.DateTimeInput):
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
         if is_german():
-            context["widget"]["attrs"] |= {"pattern": GERMAN_PATTERN}
+            context["widget"]["attrs"] |= {"pattern": GERMAN_PATTERN, "maxlength": GERMAN_LENGTH}
         return context
 
     def format_value(self, value: Any) -> str | None:
-        if isinstance(value, datetime):
-            return value.strftime("%d.%m.%Y %H:%M" if is_german() else "%Y-%m-%d %H:%M")
-        return super().format_value(value)
+        return formats.localize_input(value, "%d.%m.%Y %H:%M" if is_german() else "%Y-%m-%d %H:%M")
 
 
 class DayField(forms.DateField):
