@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -126,7 +127,7 @@ def _activity_messages(column: models.DecimalField) -> dict[str, str]:
     found = dict.fromkeys(codes, said)
     for validator in column.validators:
         if isinstance(validator, MaxValueValidator):
-            too_much = told(lambda limit=validator.limit_value: _too_much(limit))
+            too_much = told(partial(_too_much, validator.limit_value))
             found |= {"max_value": too_much, "max_digits": too_much, "max_whole_digits": too_much}
     return found
 
@@ -349,7 +350,7 @@ class ReadingForm(RecordForm):
 class ActivityField(NumberField):
     """An activity in any unit: a number in a field of text."""
 
-    widget = NumberText
+    widget: type[forms.Widget] = NumberText
 
 
 class AdministrationForm(RecordForm):

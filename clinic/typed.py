@@ -160,7 +160,7 @@ def shown_again(value: Any, otherwise: Callable[[Any], str | None]) -> str | Non
 class NumberField(forms.DecimalField):
     """A number with a decimal point or comma; where that may part thousands it is refused."""
 
-    widget = NumberInput
+    widget: type[forms.Widget] = NumberInput
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, str):
