@@ -430,3 +430,15 @@ def test_a_form_sent_twice_in_german_is_stored_once(patient, desk):
     for _ in range(2):
         assert desk.post(address, sent, **GERMAN).status_code == 302
     assert Contact.objects.get().known_alive_on == date(2019, 6, 1)
+
+
+@pytest.mark.parametrize("name", ["4. September 2019 09:30", "04.03.2019 09:30", "2019-03-04T09:30:00"])
+def test_the_pattern_and_length_of_a_german_moment_allow_every_form(name):
+    with translation.override("de"):
+        shown = str(StudyForm(instance=Study())["injected_at"])
+    pattern = re.search(r'pattern="([^"]+)"', shown)
+    length = re.search(r'maxlength="(\d+)"', shown)
+    assert pattern
+    assert length
+    assert re.fullmatch(pattern[1], name)
+    assert len(name) <= int(length[1])
