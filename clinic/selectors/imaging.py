@@ -208,7 +208,8 @@ def _lesion_uptake(one: LesionUptake | None, column: GridColumn) -> SummaryCell:
     if is_classed:
         # A lesion that was there before has no new uptake.
         is_more = one.response == SstrResponse.INCREASED
-        word = f"{_('increased') if is_more else within(SstrResponse(one.response).label)}; "
+        said = _("increased") if is_more else within(SstrResponse(one.response).label)
+        word = f"{said}; "
     return SummaryCell(
         f"{plain(one.suv_max)}{change}", detail=f"{word}{_ratio_words(one)}".removesuffix("; ")
     )
