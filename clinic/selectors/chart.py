@@ -88,6 +88,9 @@ WARNED = wording.Words(
         "same_lot": gettext_noop("same lot"),
         "absorbed_dose": gettext_noop("absorbed dose"),
         "outside_window": gettext_noop("outside window"),
+        "open_hold": gettext_noop("open hold"),
+        "dose_advice": gettext_noop("dose advice"),
+        "unlikely_value": gettext_noop("unlikely value"),
         "prescription": gettext_noop("prescription"),
     }
 )

@@ -11,7 +11,6 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_date
-from django.utils.translation import get_language, override
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -99,9 +98,7 @@ def laboratory_file(
 ) -> HttpResponse:
     """Return a figure as a file for print (SVG, PNG, PDF), or the numbers behind it (CSV)."""
     patient = visible_patient(request, patient_id)
-    # Numbers for programs name things in English, whoever asks for them.
-    with override(settings.LANGUAGE_CODE if file_type == "csv" else get_language()):
-        series = _series(patient, analyte)
+    series = _series(patient, analyte)
     if file_type == "csv":
         content: bytes = laboratory_csv(series).encode()
         content_type = "text/csv; charset=utf-8"

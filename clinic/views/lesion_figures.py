@@ -4,7 +4,6 @@ import uuid
 
 from django.conf import settings
 from django.http import Http404, HttpResponse, JsonResponse
-from django.utils.translation import get_language, override
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -48,9 +47,7 @@ def lesion_figure_file(
 ) -> HttpResponse:
     """Return a figure as a file for print (SVG, PNG, PDF), or the numbers behind it (CSV)."""
     patient = visible_patient(request, patient_id)
-    # Numbers for programs name things in English, whoever asks for them.
-    with override(settings.LANGUAGE_CODE if file_type == "csv" else get_language()):
-        figure, course, role = _asked(request, patient, course_number, lesion_figure)
+    figure, course, role = _asked(request, patient, course_number, lesion_figure)
     if file_type == "csv":
         content: bytes = figure.numbers(course).encode()
         content_type = "text/csv; charset=utf-8"
