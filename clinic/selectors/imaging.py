@@ -10,7 +10,7 @@ from django.utils.translation import ngettext, pgettext
 
 from clinic.charts.numbers import plain, signed
 from clinic.lesion_grid import GridColumn, LesionGrid, is_outdated
-from clinic.selectors.words import within
+from clinic.selectors.words import state_within
 from imaging.models import (
     Lesion,
     OverallResponse,
@@ -208,7 +208,7 @@ def _lesion_uptake(one: LesionUptake | None, column: GridColumn) -> SummaryCell:
     if is_classed:
         # A lesion that was there before has no new uptake.
         is_more = one.response == SstrResponse.INCREASED
-        said = _("increased") if is_more else within(SstrResponse(one.response).label)
+        said = _("increased") if is_more else state_within(SstrResponse(one.response).label)
         word = f"{said}; "
     return SummaryCell(
         f"{plain(one.suv_max)}{change}", detail=f"{word}{_ratio_words(one)}".removesuffix("; ")
@@ -314,7 +314,7 @@ def _reading(column: GridColumn) -> SummaryCell:
     derived = column.derived.response
     differs = bool(derived) and reading.overall_response != derived
     if differs and not reading.is_overridden:
-        response = within(response_word(derived))
+        response = state_within(response_word(derived))
         said = _("{reading}; the measurements say {response}").format(reading=said, response=response)
     return SummaryCell(
         response_word(reading.overall_response),
@@ -338,7 +338,7 @@ def reading_words(reading: Reading) -> str:
     said = said.format(reader=reading.reader, day=on)
     if reading.is_overridden:
         why = f": {reading.override_reason}" if reading.override_reason else ""
-        derived = within(response_word(reading.derived_response))
+        derived = state_within(response_word(reading.derived_response))
         said = _("{reading}; derived was {response}").format(reading=said, response=derived + why)
     return said
 

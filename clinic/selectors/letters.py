@@ -27,7 +27,7 @@ from clinic.letters.placeholders import (
 from clinic.letters.shipped import SHIPPED, Wording
 from clinic.models import LetterTemplate
 from clinic.selectors.chart import CourseChart, CycleRow, PatientChart, StudyRow, patient_chart
-from clinic.selectors.words import within
+from clinic.selectors.words import state_within, within
 from languages.wording import day
 from patients.models import Patient
 from treatments.models import CycleStatus
@@ -171,7 +171,7 @@ def _of_person(chart: PatientChart) -> dict[str, Fact]:
         "mrn": identity.mrn if identity is not None else "",
         "birth_date": day(patient.birth_date),
         "age": _age(age, chart.death.died_on if chart.death is not None else None),
-        "sex": within(patient.get_sex_display()),
+        "sex": state_within(patient.get_sex_display()),
         "registry_number": patient.registry_number,
         "centre": patient.centre.name,
         "letter_date": day(chart.today),
@@ -234,7 +234,7 @@ def _of_course(
         )
     return {
         "course_number": str(course.course.number),
-        "course_intent": within(course.course.get_intent_display()),
+        "course_intent": state_within(course.course.get_intent_display()),
         "course_state": _state(chart, course),
         "protocol": str(protocol),
         "radiopharmaceutical": protocol.radiopharmaceutical,
@@ -349,7 +349,9 @@ def _study_cells(row: StudyRow) -> tuple[str, ...]:
         response = uptake = _("baseline")
     else:
         response = (
-            str(row.reading.get_overall_response_display()) if row.reading is not None else within(row.state)
+            str(row.reading.get_overall_response_display())
+            if row.reading is not None
+            else state_within(row.state)
         )
         uptake = (
             str(row.reading.get_sstr_response_display())

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext, pgettext
 
 from accounts.access import Act
 from accounts.models import User
-from clinic.selectors.words import within
+from clinic.selectors.words import state_within
 from imaging.models import Timepoint
 from languages.wording import day, number
 from patients.models import Patient
@@ -91,7 +91,7 @@ def _dose(row: "CycleRow", patient: Patient, may_treat: bool) -> Cell:
         return Cell(_("not given"), "cancelled")
     name = "cycle-resume" if row.cycle.status == CycleStatus.HELD else "cycle-administer"
     url = reverse(name, args=[patient.pk, row.cycle.pk]) if may_treat and row.may_be_given else ""
-    return Cell(within(row.state_word), row.state, url)
+    return Cell(state_within(row.state_word), row.state, url)
 
 
 def _labs(
@@ -144,7 +144,7 @@ def _imaging(chart: "CourseChart", row: "CycleRow", patient: Patient, may_image:
         reading = later[0].reading
         if reading is None:
             return Cell(_("to be read"), "reading", page)
-        return Cell(within(reading.get_overall_response_display()), reading.overall_response, page)
+        return Cell(state_within(reading.get_overall_response_display()), reading.overall_response, page)
     if row.administration is None:
         return Cell(_("not yet") if row.is_to_come else "")
     new = f"{reverse('record-new', args=[patient.pk, 'study'])}?course={chart.course.number}"

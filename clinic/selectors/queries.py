@@ -16,7 +16,7 @@ from accounts.models import Centre, User
 from analytics.models import DataQuery, DataQueryAnswer, QueriedRecord, QueryRule, QueryStatus
 from clinic.selectors.names import names_of, person_name
 from clinic.selectors.whose import ALL, Whose
-from clinic.selectors.words import within
+from clinic.selectors.words import state_within
 from imaging.models import Study, Timepoint
 from languages import wording
 from languages.wording import day, gettext_noop
@@ -355,7 +355,7 @@ def records_of(patient: Patient) -> Sequence[tuple[str, str]]:
             (
                 one.pk,
                 _("Cycle {number} of course {course}, {status}").format(
-                    number=one.number, course=one.course.number, status=within(one.get_status_display())
+                    number=one.number, course=one.course.number, status=state_within(one.get_status_display())
                 ),
             )
             for one in cycles.order_by("course__number", "number")

@@ -10,7 +10,7 @@ from django.utils.translation import pgettext
 
 from clinic.charts.numbers import plain
 from clinic.selectors.chart import CourseChart, PatientChart
-from clinic.selectors.words import within
+from clinic.selectors.words import state_within, within
 from languages.wording import Words, gettext_noop, number
 from patients.models import DiseaseEventKind
 from treatments.models import CycleStatus
@@ -132,7 +132,7 @@ def marks_of(chart: PatientChart) -> list[Mark]:
             response = reading.overall_response if reading is not None else ""
             words = f"{row.study.get_timepoint_display()} {row.study.get_modality_display()}"
             said = (
-                f": {within(reading.get_overall_response_display())}"
+                f": {state_within(reading.get_overall_response_display())}"
                 if reading is not None and response
                 else ""
             )

@@ -19,7 +19,7 @@ from clinic.selectors import due, queries
 from clinic.selectors.due import Item
 from clinic.selectors.names import names_of
 from clinic.selectors.whose import ALL, Whose
-from clinic.selectors.words import within
+from clinic.selectors.words import state_within, within
 from imaging.models import ReadingRole, ReadingStatus
 from languages.wording import day
 from patients.models import Patient
@@ -316,7 +316,7 @@ def _reading_words(item: Item) -> tuple[str, str, Act, str, str]:
     address = reverse("reading-sign", args=[study.patient_id, study.course_number, study.pk])
     counted = [reading for reading in study.waiting if reading.status != ReadingStatus.DRAFT]
     if counted:  # and none in force: two readers differ
-        said = _(" and ").join(within(reading.get_overall_response_display()) for reading in counted)
+        said = _(" and ").join(state_within(reading.get_overall_response_display()) for reading in counted)
         return (
             _("{study}, to be adjudicated").format(study=what),
             sentences(why, _("two readers differ: {responses}").format(responses=said)),
@@ -446,7 +446,7 @@ def _toxicity_words(item: Item) -> tuple[str, str, Act, str, str]:
             _("Since {day}, {when}; not resolved").format(
                 day=day(event.onset_on), when=when(event.onset_on, item.today)
             ),
-            _("Attribution: {attribution}").format(attribution=within(event.get_attribution_display())),
+            _("Attribution: {attribution}").format(attribution=state_within(event.get_attribution_display())),
         ),
         Act.EDIT_TREATMENTS,
         pgettext("act", "Update"),

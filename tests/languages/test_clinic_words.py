@@ -17,6 +17,7 @@ from clinic.charts.numbers import plain, signed
 from clinic.selectors import laboratory, roster, timeline, worklist
 from clinic.selectors.chart import patient_chart
 from clinic.selectors.response import _span
+from clinic.selectors.words import state_within, within
 from tests.clinic.test_pages import signed_in
 from tests.factories import AdverseEventFactory, CourseFactory, LabResultFactory, PatientFactory, make_user
 
@@ -159,3 +160,11 @@ def test_numbers_lose_needless_zeros_alone():
         assert [signed(Decimal(one)) for one in ("-2.14", "0.35", "0.01")] == ["−2,1", "+0,4", "0,0"]
     assert plain(Decimal("2.345"), 2) == "2.35"
     assert re.fullmatch(r"\+0\.4", signed(Decimal("0.35")))
+
+
+def test_labels_within_a_sentence_keep_the_capitals_of_german_nouns():
+    assert (within("Patient's wish"), state_within("On hold")) == ("patient's wish", "on hold")
+    with translation.override("de"):
+        assert within("Wunsch des Patienten") == "Wunsch des Patienten"
+        assert state_within("Im Zeitfenster") == "im Zeitfenster"
+        assert state_within("PD") == "PD"
