@@ -165,7 +165,7 @@ def facts(chart: PatientChart, course: CourseChart, row: CycleRow | None) -> dic
 def _of_person(chart: PatientChart) -> dict[str, Fact]:
     patient, identity = chart.patient, chart.identity
     names = [identity.given_names, identity.family_name] if identity is not None else []
-    age = chart.age_at_death if chart.death is not None else chart.age
+    age = chart.age if chart.age_at_death is None else chart.age_at_death
     return {
         "patient_name": " ".join(filter(None, names)),
         "mrn": identity.mrn if identity is not None else "",
@@ -376,7 +376,7 @@ def _labs_table(chart: PatientChart, course: CourseChart, until: date | None) ->
             grade = _("not graded") if found.grade is None else str(found.grade)
             rows.append((_(analyte.label), day(found.on), value, grade))
         elif code in protocol.labs_before_cycle:
-            rows.append((_(analyte.label), *[missing()] * 3))
+            rows.append((_(analyte.label), missing(), missing(), missing()))
     caption = _("Laboratory values, the newest")
     if until is not None:
         caption = _("Laboratory values, the newest up to {day}").format(day=day(until))

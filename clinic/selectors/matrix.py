@@ -148,8 +148,9 @@ def _imaging(chart: "CourseChart", row: "CycleRow", patient: Patient, may_image:
     if row.administration is None:
         return Cell(_("not yet") if row.is_to_come else "")
     new = f"{reverse('record-new', args=[patient.pk, 'study'])}?course={chart.course.number}"
-    is_dated = not chart.is_over and asked.by_on is not None
-    word = _("due by {day}").format(day=day(asked.by_on)) if is_dated else pgettext("study", "due")
+    word = pgettext("study", "due")
+    if not chart.is_over and asked.by_on is not None:
+        word = _("due by {day}").format(day=day(asked.by_on))
     return Cell(word, "imaging", new if may_image else page)
 
 
