@@ -4,7 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.http import Http404, HttpResponse, JsonResponse
-from django.utils.translation import override
+from django.utils.translation import get_language, override
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -48,9 +48,10 @@ def lesion_figure_file(
 ) -> HttpResponse:
     """Return a figure as a file for print (SVG, PNG, PDF), or the numbers behind it (CSV)."""
     patient = visible_patient(request, patient_id)
-    figure, course, role = _asked(request, patient, course_number, lesion_figure)
-    if file_type == "csv":
-        with override(settings.LANGUAGE_CODE):  # numbers for programmes, alike whoever asks
+    # Numbers for programmes are alike whoever asks.
+    with override(settings.LANGUAGE_CODE if file_type == "csv" else get_language()):
+        figure, course, role = _asked(request, patient, course_number, lesion_figure)
+        if file_type == "csv":
             content: bytes = figure.numbers(course).encode()
         content_type = "text/csv; charset=utf-8"
     elif file_type in CONTENT_TYPES:

@@ -4,7 +4,6 @@ import uuid
 from datetime import date
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse, QueryDict
@@ -12,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import override, pgettext
+from django.utils.translation import pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -223,8 +222,7 @@ def patient_list_file(request: SignedInRequest, file_type: str) -> HttpResponse:
     """Answer exactly the list of an address, whole, as CSV or XLSX: its filters, order and columns."""
     request.user.require(Act.VIEW_RECORDS)
     query, _who = query_of(request, request.GET)
-    with override(settings.LANGUAGE_CODE):  # a table for programmes, alike whoever asks
-        body, content_type = _list_as(file_type, request.user, query)
+    body, content_type = _list_as(file_type, request.user, query)
     answer = HttpResponse(body, content_type=content_type)
     answer["Content-Disposition"] = f'attachment; filename="patients.{file_type}"'
     return answer
