@@ -48,6 +48,19 @@ ADVICE_WORDS: Mapping[AdviceCode, str] = Words(
 )
 
 
+# The same within a sentence, after a colon.
+ADVICE_WITHIN: Mapping[AdviceCode, str] = Words(
+    {
+        AdviceCode.CONTINUE: gettext_noop("continue at the full activity"),
+        AdviceCode.HOLD: gettext_noop("hold the next cycle"),
+        AdviceCode.REDUCE: gettext_noop("resume at the reduced activity"),
+        AdviceCode.RETURN: gettext_noop("return to the full activity"),
+        AdviceCode.DISCONTINUE: gettext_noop("consider discontinuation"),
+        AdviceCode.INSUFFICIENT: gettext_noop("no advice: required laboratory values are missing"),
+    }
+)
+
+
 class Criterion(StrEnum):
     """A toxicity for which the label changes the dose; the words for people are in ``CRITERION_WORDS``."""
 
@@ -176,21 +189,27 @@ class DoseRules:
                 _require_whole(name, value, least=0, most=3)
             elif name == "source":
                 if not isinstance(value, str) or not value.strip():
-                    raise ValueError(f"source {value!r}: expected words")
+                    raise ValueError(_("{name} {value}: expected words").format(name=name, value=repr(value)))
             elif name == "unconfirmed":
                 if not isinstance(value, tuple) or not all(isinstance(v, str) and v.strip() for v in value):
-                    raise ValueError(f"unconfirmed {value!r}: expected a list of words")
+                    message = _("{name} {value}: expected a list of words")
+                    raise ValueError(message.format(name=name, value=repr(value)))
             elif not isinstance(value, Decimal) or not (value.is_finite() and 0 < value <= MOST_THRESHOLD):
-                raise ValueError(f"{name} {value!r}: expected a Decimal above 0 and up to {MOST_THRESHOLD}")
+                message = _("{name} {value}: expected a Decimal above 0 and up to {most}")
+                raise ValueError(message.format(name=name, value=repr(value), most=MOST_THRESHOLD))
         for what in ("platelets", "haemoglobin", "neutrophils", "other"):
             hold, resume = getattr(self, f"{what}_hold_grade"), getattr(self, f"{what}_resume_grade")
             if resume >= hold:
+                message = _("{name} {value}: expected a grade below {other} {hold}")
                 raise ValueError(
-                    f"{what}_resume_grade {resume}: expected a grade below {what}_hold_grade {hold}"
+                    message.format(
+                        name=f"{what}_resume_grade", value=resume, other=f"{what}_hold_grade", hold=hold
+                    )
                 )
         if self.creatinine_clearance_fall_percent >= 100:
             fall = self.creatinine_clearance_fall_percent
-            raise ValueError(f"creatinine_clearance_fall_percent {fall}: expected a percentage below 100")
+            message = _("{name} {value}: expected a percentage below 100")
+            raise ValueError(message.format(name="creatinine_clearance_fall_percent", value=fall))
 
     def to_json(self) -> dict[str, Any]:
         """Return every field as JSON values; decimals as text, since a JSON number would be a float."""
@@ -206,12 +225,15 @@ class DoseRules:
             ValueError: an unknown or missing key, a wrong type, or a value outside its range; it names the key.
         """
         if not isinstance(data, Mapping):
-            raise ValueError(f"dose rules {data!r}: expected an object with a key for each threshold")
+            message = _("dose rules {data}: expected an object with a key for each threshold")
+            raise ValueError(message.format(data=repr(data)))
         names = {field.name for field in fields(cls)}
         if unknown := sorted(str(key) for key in set(data) - names):
-            raise ValueError(f"dose rules: unknown {', '.join(unknown)}; expected {', '.join(sorted(names))}")
+            message = _("dose rules: unknown {unknown}; expected {names}")
+            raise ValueError(message.format(unknown=", ".join(unknown), names=", ".join(sorted(names))))
         if missing := sorted(names - set(data)):
-            raise ValueError(f"dose rules: {', '.join(missing)} missing; expected every threshold")
+            message = _("dose rules: {missing} missing; expected every threshold")
+            raise ValueError(message.format(missing=", ".join(missing)))
         values = dict(data)
         if isinstance(values["unconfirmed"], list):
             values["unconfirmed"] = tuple(values["unconfirmed"])
@@ -223,14 +245,16 @@ class DoseRules:
                 except InvalidOperation:
                     values[field.name] = None
                 if values[field.name] is None:
-                    raise ValueError(f'{field.name} {value!r}: expected a number as text, such as "40"')
+                    message = _('{name} {value}: expected a number as text, such as "40"')
+                    raise ValueError(message.format(name=field.name, value=repr(value)))
         return cls(**values)
 
 
 def _require_whole(name: str, value: Any, *, least: int, most: int) -> None:
     # A bool is an int to Python, but no grade.
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise ValueError(f"{name} {value!r}: expected a whole number from {least} to {most}")
+        message = _("{name} {value}: expected a whole number from {least} to {most}")
+        raise ValueError(message.format(name=name, value=repr(value), least=least, most=most))
 
 
 # What the advice is computed from
@@ -390,12 +414,13 @@ _NUMBERS = {
     for name in re.findall(r"\{(\w+)\}", message)
     if name not in {"analyte", "unit"} and not name.endswith("on")
 }
+_REQUIRED = (gettext_noop("alkaline phosphatase"), gettext_noop("body weight"))  # named of what is missing
 _UNITS = Place("|".join(sorted({re.escape(analyte.unit) for analyte in ANALYTES.values()})))
 
 
 def _again_in_words(text: str) -> str:
     """Return the name of a toxicity or an analyte, at the start of a sentence or within it, in the reader's language."""
-    names = [*CRITERION_WORDS.english.values(), *(analyte.name for analyte in ANALYTES.values())]
+    names = [*CRITERION_WORDS.english.values(), *(analyte.name for analyte in ANALYTES.values()), *_REQUIRED]
     for name in names:
         if text == name:
             return _(name)
@@ -417,7 +442,7 @@ def _again_target(text: str) -> str:
 
 
 _IN_WORDS = Place(told=_again_in_words)
-_MISSING_VALUE = Sentences([gettext_noop("{analyte} (of {on})")])
+_MISSING_VALUE = Sentences([gettext_noop("{analyte} (of {on})"), "{analyte}"], {"analyte": _IN_WORDS})
 _TARGET = Sentences([_OR_BETTER, _TO_GRADE, _RESOLVED], _NUMBERS)
 _FACT = Sentences(
     [_LOW_PAIR, _ABOVE_LIMIT, _RISEN, _CLEARANCE_FALLEN, _CLEARANCE_LOW, _ADVERSE, _GRADED],

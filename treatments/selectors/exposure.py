@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db.models import Sum
+from django.utils.translation import gettext as _
 
 from patients.models import Patient
 from treatments.models import AbsorbedDose, Administration, Organ, PriorPrrt
@@ -88,7 +89,7 @@ def exposure_of(
             if gy is not None:
                 sums[organ] += gy
                 cycles[organ] += earlier.cycles
-                methods[organ][earlier.get_dose_method_display() or "method not known"] = None
+                methods[organ][earlier.get_dose_method_display() or _("method not known")] = None
     limits = {Organ.KIDNEYS.value: kidney_limit_gy, Organ.RED_MARROW.value: marrow_limit_gy}
     return Exposure(
         course_mbq=by_course,
@@ -96,7 +97,7 @@ def exposure_of(
         doses=tuple(
             OrganDose(
                 organ=organ.value,
-                label=organ.label,
+                label=str(organ.label),
                 sum_gy=sums[organ],
                 limit_gy=limits.get(organ.value),
                 cycles=cycles[organ],
