@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext, gettext_noop, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.tracking import tracked
@@ -16,7 +16,8 @@ from treatments.models.laboratory import LabAnalyte
 from treatments.rules.advice import DoseRules
 
 MOST_ACTIVITY_MBQ = 20_000
-DOSE_LIMITS_SOURCE = (
+# Stored as it is, and translated where it is shown.
+DOSE_LIMITS_SOURCE = gettext_noop(
     "23 Gy to the kidneys and 2 Gy to the red marrow:"
     " limits taken over from external beam and radioiodine therapy."
 )

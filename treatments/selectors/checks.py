@@ -8,6 +8,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from languages.wording import day
+from languages.wording import gettext as stored
 from treatments.models import (
     Administration,
     Cycle,
@@ -114,7 +115,7 @@ def warnings_of(administration: Administration) -> list[Warned]:
     found += dose_warnings(
         sums_gy={dose.label: dose.sum_gy for dose in exposure.doses},
         limits_gy={dose.label: dose.limit_gy for dose in exposure.doses},
-        source=protocol.dose_limits_source,
+        source=stored(protocol.dose_limits_source),
     )
     advice = advice_for(course, cycle, today=on, given=given)
     prescribed_mbq = administration.prescribed_activity_mbq or expected_mbq
