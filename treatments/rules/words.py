@@ -55,7 +55,10 @@ def span(days: int) -> str:
     if days < 2 * DAYS_PER_YEAR:
         return _tied(ngettext("{n} month", "{n} months", months), months)
     years = _tied(_("{n} y"), months // 12)
-    return f"{years} {_tied(_('{n} mo'), months % 12)}" if months % 12 else years
+    if months % 12 == 0:
+        return years
+    rest = _tied(_("{n} mo"), months % 12)
+    return f"{years} {rest}"
 
 
 def interval(days: int) -> str:
