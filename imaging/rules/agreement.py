@@ -84,9 +84,7 @@ def _agreement(categories: tuple[str, ...], table: tuple[tuple[int, ...], ...]) 
     error = sqrt(_variance(p, first, second, kappa, expected) / n)
     limits, why = None, ""
     if observed == 1:
-        why = gettext_noop(
-            "The readers agree on every study: the standard error is 0 and gives no limits."
-        )
+        why = gettext_noop("The readers agree on every study: the standard error is 0 and gives no limits.")
     else:
         reach = NormalDist().inv_cdf(0.975) * error
         limits = max(-1.0, float(kappa) - reach), min(1.0, float(kappa) + reach)

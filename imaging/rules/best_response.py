@@ -195,9 +195,7 @@ def best_confirmed(
     for a, b in pairwise(adequate):
         if a.response == "CR" and b.response in _STABLE:
             # Table 3: disease that is seen after a CR came back, unless it lasted long enough to be stable.
-            return BestResponse(
-                "PD", b.on, AFTER_CR(response=_words(b.response), later_day=b.on, day=a.on)
-            )
+            return BestResponse("PD", b.on, AFTER_CR(response=_words(b.response), later_day=b.on, day=a.on))
     if stable:
         return BestResponse("NE", stable[0].on, _too_early(stable[0], time_zero, rules))
     return _nothing(counted)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from imaging.rules.recist import STATES_OF_ROLE, LesionRole, State, number
-from languages.wording import gettext as _, pgettext
+from languages.wording import gettext as _
+from languages.wording import pgettext
 
 MOST_SIZE_MM = Decimal(500)
 MOST_SUV = Decimal(1000)
@@ -136,9 +137,7 @@ def parse_suv(text: str) -> Decimal | None:
     if not written:
         return None
     if not _NUMBER.fullmatch(written):
-        raise ValueError(
-            _("{typed} is no SUV: type a number such as 24.6.").format(typed=repr(written[:40]))
-        )
+        raise ValueError(_("{typed} is no SUV: type a number such as 24.6.").format(typed=repr(written[:40])))
     suv = Decimal(written.replace(",", "."))
     if suv != round(suv, 2) or suv >= MOST_SUV:
         raise ValueError(

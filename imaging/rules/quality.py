@@ -14,6 +14,6 @@ def uptake_time_flag(uptake_minutes: int | None) -> str:
     """Return in words that a scan began outside the usual time after injection; blank inside it, or where unknown."""
     if uptake_minutes is None or UPTAKE_FROM_MINUTES <= uptake_minutes <= UPTAKE_TO_MINUTES:
         return ""
-    return _(
-        "uptake time {minutes} min, usual are {least} to {most} min: SUV may not be comparable"
-    ).format(minutes=uptake_minutes, least=UPTAKE_FROM_MINUTES, most=UPTAKE_TO_MINUTES)
+    return _("uptake time {minutes} min, usual are {least} to {most} min: SUV may not be comparable").format(
+        minutes=uptake_minutes, least=UPTAKE_FROM_MINUTES, most=UPTAKE_TO_MINUTES
+    )

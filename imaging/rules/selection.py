@@ -21,9 +21,7 @@ LEAST_TARGET_NODE_MM = Decimal(15)  # short axis
 USUAL_SLICE_MM = Decimal(5)
 
 NOT_MEASURED = Message(
-    gettext_noop(
-        "{label} is a target lesion without a size at baseline: measure it, or make it non-target."
-    )
+    gettext_noop("{label} is a target lesion without a size at baseline: measure it, or make it non-target.")
 )
 TOO_SMALL = Message(
     gettext_noop(

@@ -13,7 +13,8 @@ from enum import StrEnum
 
 from imaging.rules.recist import LesionRole, State, share
 from imaging.rules.telling import Message, Told, ngettext_lazy
-from languages.wording import gettext as _, gettext_noop
+from languages.wording import gettext as _
+from languages.wording import gettext_noop
 
 DECREASE_PERCENT = Decimal(30)
 INCREASE_PERCENT = Decimal(30)
@@ -36,10 +37,14 @@ MISSING = ngettext_lazy(
 DISAPPEARED = Message(gettext_noop("All uptake has disappeared (highest SUVmax at baseline {baseline})."))
 THE_SAME = Message(gettext_noop("Highest SUVmax {suv} ({label}) is the {baseline} of the baseline on {day}."))
 BELOW = Message(
-    gettext_noop("Highest SUVmax {suv} ({label}) is {percent} % below the {baseline} of the baseline on {day}.")
+    gettext_noop(
+        "Highest SUVmax {suv} ({label}) is {percent} % below the {baseline} of the baseline on {day}."
+    )
 )
 ABOVE = Message(
-    gettext_noop("Highest SUVmax {suv} ({label}) is {percent} % above the {baseline} of the baseline on {day}.")
+    gettext_noop(
+        "Highest SUVmax {suv} ({label}) is {percent} % above the {baseline} of the baseline on {day}."
+    )
 )
 LITTLE_BELOW = Message(
     gettext_noop(

@@ -26,6 +26,8 @@ _PATTERNS = {
     "more": r".+?",
     "organ": r".+?",
     "text": r".+?",
+    "time": r"\d\d:\d\d:\d\d",
+    "parts": r".+?",
 }
 _NUMBER = r"\d+(?:\.\d+)?"
 _BETWEEN_LABELS = re.compile(r"(?:, | and )(?![^(]*\))")
@@ -40,6 +42,12 @@ class Told:
 
     def __str__(self) -> str:
         return self.message.told({name: _said(value) for name, value in self.places}, self.count)
+
+    @property
+    def english(self) -> str:
+        """The words as they are stored, whatever language is active."""
+        message = self.message.more if self.message.more and self.count != 1 else self.message.one
+        return message.format_map({name: _english(value) for name, value in self.places})
 
     @property
     def count(self) -> int:
@@ -88,6 +96,18 @@ def listed(labels: Iterable[Any]) -> str:
 def in_sentence(name: str) -> str:
     """Return a name as it stands within a sentence: small in English, while German nouns keep their capital."""
     return name.lower() if pgettext("nouns within a sentence", "small") == "small" else name
+
+
+def _english(value: Any) -> str:
+    if isinstance(value, tuple):
+        *others, last = [_english(one) for one in value]
+        return f"{', '.join(others)} and {last}" if others else last
+    if isinstance(value, Told):
+        return value.english
+    if isinstance(value, Decimal):
+        text = f"{value:f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return str(value)
 
 
 def _said(value: Any) -> str:

@@ -21,15 +21,11 @@ Key = tuple[UUID, int, str]  # patient, course number, reader role
 _PET = frozenset({Modality.PET_CT, Modality.PET_MR})
 
 NO_LESIONS = Message(gettext_noop("No lesions have been entered."))
-NO_BASELINE = Message(
-    gettext_noop("There is no baseline study of this course: nothing can be compared.")
-)
+NO_BASELINE = Message(gettext_noop("There is no baseline study of this course: nothing can be compared."))
 NOT_DERIVED = Message(gettext_noop("Not derived: {words}"))
 NOTHING_ENTERED = Message(gettext_noop("Nothing has been entered for this study."))
 DRAFTS_WAITING = Message(
-    gettext_noop(
-        "Nothing has been entered for this study. Imported drafts have not been accepted yet."
-    )
+    gettext_noop("Nothing has been entered for this study. Imported drafts have not been accepted yet.")
 )
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _, gettext_noop
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.access import Act
 from accounts.errors import RegistryError, StaleRecord
@@ -171,9 +172,9 @@ def _store_measurement(
     elif not stored.is_draft:
         raise RegistryError(
             "measured_already",
-            _("{label} has been measured in this study already: leave it out, or change it in the grid.").format(
-                label=lesion.label
-            ),
+            _(
+                "{label} has been measured in this study already: leave it out, or change it in the grid."
+            ).format(label=lesion.label),
         )
     else:
         # What the report leaves out stays as it is.

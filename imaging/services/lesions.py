@@ -12,7 +12,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from django.utils.translation import gettext as _, gettext_noop
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.access import Act
 from accounts.errors import RegistryError, StaleRecord
@@ -340,7 +341,11 @@ def _fit(one: Measurement) -> None:
             raise _unfit("parts_mm", _("Each part is above 0 mm."), "not_positive")
         total = sum(one.parts_mm, Decimal(0))
         if one.size_mm is not None and one.size_mm != total:
-            raise _unfit("size_mm", _("The parts add up to {total} mm.").format(total=number(total)), "contradictory_size")
+            raise _unfit(
+                "size_mm",
+                _("The parts add up to {total} mm.").format(total=number(total)),
+                "contradictory_size",
+            )
         one.size_mm = total
     if one.merged_into is not None:
         problem = _merge_problem(lesion, one.merged_into)

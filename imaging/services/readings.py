@@ -93,7 +93,9 @@ def correct_reading(
     if stored.is_signed:
         raise RegistryError(
             "signed_reading",
-            _("This reading has been signed: a reader changes it on the imaging page, with a reason and a new signature."),
+            _(
+                "This reading has been signed: a reader changes it on the imaging page, with a reason and a new signature."
+            ),
         )
     return correct_record(
         reading, changes, by=by, reason=reason, expected_version=expected_version, follow=_derive_again
@@ -246,7 +248,11 @@ def _fill(
     reading.overall_response = overall_response or reading.derived_response
     if not reading.overall_response:
         raise ValidationError(
-            {"overall_response": ValidationError(_("No response can be derived: choose one."), code="required")}
+            {
+                "overall_response": ValidationError(
+                    _("No response can be derived: choose one."), code="required"
+                )
+            }
         )
     timepoint = response.derived(reading.study).timepoint
     seen_new = bool(timepoint and timepoint.new_lesions)
