@@ -17,5 +17,5 @@ def translate_names(app: AppConfig) -> None:
         if "verbose_name" not in given:
             options.verbose_name = gettext_lazy(str(options.verbose_name))
         for field in options.local_fields:
-            if field._verbose_name is None:
+            if field._verbose_name is None:  # type: ignore[attr-defined]
                 field.verbose_name = gettext_lazy(str(field.verbose_name))

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import IO, BinaryIO
 
 from imaging.dicom.errors import DicomError
@@ -335,6 +336,6 @@ def _check_directory(upload: BinaryIO, place: str, limits: Limits) -> None:
         )
 
 
-def grouped(count: int) -> str:
+def grouped(count: int | Decimal) -> str:
     """Return a count in thousands as the reader writes them: with commas in English, with points in German."""
     return f"{count:,}".replace(",", "." if wording.number(0.5) == "0,5" else ",")

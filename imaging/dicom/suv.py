@@ -50,11 +50,11 @@ FROM_PIXELS = gettext_noop("The pixels are SUVbw already (units GML): factor 1."
 FROM_PHILIPS = gettext_noop("Philips' own factor (7053,1000), of counts to SUVbw.")
 PHILIPS_COUNTS = gettext_noop("Bq/mL (Philips counts × 7053,1009)")
 FROM_INJECTION = Message(
-    gettext_noop("{weight}\u00a0kg / {dose} MBq: decay is corrected to the injection (ADMIN). For {more}.")
+    gettext_noop("{weight} kg / {dose} MBq: decay is corrected to the injection (ADMIN). For {more}.")
 )
 FROM_DOSE = Message(
     gettext_noop(
-        "{weight}\u00a0kg / {decayed}\u00a0MBq: {dose}\u00a0MBq injected, decayed for {seconds} s (half-life {half_life} s)"
+        "{weight} kg / {decayed} MBq: {dose} MBq injected, decayed for {seconds} s (half-life {half_life} s)"
         " to {time}, {words}. For {more}."
     )
 )
@@ -198,7 +198,8 @@ def _from_dose(header: SeriesHeader, start: ScanStart) -> SuvFactor:
     if header.decay_correction == "ADMIN":
         value = weight * 1000 / dose
         basis = FROM_INJECTION(weight=_plain(weight), dose=_mbq(dose), more=counted)
-        return SuvFactor(value.quantize(FACTOR_DECIMALS), "g/Bq", basis.english)
+        said = basis.english.replace(" kg", f"{NBSP}kg")
+        return SuvFactor(value.quantize(FACTOR_DECIMALS), "g/Bq", said)
     if header.decay_correction == "TIME":
         start = ScanStart(header.decay_corrected_to, DECAY_TIME)
     elif header.decay_correction != "START":
@@ -224,7 +225,8 @@ def _from_dose(header: SeriesHeader, start: ScanStart) -> SuvFactor:
         words=start.why,
         more=counted,
     )
-    return SuvFactor(value.quantize(FACTOR_DECIMALS), "g/Bq", basis.english)
+    said = basis.english.replace(" kg", f"{NBSP}kg").replace(" MBq", f"{NBSP}MBq")
+    return SuvFactor(value.quantize(FACTOR_DECIMALS), "g/Bq", said)
 
 
 def no_factor(reason: str) -> SuvFactor:

@@ -87,7 +87,7 @@ class SelectionProblem:
 
 @dataclass(frozen=True, slots=True)
 class _Organ:
-    name: str
+    name: object
 
     def __str__(self) -> str:
         return in_sentence(str(self.name))
@@ -99,7 +99,7 @@ def selection_problems(
     baseline_key: str,
     slice_thickness_mm: Decimal | None,
     overridden: frozenset[str] = frozenset(),
-    organ_names: Mapping[str, str] | None = None,
+    organ_names: Mapping[str, object] | None = None,
 ) -> list[SelectionProblem]:
     """Return what is wrong with the lesions of a baseline; those that a reader kept with a reason are left out.
 
@@ -154,7 +154,7 @@ def selection_problems(
 
 
 def count_problems(
-    targets: Sequence[tuple[str, str]], organ_names: Mapping[str, str]
+    targets: Sequence[tuple[str, str]], organ_names: Mapping[str, object]
 ) -> list[SelectionProblem]:
     """Return what stands against the number of target lesions, given as label and organ."""
     found = []

@@ -145,8 +145,9 @@ class Stored:
                 for message in self.messages
                 for english in filter(None, [message.one, message.more])
             ]
+        plain = text.replace("\u00a0", " ")
         for pattern, message in self._patterns:
-            if found := pattern.fullmatch(text):
+            if found := pattern.fullmatch(plain):
                 places = found.groupdict()
                 counted = places.get(message.counted, "1")
                 count = len(_BETWEEN_LABELS.split(counted)) if message.counted == "labels" else int(counted)

@@ -158,12 +158,12 @@ def _store_measurement(
 ) -> None:
     said = _found(measured, lesion)
     if said["size_mm"] is None and said["suv_max"] is None:
-        said = (
+        neither = (
             _("The report gives neither short axis nor SUVmax of {label}: leave it out.")
             if lesion.is_node
             else _("The report gives neither longest diameter nor SUVmax of {label}: leave it out.")
         )
-        raise RegistryError("nothing_measured", said.format(label=lesion.label))
+        raise RegistryError("nothing_measured", neither.format(label=lesion.label))
     stored = Measurement.objects.current().filter(lesion=lesion, study=study).first()
     if stored is None:
         record_measurement(Measurement(lesion=lesion, study=study, is_draft=True, **said), by=by)
