@@ -6,6 +6,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
+from django.conf import settings
+from django.utils import translation
+
 from analytics import describing, strata, tallies
 from analytics.comparing import compare
 from analytics.models import ENDPOINTS, Cohort, CoursesCounted
@@ -56,6 +59,7 @@ def results_now(cohort: Cohort, centre_codes: Sequence[str]) -> tuple[Document, 
     return document(counts, cohort, centre_codes, cutoff=tallies.cutoff_of(cohort))
 
 
+@translation.override(settings.LANGUAGE_CODE)  # what is stored does not depend on who looks
 def document(
     counts: Counts,
     cohort: Cohort,
