@@ -84,7 +84,9 @@ _REASONS = Words(
         "time_zero": gettext_noop("first administration, nothing known after it"),
         "last_known_alive": gettext_noop("last known alive"),
         "new_therapy": gettext_noop("last known progression-free before another anticancer therapy"),
-        "missed_assessments": gettext_noop("last known progression-free before two or more missed assessments"),
+        "missed_assessments": gettext_noop(
+            "last known progression-free before two or more missed assessments"
+        ),
         "before_death": gettext_noop("last known progression-free before a death that is no event here"),
         "no_response": gettext_noop("no response until then"),
         "completed": gettext_noop("treatment completed"),
@@ -126,7 +128,9 @@ _ASSESSED = {
 }
 _PROGRESSED = {
     "completed": gettext_noop("The course is completed; the patient progressed before a later assessment."),
-    "discontinued": gettext_noop("The course is discontinued; the patient progressed before a later assessment."),
+    "discontinued": gettext_noop(
+        "The course is discontinued; the patient progressed before a later assessment."
+    ),
 }
 _DIED = {
     "completed": gettext_noop("The course is completed; the patient died before a later assessment."),
@@ -561,7 +565,7 @@ class TimeToEvent:
 
     def reason(self) -> str:
         """Return for people, e.g. "censored at 2019-11-04: last adequate assessment"."""
-        code, _, detail = self.basis.partition(":")
+        code, _colon, detail = self.basis.partition(":")
         why = _REASONS[code]
         if detail:
             behind = _DETAILS[detail] if detail in _DETAILS else detail.replace("_", " ")
@@ -836,7 +840,10 @@ def _signs_of_life(facts: CourseFacts) -> list[tuple[str, date]]:
     """
     signs = [
         *((gettext_noop("administration"), day) for day in facts.administered_on),
-        *((gettext_noop("assessment"), assessment.on) for assessment in (*facts.assessments, *facts.later_assessments)),
+        *(
+            (gettext_noop("assessment"), assessment.on)
+            for assessment in (*facts.assessments, *facts.later_assessments)
+        ),
         *((gettext_noop("clinical progression"), day) for day in facts.clinical_progressions),
         *((gettext_noop("start of another therapy"), day) for day in facts.new_therapies),
         *((gettext_noop("contact with the patient"), day) for day in facts.known_alive),

@@ -50,7 +50,9 @@ def restricted_mean(table: EventTable, tau: int | Decimal) -> RestrictedMean | R
     survivors = at_risk - events
     last = int(days[-1])
     if tau > last and survivors.all():
-        return Refused(gettext(sentences.FOLLOW_UP_ENDS).format(last=last, tau=number(Decimal(f"{float(tau):g}"))))
+        return Refused(
+            gettext(sentences.FOLLOW_UP_ENDS).format(last=last, tau=number(Decimal(f"{float(tau):g}")))
+        )
 
     upto = int(np.searchsorted(days, float(tau), side="right"))
     survival = np.cumprod(survivors[:upto] / at_risk[:upto])

@@ -68,9 +68,7 @@ STRATA_WITH_PATIENTS = gettext_noop("{n} strata with patients: nothing to compar
 STRATA_WITH_VALUES = gettext_noop("{n} strata with values: nothing to compare")
 FEWER_THAN_TWO_STRATA = gettext_noop("fewer than two strata have patients")
 ONE_STRATUM_AT_RISK = gettext_noop("only one stratum has patients at risk on a day with an event")
-NEVER_TOGETHER = gettext_noop(
-    "strata were never at risk together when some had an event and some had not"
-)
+NEVER_TOGETHER = gettext_noop("strata were never at risk together when some had an event and some had not")
 ALIKE_AT_RISK = gettext_noop(
     "{names}: cannot be told apart in the patients at risk when somebody had an event"
 )
