@@ -59,7 +59,6 @@ def results_now(cohort: Cohort, centre_codes: Sequence[str]) -> tuple[Document, 
     return document(counts, cohort, centre_codes, cutoff=tallies.cutoff_of(cohort))
 
 
-@translation.override(settings.LANGUAGE_CODE)  # what is stored does not depend on who looks
 def document(
     counts: Counts,
     cohort: Cohort,
@@ -73,6 +72,13 @@ def document(
     Args:
         n_patients: where patients cannot be told from counts: those of a data lock with every course.
     """
+    with translation.override(settings.LANGUAGE_CODE):  # what is stored does not depend on who looks
+        return _document(counts, cohort, centre_codes, cutoff, n_patients)
+
+
+def _document(
+    counts: Counts, cohort: Cohort, centre_codes: Sequence[str], cutoff: date | None, n_patients: int | None
+) -> tuple[Document, Document]:
     rules = cohort.definition.rules
     analysed = counts.by_category("analysed").get("n", 0)
     if cohort.courses_counted == CoursesCounted.FIRST:
