@@ -288,13 +288,13 @@ class EndpointDefinition:
         is_at_first_administration = self.time_zero == "first_administration"
         if is_at_first_administration:
             censored = _(
-                "Without an event PFS is censored at the last adequate tumour assessment (any overall response but NE), or at "
-                "time zero when there is none."
+                "Without an event PFS is censored at the last adequate tumour assessment (any overall response but NE), or "
+                "at time zero when there is none."
             )
         else:
             censored = _(
-                "Without an event PFS is censored at the last adequate tumour assessment (any overall response but NE), or at "
-                "the first administration when there is none."
+                "Without an event PFS is censored at the last adequate tumour assessment (any overall response but NE), or "
+                "at the first administration when there is none."
             )
         if self.new_therapy == "censor":
             therapy = _(
@@ -374,16 +374,16 @@ class EndpointDefinition:
             (
                 frozenset({"ttnt"}),
                 _(
-                    "Time to next treatment: the event is the start of another anticancer therapy, a later course included, or "
-                    "death; without one it is censored at the last date the patient is known to have been alive."
+                    "Time to next treatment: the event is the start of another anticancer therapy, a later course included, "
+                    "or death; without one it is censored at the last date the patient is known to have been alive."
                 ),
             ),
             (
                 frozenset({"ttd"}),
                 _(
                     "Time to discontinuation: the event is the end of treatment before completion for any reason, death "
-                    "included; a completed course is censored at its last administration, an ongoing one at the last date the "
-                    "patient is known to have been alive."
+                    "included; a completed course is censored at its last administration, an ongoing one at the last date "
+                    "the patient is known to have been alive."
                 ),
             ),
         ]
@@ -408,18 +408,18 @@ class EndpointDefinition:
         is_confirmed, on_any_basis = self.confirmation == "required", self.clinical_progression == "event"
         if is_confirmed and on_any_basis:
             return _(
-                "Best overall response is the best up to the first progression on any basis; CR and PR count as response when "
-                "a second scan confirms them {days} days or more later."
+                "Best overall response is the best up to the first progression on any basis; CR and PR count as response "
+                "when a second scan confirms them {days} days or more later."
             )
         if is_confirmed:
             return _(
-                "Best overall response is the best up to the first progression on a scan; CR and PR count as response when a "
-                "second scan confirms them {days} days or more later."
+                "Best overall response is the best up to the first progression on a scan; CR and PR count as response when "
+                "a second scan confirms them {days} days or more later."
             )
         if on_any_basis:
             return _(
-                "Best overall response is the best up to the first progression on any basis; no confirmation by a second scan "
-                "is asked for."
+                "Best overall response is the best up to the first progression on any basis; no confirmation by a second "
+                "scan is asked for."
             )
         return _(
             "Best overall response is the best up to the first progression on a scan; no confirmation by a second scan is "
@@ -438,8 +438,8 @@ class EndpointDefinition:
             )
         if of_evaluable:
             return _(
-                "The objective response rate (ORR) is CR or PR among the response-evaluable: course finished or stopped, with "
-                "a baseline scan and a later assessment, or progression or death before one."
+                "The objective response rate (ORR) is CR or PR among the response-evaluable: course finished or stopped, "
+                "with a baseline scan and a later assessment, or progression or death before one."
             )
         if is_confirmed:
             return _(
