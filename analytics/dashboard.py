@@ -34,12 +34,7 @@ ENDPOINT_WORDS: dict[str, tuple[Any, str]] = {
 }
 _CRITERIA = (
     ("recist", "response", "RECIST 1.1", gettext_lazy("CR or PR")),
-    (
-        "recist_confirmed",
-        "confirmed_response",
-        gettext_lazy("RECIST 1.1, confirmed"),
-        gettext_lazy("CR or PR"),
-    ),
+    ("recist_confirmed", "confirmed_response", gettext_lazy("RECIST 1.1, confirmed"), gettext_lazy("CR or PR")),
     ("sstr", "sstr_response", "SSTR", gettext_lazy("uptake disappeared or decreased")),
 )
 _OBJECTIVE = {
@@ -625,8 +620,7 @@ def _category(measure: str, category: str) -> str:
     if measure == "concordance":
         recist, _, sstr = category.partition(":")
         return _("{recist} with {sstr}").format(
-            recist=RESPONSES.get(recist, recist),
-            sstr=lowered(str(dict(SstrResponse.choices).get(sstr, sstr))),
+            recist=RESPONSES.get(recist, recist), sstr=lowered(str(dict(SstrResponse.choices).get(sstr, sstr)))
         )
     if measure in {"death", "os_cause"} and category in DeathCause.values:
         return _("cause: {cause}").format(cause=lowered(str(DeathCause(category).label)))
