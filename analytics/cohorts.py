@@ -244,9 +244,7 @@ def delete(cohort: Cohort, *, by: User) -> None:
     if cohort.is_shared or cohort.owner_id != by.pk:
         raise ValidationError(_("Only a cohort of your own that is not shared can be deleted."))
     if cohort.locks.exists():
-        raise ValidationError(
-            _("Data locks rest on this cohort: it stays, so that they can be recomputed.")
-        )
+        raise ValidationError(_("Data locks rest on this cohort: it stays, so that they can be recomputed."))
     with change_context(by=by, reason="Deleted by its owner"):
         cohort.delete()
 

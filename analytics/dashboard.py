@@ -34,7 +34,12 @@ ENDPOINT_WORDS: dict[str, tuple[Any, str]] = {
 }
 _CRITERIA = (
     ("recist", "response", "RECIST 1.1", gettext_lazy("CR or PR")),
-    ("recist_confirmed", "confirmed_response", gettext_lazy("RECIST 1.1, confirmed"), gettext_lazy("CR or PR")),
+    (
+        "recist_confirmed",
+        "confirmed_response",
+        gettext_lazy("RECIST 1.1, confirmed"),
+        gettext_lazy("CR or PR"),
+    ),
     ("sstr", "sstr_response", "SSTR", gettext_lazy("uptake disappeared or decreased")),
 )
 _OBJECTIVE = {
@@ -155,6 +160,9 @@ def _head(result: Result, behind: Behind, orr_measure: str) -> Context:
 
 def _endpoint(result: Result, key: str, behind: Behind) -> Context:
     data = result[key]
+    mean = data.get("restricted_mean")
+    if mean and mean.get("problem"):
+        data = {**data, "restricted_mean": {**mean, "problem": telling.reason(mean["problem"])}}
     name, short = ENDPOINT_WORDS[key]
     month_days = float(result["definition"].get("month_days", 30.4375))
     # At risk at a month: everybody followed that long, unless patients come in later than at time zero.
@@ -459,9 +467,10 @@ def _table_1(result: Result, behind: Behind) -> Context | None:
     columns = found["columns"]
     codes = [column["code"] for column in columns]
     by = result.get("strata", {}).get("by", "")
+    names = {column["name"]: telling.column(column, by) for column in columns}
     rows = []
     for stored in found["rows"]:
-        row = telling.row_of_table_1(stored)
+        row = telling.row_of_table_1(stored, names)
         key = row["key"]
         if row["kind"] == "number":
             cells = [
@@ -592,7 +601,7 @@ _WORDS: dict[str, Any] = {
 def _category(measure: str, category: str) -> str:
     begin = category.removesuffix("*")
     if measure in {"response", "confirmed_response", "sstr_response"}:
-        group, _, code = begin.partition(":")
+        group, _colon, code = begin.partition(":")
         names = dict(SstrResponse.choices) if measure == "sstr_response" else RESPONSES
         if category.endswith("*"):
             return _("response-evaluable") if group == "evaluable" else _("not response-evaluable")
@@ -601,7 +610,7 @@ def _category(measure: str, category: str) -> str:
             return said
         return _("{response}, not response-evaluable").format(response=said)
     if measure == "toxicity":
-        term, _, grade = begin.rpartition(":")
+        term, _colon, grade = begin.rpartition(":")
         said = _("{term}, grade {grade}") if grade else _("{term}, any grade")
         return said.format(term=term, grade=grade)
     if measure == "status" and category.startswith("discontinued"):
@@ -611,16 +620,17 @@ def _category(measure: str, category: str) -> str:
         words = lowered(str(dict(DiscontinuationReason.choices).get(reason, reason)))
         return _("discontinued: {reason}").format(reason=words)
     if measure == "assessment":
-        timepoint, _, rest = begin.partition(":")
+        timepoint, _colon, rest = begin.partition(":")
         codes = [code for code in rest.split(":") if code]
         read = [str(RESPONSES.get(code) or dict(SstrResponse.choices).get(code, code)) for code in codes]
         return ", ".join(
             [str(dict(Timepoint.choices).get(timepoint, timepoint)), *(read or [_("no response read")])]
         )
     if measure == "concordance":
-        recist, _, sstr = category.partition(":")
+        recist, _colon, sstr = category.partition(":")
         return _("{recist} with {sstr}").format(
-            recist=RESPONSES.get(recist, recist), sstr=lowered(str(dict(SstrResponse.choices).get(sstr, sstr)))
+            recist=RESPONSES.get(recist, recist),
+            sstr=lowered(str(dict(SstrResponse.choices).get(sstr, sstr))),
         )
     if measure in {"death", "os_cause"} and category in DeathCause.values:
         return _("cause: {cause}").format(cause=lowered(str(DeathCause(category).label)))

@@ -34,13 +34,19 @@ _CHOICES: dict[str, tuple[str, Mapping[str, str]]] = {
     "sex": (gettext_noop("Sex"), dict(Sex.choices)),
     "tumour_type": (gettext_noop("Tumour type"), dict(TumourType.choices)),
     "primary_site": (gettext_noop("Primary site"), dict(PrimarySite.choices)),
-    "who_grade": (gettext_noop("WHO grade"), {code: name for code, name in WhoGrade.choices if code != WhoGrade.UNKNOWN}),
+    "who_grade": (
+        gettext_noop("WHO grade"),
+        {code: name for code, name in WhoGrade.choices if code != WhoGrade.UNKNOWN},
+    ),
     "functional_syndrome": (
         gettext_noop("Functional syndrome"),
         {code: name for code, name in FunctionalSyndrome.choices if code != FunctionalSyndrome.UNKNOWN},
     ),
     "ecog": (gettext_noop("ECOG performance status"), {str(score): f"ECOG {score}" for score in range(6)}),
-    "krenning": (gettext_noop("Krenning score at baseline"), {str(score): f"Krenning {score}" for score in range(5)}),
+    "krenning": (
+        gettext_noop("Krenning score at baseline"),
+        {str(score): f"Krenning {score}" for score in range(5)},
+    ),
     "intent": (gettext_noop("Intent"), dict(Intent.choices)),
     "protocol": (gettext_noop("Protocol"), {}),
 }
@@ -54,7 +60,11 @@ _EXPOSURE: dict[str, tuple[str, str, int]] = {
     "activity_mbq": (gettext_noop("Cumulative administered activity"), "GBq", 1),
     "dose_intensity_percent": (gettext_noop("Dose intensity"), "%", 1),
     "delayed_cycles": (gettext_noop("Cycles given after the protocol's window"), gettext_noop("cycles"), 1),
-    "reduced_cycles": (gettext_noop("Cycles prescribed below the protocol's activity"), gettext_noop("cycles"), 1),
+    "reduced_cycles": (
+        gettext_noop("Cycles prescribed below the protocol's activity"),
+        gettext_noop("cycles"),
+        1,
+    ),
 }
 _EXPOSURE_STEPS = {**STEPS, "activity_mbq": 1000}  # counted in MBq, told in GBq
 
@@ -150,7 +160,11 @@ def _choice_row(
 
 def _prior_therapies(counts: Counts, codes: Sequence[str | None]) -> Document:
     """Return the row of earlier therapies: a patient counts under each kind, so shares do not add up to 100 %."""
-    names = {**dict(PriorTherapyKind.choices), "prrt": gettext_noop("Earlier PRRT"), "none": gettext_noop("None recorded")}
+    names = {
+        **dict(PriorTherapyKind.choices),
+        "prrt": gettext_noop("Earlier PRRT"),
+        "none": gettext_noop("None recorded"),
+    }
     found = [counts.by_category("prior_therapy", code) for code in codes]
     present = set().union(*found)
     return {

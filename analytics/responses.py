@@ -130,9 +130,7 @@ def _treated(cohort: Cohort, centre_codes: Sequence[str], *, most: int) -> tuple
 def _number_of(course: Course) -> str:
     if course.number == 1:
         return course.patient.registry_number
-    return _("{patient} course {number}").format(
-        patient=course.patient.registry_number, number=course.number
-    )
+    return _("{patient} course {number}").format(patient=course.patient.registry_number, number=course.number)
 
 
 def _chart_of(course: Course) -> str:

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from analytics import strata
 from analytics.rules.endpoints import EndpointDefinition
+from analytics.rules.sentences import NOTES, REFUSALS, TESTS
 from imaging.models import SstrResponse
-from languages.wording import Stored, gettext_noop
 from patients.models import FunctionalSyndrome, PrimarySite, PriorTherapyKind, Sex, TumourType, WhoGrade
 from treatments.models import Intent
 
@@ -27,31 +27,6 @@ _VALUES: dict[str, Mapping[str, Any]] = {
     "prior_therapy": dict(PriorTherapyKind.choices),
     "sstr": dict(SstrResponse.choices),
 }
-
-# Why a test or a model is not given. They are the sentences of analytics.rules and of analytics.comparing.
-_REASONS = Stored(
-    [
-        gettext_noop("{n} strata with patients: nothing to compare"),
-        gettext_noop("{n} strata with values: nothing to compare"),
-        gettext_noop("no events"),
-        gettext_noop("only one stratum has patients at risk on a day with an event"),
-        gettext_noop("strata were never at risk together when some had an event and some had not"),
-        gettext_noop("{names}: cannot be told apart in the patients at risk when somebody had an event"),
-        gettext_noop("{n_events} events for {n} coefficients: fewer than {events_per_coefficient} for each"),
-        gettext_noop("{name} is the same in all patients"),
-        gettext_noop("no events where {name} is {value}: its hazard ratio is 0 or infinite"),
-        gettext_noop("no events where {values}: a hazard ratio is 0 or infinite"),
-        gettext_noop("one value in {name}: no standard deviation"),
-        gettext_noop("no spread of values within the strata"),
-        gettext_noop("all values in {name} are the same: its weight would be infinite"),
-        gettext_noop("all values are the same"),
-        gettext_noop("all patients are in the same category"),
-        gettext_noop("{n} categories in {n_strata} strata: Fisher's test is of two in two"),
-        gettext_noop("nobody to follow"),
-        gettext_noop("follow-up ends on day {last}, before day {tau}"),
-        gettext_noop("fewer than two strata have patients"),
-    ]
-)
 
 
 def is_english() -> bool:
@@ -78,22 +53,18 @@ def with_definition_told(result: Mapping[str, Any]) -> Document:
     return {**result, "definition": {**definition, "told": definition_in_words(definition)}}
 
 
-def in_both(rules: EndpointDefinition) -> list[tuple[str, str]]:
-    """Return the sentences of a definition in English, by which they are chosen, each with the same for the reader."""
-    told = rules.in_words()
-    if is_english():
-        return [(said, said) for said in told]
-    with translation.override(settings.LANGUAGE_CODE):
-        english = rules.in_words()
-    return list(zip(english, told, strict=True))
-
-
 def unit(stored: str) -> str:
     return _(stored) if stored.isalpha() else stored
 
 
-def reason(stored: str) -> str:
-    return _REASONS.retold(stored)
+def reason(stored: str, names: Mapping[str, str] | None = None) -> str:
+    """Return why there is no number.
+
+    Args:
+        names: of strata, as stored to as the reader calls them.
+    """
+    known = names or {}
+    return REFUSALS.retold(stored, lambda name: known.get(name) or _(name))
 
 
 def column(of: Mapping[str, Any], by: str) -> str:
@@ -103,7 +74,7 @@ def column(of: Mapping[str, Any], by: str) -> str:
     return _("All") if of["name"] == "All" else of["name"]
 
 
-def row_of_table_1(row: Mapping[str, Any]) -> Document:
+def row_of_table_1(row: Mapping[str, Any], strata_names: Mapping[str, str]) -> Document:
     told: Document = {**row, "name": _(row["name"])}
     if row.get("unit"):
         told["unit"] = unit(row["unit"])
@@ -115,8 +86,9 @@ def row_of_table_1(row: Mapping[str, Any]) -> Document:
     told["tests"] = [
         {
             **test,
-            **({"name": _(test["name"])} if test.get("name") else {}),
-            **({"problem": reason(test["problem"])} if test.get("problem") else {}),
+            **({"name": TESTS.get(test["name"], test["name"])} if test.get("name") else {}),
+            **({"note": NOTES.retold(test["note"])} if test.get("note") else {}),
+            **({"problem": reason(test["problem"], strata_names)} if test.get("problem") else {}),
         }
         for test in row.get("tests", [])
     ]
@@ -132,7 +104,7 @@ def comparison(of: Mapping[str, Any], names: Mapping[str, str]) -> Document:
     log_rank, cox = dict(of["log_rank"]), dict(of["cox"])
     for part in (log_rank, cox):
         if part.get("problem"):
-            part["problem"] = reason(part["problem"])
+            part["problem"] = reason(part["problem"], names)
     if "reference" in cox:
         cox["reference"] = names.get(cox["reference"], cox["reference"])
     for key in ("hazard_ratios", "proportional_hazards"):

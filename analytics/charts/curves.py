@@ -790,9 +790,7 @@ def forest_alt(title: str, hazards: Sequence[Hazard]) -> str:
         f"{hazard.group + ', ' if hazard.group and hazard.group != hazard.name else ''}{hazard.name}: {hazard.text}"
         for hazard in hazards
     ]
-    return _("{title}, hazard ratios with 95 % limits. {ratios}.").format(
-        title=title, ratios="; ".join(said)
-    )
+    return _("{title}, hazard ratios with 95 % limits. {ratios}.").format(title=title, ratios="; ".join(said))
 
 
 _COLUMNS = (

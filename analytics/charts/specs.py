@@ -323,9 +323,7 @@ def _reference_note(references: Sequence[tuple[str, float]], drawn: Sequence[tup
         f"{letter} {name} {localised(f'{month:g}')}"
         for letter, (name, month) in zip(ascii_uppercase, drawn, strict=False)
     ]
-    beyond = [
-        f"{name} {localised(f'{month:g}')}" for name, month in references if (name, month) not in drawn
-    ]
+    beyond = [f"{name} {localised(f'{month:g}')}" for name, month in references if (name, month) not in drawn]
     note = " " + _("Dashed: published medians in months, of other patients and not part of these numbers")
     note += f": {', '.join(named)}" if named else ""
     if beyond:
@@ -469,7 +467,8 @@ def limits_expression() -> str:
     """Return what Vega says of the limits ``l`` and ``u`` of a row, ``14.3–41.1 %``."""
     return (
         "isValid(datum.l) && isValid(datum.u)"
-        " ? format(100 * datum.l, '.1f') + '–' + format(100 * datum.u, '.1f') + ' %' : " + _quoted(_("undefined"))
+        " ? format(100 * datum.l, '.1f') + '–' + format(100 * datum.u, '.1f') + ' %' : "
+        + _quoted(_("undefined"))
     )
 
 
@@ -842,11 +841,13 @@ class Figure:
 FIGURES: dict[str, Figure] = {
     "pfs": Figure(
         ENDPOINT_NAMES.english["pfs"],
-        partial(km_spec, endpoint="pfs"), partial(words.survival_alt, endpoint="pfs")
+        partial(km_spec, endpoint="pfs"),
+        partial(words.survival_alt, endpoint="pfs"),
     ),
     "os": Figure(
         ENDPOINT_NAMES.english["os"],
-        partial(km_spec, endpoint="os"), partial(words.survival_alt, endpoint="os")
+        partial(km_spec, endpoint="os"),
+        partial(words.survival_alt, endpoint="os"),
     ),
     "best-response": Figure(gettext_noop("Best overall response"), best_response_spec, words.response_alt),
     "courses": Figure(gettext_noop("Treatment courses"), courses_spec, words.courses_alt),

@@ -89,8 +89,7 @@ def waterfall_spec(lines: Sequence[CourseLine], about: About, *, theme: look.The
             layer(
                 of_code,
                 {"type": "bar", "style": style_of("bar", code), "cursor": cursor(theme)},
-                {"x": x, "x2": {"field": "x2"}, "y": y, "y2": {"datum": 0}}
-                | link(theme, *_TIPS),
+                {"x": x, "x2": {"field": "x2"}, "y": y, "y2": {"datum": 0}} | link(theme, *_TIPS),
             )
         )
         # A change of nothing has no height.
@@ -100,8 +99,7 @@ def waterfall_spec(lines: Sequence[CourseLine], about: About, *, theme: look.The
                 layer(
                     flat,
                     {"type": "rule", "style": style_of("flat", code), "cursor": cursor(theme)},
-                    {"x": x, "x2": {"field": "x2"}, "y": at(y, 0)}
-                    | link(theme, *_TIPS),
+                    {"x": x, "x2": {"field": "x2"}, "y": at(y, 0)} | link(theme, *_TIPS),
                 )
             )
     layers.append(layer([{}], {"type": "rule", "style": "zero"}, {"y": at(y, 0)}))
@@ -196,7 +194,8 @@ def _strip(drawn: Sequence[CourseLine], present: Sequence[str], x: Spec, theme: 
         layers.append(layer(values, mark, places | link(theme, "Best response")))
         layers.append(layer([{"row": number + 0.5}], point_mark(code, 64, "print"), key))
     names = [
-        {"row": number + 0.5, "t": f"{WORDS[code]}: {whole(counts[code])}"} for number, code in enumerate(present)
+        {"row": number + 0.5, "t": f"{WORDS[code]}: {whole(counts[code])}"}
+        for number, code in enumerate(present)
     ]
     beside: Spec = {"type": "text", "style": "small", "align": "left", "baseline": "middle", "dx": KEY_PX}
     layers.append(layer(names, beside, {"x": {"value": WIDTH}, "y": y, "text": {"field": "t"}}))
