@@ -278,7 +278,11 @@ def _reasons(stopped: Document, crossed: Mapping[str, Mapping[str, Any]]) -> Tab
     sums = [_("All"), *(_n(stopped["after_cycle"].get(cycle, 0)) for cycle in cycles), _n(stopped["n"])]
     return Table(
         _("Main reason of discontinuation, by the last cycle given"),
-        [_("Reason"), *(_("after cycle {cycle}").format(cycle=cycle) for cycle in cycles), _("all")],
+        [
+            pgettext("why treatment ended", "Reason"),
+            *(_("after cycle {cycle}").format(cycle=cycle) for cycle in cycles),
+            _("all"),
+        ],
         [*rows, Row(sums, is_head=True)],
     )
 
@@ -418,7 +422,7 @@ def _competing(payload: Document) -> list[Section]:
         "death": (_("Death by cause"), _("Cause"), dict(DeathCause.choices)),
         "discontinuation": (
             _("End of treatment by reason"),
-            _("Reason"),
+            pgettext("why treatment ended", "Reason"),
             {**dict(DiscontinuationReason.choices), "completed": _("Completed")},
         ),
     }

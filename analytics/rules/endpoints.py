@@ -397,6 +397,7 @@ class EndpointDefinition:
             told.append((_OF_NONE, said.format(days=self.sd_minimum_days)))
         told.append((_OF_RESPONSE, self._rate_in_words()))
         if self.interval == "wilson":
+            # xgettext:no-python-format
             told.append((_OF_NONE, _("Rates come with Wilson's 95 % limits.")))
         if self.analysis_set == "response_evaluable":
             told.append((_OF_NONE, _("All figures count response-evaluable courses alone.")))
