@@ -49,7 +49,7 @@ def used(texts: Iterable[str]) -> list[tuple[str, str]]:
     return [
         (name, MEANINGS[short])
         for name, short in sorted(known, key=lambda item: item[0].lower())
-        if re.search(rf"(?<![\w-]){re.escape(name)}(?!\w)", whole)
+        if re.search(rf"(?<!\w)(?<!\w-){re.escape(name)}(?!\w)", whole)
     ]
 
 

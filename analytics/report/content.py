@@ -287,7 +287,7 @@ def _reasons(stopped: Document, crossed: Mapping[str, Mapping[str, Any]]) -> Tab
     )
 
 
-def _table_1(table: Document | None, by: str, strata_names: Mapping[str, str]) -> Section:
+def _table_1(table: Document | None, by: str = "", strata_names: Mapping[str, str] | None = None) -> Section:
     title = _("Patients at baseline")
     if not table:
         return Section("table1", title, [Text(_(NOT_COMPUTED))])
@@ -296,7 +296,7 @@ def _table_1(table: Document | None, by: str, strata_names: Mapping[str, str]) -
     blank = [""] * len(columns)
     rows: list[Row] = []
     for stored in table["rows"]:
-        row = telling.row_of_table_1(stored, strata_names)
+        row = telling.row_of_table_1(stored, strata_names or {})
         if row["kind"] == "number":
             name = f"{row['name']} ({row['unit']})" if row["unit"] else row["name"]
             rows.append(Row([name, *blank], is_head=True))
