@@ -4,7 +4,7 @@
 """
 
 import uuid
-from typing import Self
+from typing import Any, Self
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
@@ -12,7 +12,6 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
-from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -99,11 +98,11 @@ class Strata(models.TextChoices):
     STATUS = "status", _("Completed, discontinued, ongoing")
 
 
-def _codes(length: int, help_text: str | Promise = "") -> ArrayField:
+def _codes(length: int, help_text: Any = "") -> ArrayField:
     return ArrayField(models.CharField(max_length=length), default=list, blank=True, help_text=help_text)
 
 
-def _bound(help_text: str | Promise) -> models.PositiveSmallIntegerField:
+def _bound(help_text: Any) -> models.PositiveSmallIntegerField:
     return models.PositiveSmallIntegerField(null=True, blank=True, help_text=help_text)
 
 
