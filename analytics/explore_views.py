@@ -536,7 +536,7 @@ def _pair_figure(found: pairs.Pair, endpoint: str) -> Drawn:
             events=counted(data["events"], "event"),
             cutoff=day_text(side.result["data_cutoff"]),
         )
-        for side, (_, data) in zip(found.sides, outcomes, strict=True)
+        for side, (_name, data) in zip(found.sides, outcomes, strict=True)
     ]
     tested = found.comparisons.get(endpoint)
     warned = (
