@@ -583,6 +583,16 @@ _MEASURES: dict[str, Any] = {
     "ecog": gettext_lazy("ECOG performance status"),
     "krenning": gettext_lazy("Krenning score at baseline"),
     "prior_therapy": gettext_lazy("earlier therapies"),
+    "sex": gettext_lazy("Sex"),
+    "tumour_type": gettext_lazy("Tumour type"),
+    "primary_site": gettext_lazy("Primary site"),
+    "functional_syndrome": gettext_lazy("Functional syndrome"),
+    "protocol": gettext_lazy("Protocol"),
+    "intent": gettext_lazy("Intent"),
+    "cycles_given": gettext_lazy("Cycles given"),
+    "dose_intensity_percent": gettext_lazy("Dose intensity percent"),
+    "delayed_cycles": gettext_lazy("Delayed cycles"),
+    "reduced_cycles": gettext_lazy("Reduced cycles"),
 }
 _WORDS: dict[str, Any] = {
     "event": gettext_lazy("event"),
