@@ -13,6 +13,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.utils.functional import lazy
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -20,7 +21,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from accounts.access import Act
 from accounts.models import Centre, User
 from analytics import cohorts, strata
-from analytics.charts.numbers import localised
+from analytics.charts.numbers import has_decimal_comma, localised
 from analytics.dashboard import ENDPOINT_WORDS
 from analytics.exploring import COVARIATES, Facets, Question
 from analytics.models import Cohort, CoursesCounted, Definition, Strata
@@ -29,7 +30,9 @@ from languages.wording import day
 from treatments.models import Protocol
 
 ISO_DATE = gettext_lazy("YYYY-MM-DD")
-_DATE_FORMATS = ["%Y-%m-%d", "%d.%m.%Y"]
+_DATE_FORMATS = lazy(
+    lambda: ["%Y-%m-%d", "%d.%m.%Y"] if has_decimal_comma() else ["%Y-%m-%d"], list
+)()  # of the reader
 RULE_PREFIX = "rule_"
 MOST_MONTHS = 600  # of a landmark: half a century
 

@@ -17,9 +17,9 @@ from accounts.models import Centre, User
 from analytics.charts.numbers import day_text, localised
 from analytics.models import Cohort, CoursesCounted, Definition
 from analytics.rules.endpoints import EndpointDefinition
-from patients.models import FunctionalSyndrome, PrimarySite, PriorTherapyKind, Sex, TumourType, WhoGrade
 from languages.wording import Stored
 from languages.wording import day as day_said
+from patients.models import FunctionalSyndrome, PrimarySite, PriorTherapyKind, Sex, TumourType, WhoGrade
 from treatments.models import DiscontinuationReason, Intent
 
 PRIOR_THERAPIES = [*PriorTherapyKind.choices, ("prrt", "PRRT")]
@@ -127,14 +127,16 @@ def methods(cohort: Cohort, data_cutoff: str) -> list[str]:
     """Return the "Methods" of the cohort's figures, ready to paste: whom they count, how endpoints are derived."""
     rules = cohort.definition.rules
     # The definition names Wilson's limits itself.
+    # xgettext:no-python-format
     limits = [] if rules.interval == "wilson" else [_("Rates come with Clopper-Pearson 95 % limits.")]
     return [
         *filter_in_words(cohort),
         _("Data cut-off is {cutoff}: facts after it do not count.").format(cutoff=day_text(data_cutoff)),
         *rules.in_words(),
         _(
-            "Survival is estimated by the Kaplan-Meier method with pointwise 95 % limits on the log(-log) scale; follow-up by "
-            "the reverse Kaplan-Meier method."
+            # xgettext:no-python-format
+            "Survival is estimated by the Kaplan-Meier method with pointwise 95 % limits on the log(-log) scale; follow-up "
+            "by the reverse Kaplan-Meier method."
         ),
         *limits,
     ]

@@ -583,6 +583,16 @@ _MEASURES: dict[str, Any] = {
     "ecog": gettext_lazy("ECOG performance status"),
     "krenning": gettext_lazy("Krenning score at baseline"),
     "prior_therapy": gettext_lazy("earlier therapies"),
+    "sex": gettext_lazy("Sex"),
+    "tumour_type": gettext_lazy("Tumour type"),
+    "primary_site": gettext_lazy("Primary site"),
+    "functional_syndrome": gettext_lazy("Functional syndrome"),
+    "protocol": gettext_lazy("Protocol"),
+    "intent": gettext_lazy("Intent"),
+    "cycles_given": gettext_lazy("Cycles given"),
+    "dose_intensity_percent": gettext_lazy("Dose intensity percent"),
+    "delayed_cycles": gettext_lazy("Delayed cycles"),
+    "reduced_cycles": gettext_lazy("Reduced cycles"),
 }
 _WORDS: dict[str, Any] = {
     "event": gettext_lazy("event"),
@@ -648,9 +658,13 @@ def _or(words: Sequence[str]) -> str:
     return _("{first} or {last}").format(first=", ".join(several[:-1]), last=several[-1])
 
 
+def _is_in_days(measure: str) -> bool:
+    return measure in {*ENDPOINT_WORDS, "os_cause", "ttd_cause"} or measure.endswith("_entry")
+
+
 def value_name(cell: Cell) -> str:
     """Return what the value of each course behind a cell is called, with its unit; blank: it has none to be shown."""
-    if cell.measure in {*ENDPOINT_WORDS, "os_cause", "ttd_cause"} or cell.measure.endswith("_entry"):
+    if _is_in_days(cell.measure):
         return _("Day")
     return {"pfs_at": _("Month"), "os_at": _("Month"), "any_toxicity": _("Grade")}.get(cell.measure, "")
 
@@ -664,7 +678,7 @@ def _at(cell: Cell) -> str:
         _("month {value}") if cell.measure in {"pfs_at", "os_at"}
         else _("grade {value}") if cell.measure == "any_toxicity"
         else _("after cycle {value}") if cell.measure in {"status", "toxicity"}
-        else _("day {value}") if cell.measure in {*ENDPOINT_WORDS, "os_cause", "ttd_cause"} or cell.measure.endswith("_entry")
+        else _("day {value}") if _is_in_days(cell.measure)
         else _("value {value}")
     )  # fmt: skip
     if cell.at_from == cell.at_to:

@@ -53,8 +53,10 @@ _CAUSE_TITLES = {
     "death": gettext_lazy("Death by cause"),
     "discontinuation": gettext_lazy("End of treatment by reason"),
 }
+# xgettext:no-python-format
 ESTIMATED = gettext_lazy("Kaplan–Meier estimate with pointwise 95 % limits (log–log).")
 INCIDENCE = gettext_lazy(
+    # xgettext:no-python-format
     "Cumulative incidence with competing causes (Aalen–Johansen), pointwise 95 % limits (log–log)."
 )
 
@@ -360,6 +362,7 @@ def _forest_figure(asked: Asked, hazards: list[curves.Hazard], against: str) -> 
         [_("Data cut-off {cutoff}").format(cutoff=asked.until)],
         x_title=_("Hazard ratio, logarithmic"),
         y_title="",
+        # xgettext:no-python-format
         notes=[_("Cox's model, Efron's ties, 95 % limits."), against],
     )
     return Drawn(
@@ -533,7 +536,7 @@ def _pair_figure(found: pairs.Pair, endpoint: str) -> Drawn:
             events=counted(data["events"], "event"),
             cutoff=day_text(side.result["data_cutoff"]),
         )
-        for side, (_, data) in zip(found.sides, outcomes, strict=True)
+        for side, (_name, data) in zip(found.sides, outcomes, strict=True)
     ]
     tested = found.comparisons.get(endpoint)
     warned = (

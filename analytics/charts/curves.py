@@ -230,6 +230,7 @@ def curves_spec(lines: Sequence[Line], about: About, *, theme: look.Theme = "scr
         _("Small strokes: censored.") if ticks_drawn else "",
         ""
         if bands
+        # xgettext:no-python-format
         else _("Bands of the 95 % limits are left out where there are more than {n} curves.").format(
             n=MOST_BANDS
         ),
@@ -358,7 +359,7 @@ def _labels(
         (HEIGHT * (1 - line.value[-1]), WIDTH * line.last_month / last_month, line.name) for line in lines
     )
     tops: list[float] = []
-    for wanted, _, _ in places:
+    for wanted, _end, _name in places:
         tops.append(max(wanted, tops[-1] + _LABEL_PX) if tops else wanted)
     # Pushed below the axis: all of them move up as far as needed.
     limit = float(HEIGHT)
@@ -790,6 +791,7 @@ def forest_alt(title: str, hazards: Sequence[Hazard]) -> str:
         f"{hazard.group + ', ' if hazard.group and hazard.group != hazard.name else ''}{hazard.name}: {hazard.text}"
         for hazard in hazards
     ]
+    # xgettext:no-python-format
     return _("{title}, hazard ratios with 95 % limits. {ratios}.").format(title=title, ratios="; ".join(said))
 
 

@@ -163,6 +163,7 @@ def km_spec(
             width=PLOT_WIDTH,
             height=RISK_ROW_HEIGHT * len(names),
             title=_footer(
+                # xgettext:no-python-format
                 _("Kaplan–Meier estimate with pointwise 95 % confidence band (log–log).")
                 + " "
                 + (

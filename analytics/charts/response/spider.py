@@ -150,8 +150,8 @@ def spider_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme 
     )
     notes = [
         _(
-            "A line is a course, in the look of its best overall response: the sum of target lesions against its baseline, up"
-            " to the first progression, whose mark stands at the last sum before it where it was told otherwise (grey)."
+            "A line is a course, in the look of its best overall response: the sum of target lesions against its baseline,"
+            " up to the first progression, whose mark stands at the last sum before it where it was told otherwise (grey)."
             " Lines at +20 % and −30 % from baseline; progression itself is told from the nadir."
         )
     ]
@@ -211,8 +211,8 @@ def spider_alt(lines: Sequence[CourseLine], about: About) -> str:
     last = max(_measured(line)[-1].day for line in drawn)
     n = sum(line.progressed_day is not None for line in drawn)
     said = _(
-        "Change of the sum of diameters from baseline over time in {cohort}: {courses}, up to {months} months after the first"
-        " administration; {n} end in progression. Best overall responses: {responses}."
+        "Change of the sum of diameters from baseline over time in {cohort}: {courses}, up to {months} months after the"
+        " first administration; {n} end in progression. Best overall responses: {responses}."
     ).format(
         cohort=about.name,
         courses=counted(len(drawn), "course"),

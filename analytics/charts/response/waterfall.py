@@ -212,6 +212,7 @@ def waterfall_alt(lines: Sequence[CourseLine], about: About) -> str:
     changes = [change_of(line) for line in drawn]
     shrunk = sum(change <= RESPONSE_LINE for change in changes)
     grown = sum(change >= PROGRESSION_LINE for change in changes)
+    # xgettext:no-python-format
     said = _(
         "Waterfall of the best change of the sum of diameters in {cohort}: {courses}, from {first} to {last}; {shrunk} at"
         " −30 % or lower, {grown} at +20 % or higher. Best overall responses: {responses}."
