@@ -198,9 +198,9 @@ class QuestionForm(forms.Form):
             self.fields[name] = kind(
                 label=label, choices=offered, required=False, widget=forms.CheckboxSelectMultiple, **more
             )
-        for name, (label, unit) in RANGES.items():
+        for name, (of, unit) in RANGES.items():
             for side, words in (("from", _("{what}, from ({unit})")), ("to", _("{what}, to ({unit})"))):
-                full = words.format(what=label, unit=unit)
+                full = words.format(what=of, unit=unit)
                 if name == "started":
                     self.fields[f"{name}_{side}"] = date_field(full)
                 else:

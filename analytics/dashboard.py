@@ -219,7 +219,7 @@ def _criteria(result: Result, definition: Mapping[str, Any], behind: Behind) -> 
         of = result.get("responses", {}).get(key)
         if of is None:
             continue
-        names: Mapping[str, str] = RESPONSES if measure != "sstr_response" else dict(SstrResponse.choices)
+        names: Mapping[str, Any] = RESPONSES if measure != "sstr_response" else dict(SstrResponse.choices)
         everybody = [f"{group}:*" for group in _counted(definition)]
         found.append(
             {

@@ -30,7 +30,7 @@ _NUMBERS: dict[str, tuple[str, str, int]] = {  # measure: name, unit, decimals s
     "ki67_percent": (gettext_noop("Ki-67"), "%", 1),
     "baseline_suv_max": (gettext_noop("Baseline SUVmax, hottest lesion"), "g/mL", 1),
 }
-_CHOICES: dict[str, tuple[str, Mapping[str, str]]] = {
+_CHOICES: dict[str, tuple[str, Mapping[str, Any]]] = {
     "sex": (gettext_noop("Sex"), dict(Sex.choices)),
     "tumour_type": (gettext_noop("Tumour type"), dict(TumourType.choices)),
     "primary_site": (gettext_noop("Primary site"), dict(PrimarySite.choices)),

@@ -236,10 +236,17 @@ LANGUAGES = [("en-gb", "English"), ("de", "Deutsch")]
 # The registry's own words go before those that Django and the admin's theme bring.
 LOCALE_PATHS = [
     BASE_DIR / app / "locale"
-    for app in ("clinic", "exchange", "analytics", "imaging", "treatments", "patients", "accounts", "prrt_registry")
+    for app in (
+        "clinic",
+        "exchange",
+        "analytics",
+        "imaging",
+        "treatments",
+        "patients",
+        "accounts",
+        "prrt_registry",
+    )
 ]
-LANGUAGE_COOKIE_SAMESITE = "Lax"
-LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
 LANGUAGE_COOKIE_SECURE = IN_PRODUCTION
 TIME_ZONE = "UTC"

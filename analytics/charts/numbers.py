@@ -300,14 +300,16 @@ def discontinuation_reasons(result: Result) -> list[tuple[str, int]]:
     from treatments.models import DiscontinuationReason
 
     counts = result["courses"]["discontinued"].get("reasons") or {}
-    return _in_words(counts, dict(DiscontinuationReason.choices))
+    return _in_words(counts, {code: str(label) for code, label in DiscontinuationReason.choices})
 
 
 def causes_of_death(result: Result) -> list[tuple[str, int]]:
     """Return the causes of death in words with their patients, the most frequent first."""
     from patients.models import DeathCause
 
-    return _in_words(result["os"].get("deaths_by_cause") or {}, dict(DeathCause.choices))
+    return _in_words(
+        result["os"].get("deaths_by_cause") or {}, {code: str(label) for code, label in DeathCause.choices}
+    )
 
 
 def _in_words(counts: Mapping[str, int], labels: Mapping[str, str]) -> list[tuple[str, int]]:

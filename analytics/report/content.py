@@ -418,7 +418,7 @@ def _time_row(name: str, found: Document) -> Row:
 def _competing(payload: Document) -> list[Section]:
     """Return the cumulative incidence of causes of death, and of reasons to stop, at the landmarks."""
     found = payload.get("cumulative_incidence") or {}
-    names = {
+    names: dict[str, tuple[str, str, dict[str, Any]]] = {
         "death": (_("Death by cause"), _("Cause"), dict(DeathCause.choices)),
         "discontinuation": (
             _("End of treatment by reason"),

@@ -15,7 +15,6 @@ from django.utils.translation import gettext as _
 from accounts.access import Act
 from accounts.changes import Words
 from accounts.models import User
-from accounts.records import ClinicalRecord
 from accounts.together import Sets, Together
 from analytics.models import Outcome, StaleCourse
 from clinic.charts.numbers import signed
@@ -372,13 +371,13 @@ class PatientChart:
         return _("Nothing is planned.")
 
 
-def _of_cycles(model: type[ClinicalRecord]) -> Callable[[UUID], QuerySet[Any]]:
+def _of_cycles(model: Any) -> Callable[[UUID], QuerySet[Any]]:
     of_patient = {"cycle__voided_at": None, "cycle__course__voided_at": None}
-    return lambda key: model.objects.current().filter(cycle__course__patient=key, **of_patient)  # type: ignore[attr-defined]
+    return lambda key: model.objects.current().filter(cycle__course__patient=key, **of_patient)
 
 
-def _of_patient(model: type[ClinicalRecord]) -> Callable[[UUID], QuerySet[Any]]:
-    return lambda key: model.objects.current().filter(patient=key)  # type: ignore[attr-defined]
+def _of_patient(model: Any) -> Callable[[UUID], QuerySet[Any]]:
+    return lambda key: model.objects.current().filter(patient=key)
 
 
 # Everything in force of one patient, in one statement. Who may see the patient may see these; the identity is read apart.
@@ -580,8 +579,10 @@ def _courses(
     cycles = {cycle.pk: cycle for plan in plans.values() for cycle in plan.cycles}
     doses = records.of("doses", AbsorbedDose)
     decisions = records.of("decisions", DoseDecision)
-    for one in (*doses, *decisions):
-        one.cycle = cycles[one.cycle_id]
+    for dose in doses:
+        dose.cycle = cycles[dose.cycle_id]
+    for decision in decisions:
+        decision.cycle = cycles[decision.cycle_id]
     doses.sort(key=lambda one: (one.cycle.number, one.organ))
     decisions.sort(key=lambda one: one.decided_at)
     charts = []

@@ -190,7 +190,7 @@ def _count(page: QueryPage, user: User, asked: Asked) -> None:
                 counts[name][value] = counts[name].get(value, 0) + n
     by_status = {"pending": sum(counts["status"].values()), "closed": None, **counts["status"]}
     page.statuses = [(key, word, by_status.get(key, 0)) for key, word in STATUSES.items()]
-    titles: dict[str, str] = dict(QueryRule.choices)
+    titles: dict[str, Any] = dict(QueryRule.choices)
     page.rules = [
         (key, title, counts["rule"].get(key, 0))
         for key, title in titles.items()

@@ -77,7 +77,7 @@ def reading_new(request: SignedInRequest, patient_id: uuid.UUID, study_id: uuid.
     studies = Study.objects.visible_to(request.user).current().exclude(timepoint=Timepoint.BASELINE)
     study = get_object_or_404(studies.select_related("patient"), pk=study_id, patient=patient)
     record = Reading(study=study, reader=request.user)
-    context = {
+    context: dict[str, Any] = {
         "title": _("Record a reading"),
         "about": study_words(study),
         "button": _("Record the reading"),
@@ -105,7 +105,7 @@ def course_discontinue(request: SignedInRequest, patient_id: uuid.UUID, course_i
     courses = Course.objects.visible_to(request.user).current().select_related("protocol", "patient__centre")
     course = get_object_or_404(courses, pk=course_id, patient=patient)
     given = course.cycles.current().filter(status=CycleStatus.GIVEN).count()
-    context = {
+    context: dict[str, Any] = {
         "title": _("Discontinue course {number}").format(number=course.number),
         "about": ngettext(
             "{given} of {planned} cycles given. The cycles still to come are cancelled.",
@@ -137,7 +137,7 @@ def course_start(request: SignedInRequest, patient_id: uuid.UUID) -> HttpRespons
     """Start the patient's next course."""
     patient = visible_patient(request, patient_id)
     request.user.require(Act.EDIT_TREATMENTS, patient.centre_id)
-    context = {"title": _("Start a course"), "button": _("Start the course")}
+    context: dict[str, Any] = {"title": _("Start a course"), "button": _("Start the course")}
     if request.method != "POST":
         initial = {}
         if patient.courses.current().exists():
@@ -168,7 +168,7 @@ def patient_register(request: SignedInRequest) -> HttpResponse:
     ]
     if may_start:
         form_list.append(clinic_forms.StartForm(data, prefix="course"))
-    context = {
+    context: dict[str, Any] = {
         "title": _("Register a patient"),
         "button": _("Register"),
         "legends": [_("Person"), _("Diagnosis"), _("First course")],

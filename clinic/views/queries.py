@@ -1,6 +1,7 @@
 """Queries: the list, one with its thread and acts, raising one by hand."""
 
 import uuid
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -149,7 +150,7 @@ def query_new(request: SignedInRequest, patient_id: uuid.UUID) -> HttpResponse:
     patient = visible_patient(request, patient_id)
     if not query_acts.may_act(request.user, patient.centre_id):
         raise PermissionDenied(_("With your roles here you may read queries, not raise them."))
-    context = {"title": _("Raise a query"), "button": _("Raise the query")}
+    context: dict[str, Any] = {"title": _("Raise a query"), "button": _("Raise the query")}
     if request.method != "POST":
         form = RaiseForm(patient=patient, initial={"record": request.GET.get("record", "")})
         return record_page(request, patient, [form], 200, **context)

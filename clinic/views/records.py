@@ -268,6 +268,7 @@ def submitted(
     form_list: list[forms.BaseForm],
     save: Callable[[], Any],
     said: str | Callable[[Any], str],
+    *,
     answers: Callable[[Any], list[Answer]] | None = None,
     **context: Any,
 ) -> HttpResponse:
