@@ -1,9 +1,14 @@
-"""Who speaks for plain Python."""
+"""Who speaks for plain Python, and the names of tables and columns in the language of who reads them."""
 
-from django.apps import AppConfig
+from datetime import date
+
+from django.apps import AppConfig, apps
 from django.utils import formats, translation
 
 from languages import wording
+from languages.calling import lazily_called
+
+OWN_APPS = ("accounts", "patients", "treatments", "imaging", "analytics", "exchange", "clinic")
 
 
 class LanguagesConfig(AppConfig):
@@ -15,5 +20,31 @@ class LanguagesConfig(AppConfig):
             ngettext=translation.ngettext,
             pgettext=translation.pgettext,
             number=formats.number_format,
-            day=formats.date_format,
+            day=_day,
         )
+        translate_names()
+
+
+def _day(on: date) -> str:
+    # Without a language (migrations are made and run so) Django would write "Jan. 1, 1890".
+    return formats.date_format(on) if translation.get_language() else f"{on:%Y-%m-%d}"
+
+
+def translate_names() -> None:
+    """Let tables and columns be called in the reader's language.
+
+    Django makes the names that a model does not spell out (``performed_on`` is "performed on"), in English and at import
+    time. Migrations are not touched: they hold what the models spell out. The names stand in ``languages.names``.
+    """
+    for app in OWN_APPS:
+        for model in apps.get_app_config(app).get_models():
+            options = model._meta
+            options.verbose_name = _name(options.verbose_name)
+            options.verbose_name_plural = _name(options.verbose_name_plural)
+            for field in options.get_fields():
+                if hasattr(field, "verbose_name"):
+                    field.verbose_name = _name(field.verbose_name)
+
+
+def _name(words: object) -> object:
+    return lazily_called(words) if isinstance(words, str) and words else words
