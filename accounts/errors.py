@@ -60,7 +60,8 @@ def refusal(error: IntegrityError) -> ValidationError:
                 return ValidationError({NON_FIELD_ERRORS: [message]})
     # 23514 with no declared constraint: one of the checks across tables, which raise a sentence of their own.
     if getattr(diagnostic, "sqlstate", None) == "23514" and diagnostic is not None:
-        message = ValidationError(_(diagnostic.message_primary or ""), code=name or "refused")
+        sentence = diagnostic.message_primary or ""
+        message = ValidationError(_(sentence), code=name or "refused")
         return ValidationError({NON_FIELD_ERRORS: [message]})
     message = ValidationError(
         _("The database refused this record: it contradicts another one."), code=name or "refused"

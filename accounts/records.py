@@ -255,7 +255,7 @@ def require_current_parents(record: ClinicalRecord) -> None:
     """
     if record.PATIENT_PATH == "self":
         return
-    first, _, rest = record.PATIENT_PATH.partition("__")
+    first, _dot, rest = record.PATIENT_PATH.partition("__")
     field = record._meta.get_field(first)
     parents = field.related_model._default_manager.filter(pk=getattr(record, field.attname))  # type: ignore[union-attr]
     if rest:

@@ -225,7 +225,7 @@ def revoke_tokens(*, person: User, by: User) -> int:
     """Revoke all API tokens of a person and return how many. Raises as ``_require_owner``."""
     _require_owner(by, person)
     with transaction.atomic():
-        revoked, _ = AuthToken.objects.filter(user=person).delete()
+        revoked, _each = AuthToken.objects.filter(user=person).delete()
         _note(by, person, gettext_noop("Revoked all API tokens."))
     return revoked
 

@@ -1,6 +1,7 @@
 """Who speaks for plain Python, and the names of tables and columns in the language of who reads them."""
 
 from datetime import date
+from typing import Any
 
 from django.apps import AppConfig, apps
 from django.utils import formats, translation
@@ -40,11 +41,14 @@ def translate_names() -> None:
         for model in apps.get_app_config(app).get_models():
             options = model._meta
             options.verbose_name = _name(options.verbose_name)
+            if "verbose_name_plural" not in options.original_attrs:  # made by adding an s
+                with translation.override(None):
+                    options.verbose_name_plural = str(options.verbose_name_plural)
             options.verbose_name_plural = _name(options.verbose_name_plural)
             for field in options.get_fields():
                 if hasattr(field, "verbose_name"):
                     field.verbose_name = _name(field.verbose_name)
 
 
-def _name(words: object) -> object:
+def _name(words: Any) -> Any:
     return lazily_called(words) if isinstance(words, str) and words else words

@@ -5,9 +5,10 @@ Pages in English load none: the words in the scripts are English.
 
 import hashlib
 from functools import lru_cache
+from typing import cast
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.views.i18n import JavaScriptCatalog
 
@@ -18,7 +19,8 @@ def catalogue(language: str) -> bytes:
     asked = HttpRequest()
     asked.method = "GET"
     with translation.override(language):
-        return bytes(JavaScriptCatalog.as_view(packages=["clinic"])(asked).content)
+        answer = cast(HttpResponse, JavaScriptCatalog.as_view(packages=["clinic"])(asked))
+    return bytes(answer.content)
 
 
 @lru_cache(maxsize=8)
