@@ -32,13 +32,15 @@ def _day(on: date) -> str:
 
 
 def translate_names() -> None:
-    """Let tables and columns be called in the reader's language.
+    """Let apps, tables and columns be called in the reader's language.
 
     Django makes the names that a model does not spell out (``performed_on`` is "performed on"), in English and at import
     time. Migrations are not touched: they hold what the models spell out. The names stand in ``languages.names``.
     """
     for app in OWN_APPS:
-        for model in apps.get_app_config(app).get_models():
+        config = apps.get_app_config(app)
+        config.verbose_name = _name(config.verbose_name)
+        for model in config.get_models():
             options = model._meta
             options.verbose_name = _name(options.verbose_name)
             if "verbose_name_plural" not in options.original_attrs:  # made by adding an s

@@ -6,6 +6,13 @@ A list for the catalogue alone, which marks every name; tests/languages/test_nam
 from django.utils.translation import pgettext_lazy
 
 NAMES = (
+    pgettext_lazy("name", "Accounts"),
+    pgettext_lazy("name", "Analytics"),
+    pgettext_lazy("name", "Clinic"),
+    pgettext_lazy("name", "Exchange"),
+    pgettext_lazy("name", "Imaging"),
+    pgettext_lazy("name", "Patients"),
+    pgettext_lazy("name", "Treatments"),
     pgettext_lazy("name", "absorbed dose"),
     pgettext_lazy("name", "absorbed doses"),
     pgettext_lazy("name", "action"),

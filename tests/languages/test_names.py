@@ -17,7 +17,9 @@ ALIKE = {"name", "status"}
 def names_that_no_model_spells_out() -> set[str]:
     names = set()
     for app in OWN_APPS:
-        for model in apps.get_app_config(app).get_models():
+        config = apps.get_app_config(app)
+        names.add(config.verbose_name)
+        for model in config.get_models():
             if hasattr(model, "pgh_tracked_model"):  # a history: called as what it tracks
                 continue
             options = model._meta
