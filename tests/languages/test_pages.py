@@ -75,6 +75,17 @@ def test_the_page_of_a_database_that_is_away_speaks_the_browsers_german():
     assert '<html lang="de">' in page
 
 
+def test_a_form_that_has_expired_says_so_in_german_and_names_its_language():
+    """Django renders this page without what other pages are given."""
+    client = Client(enforce_csrf_checks=True)
+    answer = client.post(reverse("account_login"), {"login": "x", "password": "y"}, **GERMAN)
+    assert answer.status_code == 403
+    page = answer.content.decode()
+    assert "Dieses Formular ist abgelaufen" in page
+    assert '<html lang="de">' in page
+    assert "/jsi18n/de/" in page
+
+
 def test_a_failure_speaks_german_too():
     request = RequestFactory().get("/")
     with translation.override("de"):
