@@ -59,6 +59,14 @@ WORDS = (
     gettext_noop("Toggle password visibility"),
     gettext_noop("Add row"),
     gettext_noop("Date"),
+    # Of Django's own, which its German lacks.
+    gettext_noop("Password-based authentication"),
+    gettext_noop("Enabled"),
+    gettext_noop("Disabled"),
+    gettext_noop(
+        "Whether the user will be able to authenticate using a password or not. If disabled, they may still be able to "
+        "authenticate using other backends, such as Single Sign-On or LDAP."
+    ),
     ngettext_lazy(
         "\n                Found %(counter)s result in %(time)s seconds\n            ",
         "\n                Found %(counter)s results in %(time)s seconds\n            ",

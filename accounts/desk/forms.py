@@ -49,7 +49,7 @@ class CorrectionForm(DeskForm):
     reason_name: ClassVar[str] = "reason"
 
     reason = reason_field()
-    expected_version = forms.IntegerField(widget=forms.HiddenInput)
+    expected_version = forms.IntegerField(label=gettext_lazy("Expected version"), widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -81,7 +81,7 @@ class VoidForm(forms.Form):
         max_length=500,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "required": True, "autofocus": True}),
     )
-    expected_version = forms.IntegerField(widget=forms.HiddenInput)
+    expected_version = forms.IntegerField(label=gettext_lazy("Expected version"), widget=forms.HiddenInput)
 
 
 def refusals_of(refused: ValidationError) -> list[tuple[str, str | None]]:
