@@ -50,7 +50,7 @@ SPOKEN = {"aria-label", "title", "alt", "placeholder", "data-label"}
 # Documents are written in English alone.
 ENGLISH_ALONE = {"help/docs/<path:page>"}
 # Routes whose words are not all translated yet: all of them, until the catalogues of every app are there.
-PENDING: set[str] = set(PAGES)
+PENDING: set[str] = set()
 
 
 class Page(HTMLParser):
@@ -139,5 +139,5 @@ def test_every_page_answers_in_german_with_numbers_that_browsers_read_and_no_eng
             if left:
                 english[route] = left
     assert not wrong
-    assert not english
+    assert not english, "\n" + "\n".join(f"{route}: {said}" for route, all_said in english.items() for said in all_said)
     assert translation.get_language() in {"en-gb", "en"}
