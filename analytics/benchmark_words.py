@@ -17,17 +17,23 @@ WORDS = frozenset(
         gettext_noop("Median follow-up 76.3 months."),
         gettext_noop("Abstract of the citation; the manufacturer's page; the ESMO-MCBS scorecard"),
         # xgettext:no-python-format
-        gettext_noop("Gastroenteropancreatic NET, newly diagnosed, grade 2 with Ki-67 from 10 % and grade 3 up to 55 %"),
+        gettext_noop(
+            "Gastroenteropancreatic NET, newly diagnosed, grade 2 with Ki-67 from 10 % and grade 3 up to 55 %"
+        ),
         gettext_noop("4 × 7.4 GBq 177Lu-DOTATATE every 8 weeks with octreotide 30 mg, first line"),
         # xgettext:no-python-format
         gettext_noop("87.8 % were given all 4 cycles; overall survival was immature."),
         gettext_noop("Two news reports of the trial; not its publication"),
-        gettext_noop("Gastroenteropancreatic and bronchial NET, Dutch patients of one centre treated before 2013"),
+        gettext_noop(
+            "Gastroenteropancreatic and bronchial NET, Dutch patients of one centre treated before 2013"
+        ),
         gettext_noop("177Lu-DOTATATE, at least 22.2 GBq in all"),
         gettext_noop("not said where it was read"),
         gettext_noop("Only who received 22.2 GBq or more was analysed: who stopped early is not among them."),
         gettext_noop("Abstract of the citation"),
-        gettext_noop("Pancreatic NET, progressive, advanced, retrospective at several centres; 62 of 110 with RECIST 1.1"),
+        gettext_noop(
+            "Pancreatic NET, progressive, advanced, retrospective at several centres; 62 of 110 with RECIST 1.1"
+        ),
         # xgettext:no-python-format
         gettext_noop("177Lu-DOTATATE; 65.5 % had 29.6 GBq ± 10 %"),
         gettext_noop("Median follow-up 24.5 months after the first cycle."),
@@ -38,10 +44,14 @@ WORDS = frozenset(
         gettext_noop("Sundlöv, phase II"),
         # xgettext:no-python-format
         gettext_noop("Progressive NET, Ki-67 below 20 %"),
-        gettext_noop("7.4 GBq 177Lu-DOTATATE every 10 ± 2 weeks up to a renal dose; median 5 cycles (1 to 9)"),
+        gettext_noop(
+            "7.4 GBq 177Lu-DOTATATE every 10 ± 2 weeks up to a renal dose; median 5 cycles (1 to 9)"
+        ),
         gettext_noop("The number of cycles followed from dosimetry of the kidneys."),
         # xgettext:no-python-format
-        gettext_noop("Gastroenteropancreatic NEN, unresectable, one centre; 68 % with radiosensitising chemotherapy"),
+        gettext_noop(
+            "Gastroenteropancreatic NEN, unresectable, one centre; 68 % with radiosensitising chemotherapy"
+        ),
         gettext_noop("177Lu-DOTATATE, median 4 cycles (2 to 5), mean 27.4 GBq"),
     )
 )

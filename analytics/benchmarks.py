@@ -75,7 +75,7 @@ class Benchmark:
 
     def told(self) -> "Benchmark":
         """Return it in the reader's language; the citation stays as it was printed."""
-        words = {name: _(own) if (own := getattr(self, name)) else "" for name in WORDED}
+        words: dict[str, Any] = {name: _(own) if (own := getattr(self, name)) else "" for name in WORDED}
         return replace(self, **words)
 
     def median_of(self, endpoint: Literal["pfs", "os"]) -> Decimal | None:

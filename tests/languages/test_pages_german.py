@@ -139,5 +139,7 @@ def test_every_page_answers_in_german_with_numbers_that_browsers_read_and_no_eng
             if left:
                 english[route] = left
     assert not wrong
-    assert not english, "\n" + "\n".join(f"{route}: {said}" for route, all_said in english.items() for said in all_said)
+    assert not english, "\n" + "\n".join(
+        f"{route}: {said}" for route, all_said in english.items() for said in all_said
+    )
     assert translation.get_language() in {"en-gb", "en"}
