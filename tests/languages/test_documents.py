@@ -1,6 +1,7 @@
 """Help speaks the reader's language where its pages were written in it."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -15,7 +16,7 @@ GERMAN = sorted(path.relative_to(DOCS / "de").as_posix() for path in (DOCS / "de
 
 
 @pytest.fixture
-def docs(tmp_path, monkeypatch) -> Path:
+def docs(tmp_path, monkeypatch) -> Iterator[Path]:
     (tmp_path / "de" / "rules").mkdir(parents=True)
     (tmp_path / "rules").mkdir()
     (tmp_path / "a.md").write_text("# Letters\n\nSee [rules](rules/b.md).\n", encoding="utf-8")
