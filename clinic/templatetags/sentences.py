@@ -1,7 +1,7 @@
 """Words that stand inside a sentence, and sentences that were stored in English."""
 
 from django import template
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 
 from imaging.selectors.response import DERIVED_REASON
 from treatments.rules.advice import until_retold
@@ -25,3 +25,12 @@ def derived_reason(stored: str) -> str:
 def hold_note(stored: str) -> str:
     """Return what was noted of a hold: an advice that was taken over in the reader's language, else as it was typed."""
     return until_retold(stored)
+
+
+@register.filter
+def told(stored: str) -> str:
+    """Return what a shipped record says in English, in the reader's language; what a person typed, as it is.
+
+    ``{% translate %}`` looks up no text of a variable that has a percent sign.
+    """
+    return gettext(stored) if stored else ""
