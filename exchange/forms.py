@@ -33,14 +33,14 @@ def column_words(column: Column) -> str:
     head, __, unit = column.name.rpartition("_")
     if head and unit in UNITS:
         return f"{COLUMN_WORDS[head]} ({_SHORT.get(unit, unit)})"
-    return COLUMN_WORDS[column.name]
+    return str(COLUMN_WORDS[column.name])
 
 
 def targets() -> Groups:
     """Return the columns of the registry by their sheets, in the reader's language."""
     return [
         (
-            _capital(SHEET_WORDS[sheet.name]),
+            _capital(str(SHEET_WORDS[sheet.name])),
             [
                 (f"{sheet.name}.{column.name}", column_words(column))
                 for column in sheet.columns

@@ -33,7 +33,7 @@ __all__ = [
 
 # What an import is at, and what it says: stored in English and told again (exchange.telling).
 CHECKING = gettext_noop("Checking the rows")
-WRITING = gettext_noop("Writing {sheet}")
+WRITING = gettext_noop("Writing {records}")
 DIFFERING = gettext_noop("{number}, {timepoint} of {day}, {reader}: {response} was read; derived is {reason}")
 
 
@@ -134,7 +134,7 @@ def import_tables(
             summary.counts.update(plan.make())
             if problems:
                 raise ImportRefused(sorted(problems, key=_place))
-            plan.write(lambda sheet, n: tell(WRITING.format(sheet=sheet), n, total))
+            plan.write(lambda sheet, n: tell(WRITING.format(records=sheet), n, total))
             tell(gettext_noop("Checking it against the registry"), total, total)
             summary.differing.extend(
                 sorted(_differing(reading) for reading in plan.derived if reading.is_overridden)
