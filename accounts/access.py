@@ -6,6 +6,10 @@ Deny, then allow: what is not listed here is refused. In words: docs/access.md.
 from enum import StrEnum
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from languages.wording import Words, gettext_noop
 
 
 class Act(StrEnum):
@@ -30,32 +34,38 @@ class Act(StrEnum):
 
 
 # What a refusal says that the roles do not include.
-ACT_WORDS: dict[Act, str] = {
-    Act.VIEW_RESULTS: "see dashboards and results",
-    Act.VIEW_RECORDS: "see patients' records",
-    Act.VIEW_IDENTITY: "see names and MRNs",
-    Act.EDIT_PATIENTS: (
-        "enter or change patients, diagnoses, performance status, prior therapies, contacts, disease events and deaths"
-    ),
-    Act.EDIT_TREATMENTS: "enter or change courses, cycles, laboratory values, toxicity and doses",
-    Act.EDIT_IMAGING: "enter or change studies, lesions and readings",
-    Act.SIGN_READINGS: "sign readings",
-    Act.IMPORT_FILES: "import files",
-    Act.CORRECT_IN_ADMIN: "correct records in the admin",
-    Act.MANAGE_USERS: "manage users and their roles",
-    Act.MANAGE_COHORTS: "manage cohorts, protocols, reference ranges and the texts of letters",
-}
+ACT_WORDS: Words[Act] = Words(
+    {
+        Act.VIEW_RESULTS: gettext_noop("see dashboards and results"),
+        Act.VIEW_RECORDS: gettext_noop("see patients' records"),
+        Act.VIEW_IDENTITY: gettext_noop("see names and MRNs"),
+        Act.EDIT_PATIENTS: gettext_noop(
+            "enter or change patients, diagnoses, performance status, prior therapies, contacts, disease events and deaths"
+        ),
+        Act.EDIT_TREATMENTS: gettext_noop(
+            "enter or change courses, cycles, laboratory values, toxicity and doses"
+        ),
+        Act.EDIT_IMAGING: gettext_noop("enter or change studies, lesions and readings"),
+        Act.SIGN_READINGS: gettext_noop("sign readings"),
+        Act.IMPORT_FILES: gettext_noop("import files"),
+        Act.CORRECT_IN_ADMIN: gettext_noop("correct records in the admin"),
+        Act.MANAGE_USERS: gettext_noop("manage users and their roles"),
+        Act.MANAGE_COHORTS: gettext_noop(
+            "manage cohorts, protocols, reference ranges and the texts of letters"
+        ),
+    }
+)
 
 
 class Role(models.TextChoices):
-    COORDINATOR = "coordinator", "Coordinator"
-    PHYSICIAN = "physician", "Physician"
-    PHYSICIST = "physicist", "Physicist"
-    READER = "reader", "Reader"
-    DATA_MANAGER = "data_manager", "Data manager"
-    RESEARCHER = "researcher", "Researcher"
-    INTEGRATION = "integration", "Integration"
-    ADMINISTRATOR = "administrator", "Administrator"
+    COORDINATOR = "coordinator", _("Coordinator")
+    PHYSICIAN = "physician", _("Physician")
+    PHYSICIST = "physicist", _("Physicist")
+    READER = "reader", pgettext_lazy("role", "Reader")
+    DATA_MANAGER = "data_manager", _("Data manager")
+    RESEARCHER = "researcher", _("Researcher")
+    INTEGRATION = "integration", _("Integration")
+    ADMINISTRATOR = "administrator", _("Administrator")
 
 
 _CLINICAL = {Act.VIEW_RESULTS, Act.VIEW_RECORDS, Act.VIEW_IDENTITY}

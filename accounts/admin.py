@@ -13,6 +13,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
 from knox.models import AuthToken
 from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -74,7 +76,9 @@ class MembershipFormSet(forms.BaseInlineFormSet):
         super().clean()
         touched = any(form.has_changed() or form in self.deleted_forms for form in self.initial_forms)
         if touched and not self.data.get("reason", "").strip():
-            raise ValidationError("Say why a role is changed or taken away: give the reason for the change.")
+            raise ValidationError(
+                _("Say why a role is changed or taken away: give the reason for the change.")
+            )
 
 
 class MembershipInline(TabularInline):
@@ -134,7 +138,9 @@ class AccountForm(DeskForm, UserChangeForm):
 
     reason = ReasonField(
         required=False,
-        help_text="Needed when a role is changed or taken away. Kept in the history of the roles.",
+        help_text=gettext_lazy(
+            "Needed when a role is changed or taken away. Kept in the history of the roles."
+        ),
     )
 
 
@@ -196,9 +202,9 @@ class UserAdmin(DjangoUserAdmin, SharedAdmin):  # type: ignore[misc]  # get_form
             account = (account[0], "password", *account[1:])
         if user_of(request).is_superuser:
             account += ("is_superuser",)
-        fieldsets = [(None, {"fields": account}), ("Dates", {"fields": ("last_login", "date_joined")})]
+        fieldsets = [(None, {"fields": account}), (_("Dates"), {"fields": ("last_login", "date_joined")})]
         if self.has_change_permission(request, obj):
-            fieldsets.append(("Change", {"fields": ("reason",)}))
+            fieldsets.append((pgettext("desk", "Change"), {"fields": ("reason",)}))
         return fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

@@ -7,35 +7,44 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, cast
 
 import pghistory.core
 from django.db import models
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
-BLANK = "(blank)"
-NOBODY = "nobody signed in"
+from languages import wording
+from languages.wording import day, gettext_noop, number
+
+BLANK = gettext_noop("(blank)")
+NOBODY = gettext_noop("nobody signed in")
 # The sources of accounts.history.change_context.
-DOORS = {
-    "form": "Page of the registry",
-    "admin": "Correction desk",
-    "api": "REST API",
-    "import": "File import",
-    "command": "Command on the server",
-}
-NO_DOOR = "SQL in the database"  # nobody gave a context
+DOORS = wording.Words(
+    {
+        "form": gettext_noop("Page of the registry"),
+        "admin": gettext_noop("Correction desk"),
+        "api": gettext_noop("REST API"),
+        "import": gettext_noop("File import"),
+        "command": gettext_noop("Command on the server"),
+    }
+)
+NO_DOOR = gettext_noop("SQL in the database")  # nobody gave a context
 # Housekeeping of every row; a version is shown beside the changes, not among them.
 _NOT_FACTS = {"id", "version", "created_at"}
 
 
 class What(StrEnum):
-    """What happened to a record."""
+    """What happened to a record; the words are for ``gettext``."""
 
-    ENTERED = "Entered"
-    CHANGED = "Changed"
-    VOIDED = "Voided"
-    DELETED = "Deleted"  # of clinical records only where the trigger that forbids it was switched off by hand
+    ENTERED = gettext_noop("Entered")
+    CHANGED = gettext_noop("Changed")
+    VOIDED = gettext_noop("Voided")
+    DELETED = gettext_noop(
+        "Deleted"
+    )  # of clinical records only where the trigger that forbids it was switched off by hand
 
 
 class Words:
@@ -60,7 +69,7 @@ class Words:
             value: as it is stored, or as a form cleaned it; of a foreign key its key, or the row itself.
         """
         if value is None or value == "" or value == [] or value == {}:
-            return BLANK
+            return _(BLANK)
         if isinstance(value, models.Model):
             return str(value)
         if column.is_relation:
@@ -71,11 +80,14 @@ class Words:
         if isinstance(value, dict):
             return json.dumps(value, ensure_ascii=False, sort_keys=True)
         if isinstance(value, bool):
-            return "yes" if value else "no"
+            return _("yes") if value else _("no")
         if isinstance(value, datetime):
-            return f"{value.astimezone(self.zone):%Y-%m-%d %H:%M:%S} ({self.zone})"
+            local = value.astimezone(self.zone)
+            return f"{day(local)} {local:%H:%M:%S} ({self.zone})"
         if isinstance(value, date):
-            return value.isoformat()
+            return day(value)
+        if isinstance(value, Decimal | float) and not column.flatchoices:
+            return number(value)
         return str(dict(column.flatchoices).get(value, value))
 
     def _name(self, column: models.Field, key: Any) -> str:
@@ -153,7 +165,7 @@ class Change:
 
     @property
     def who(self) -> str:
-        return self.username or NOBODY
+        return self.username or _(NOBODY)
 
 
 def _history_of(model: type[models.Model]) -> type[models.Model]:
@@ -201,7 +213,7 @@ def changes_in(model: type[models.Model], rows: Iterable[Any], words: Words | No
                 username=said.get("username", ""),
                 reason=said.get("reason", ""),
                 source=source,
-                door=NO_DOOR if row.pgh_context is None else DOORS.get(source, source or DOORS["command"]),
+                door=_(NO_DOOR) if row.pgh_context is None else DOORS.get(source, source or DOORS["command"]),
                 fields=tuple(fields),
             )
         )

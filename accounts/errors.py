@@ -6,6 +6,7 @@ from typing import Protocol
 from django.apps import apps
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError
+from django.utils.translation import gettext as _
 
 
 class Doubt(Protocol):
@@ -59,9 +60,10 @@ def refusal(error: IntegrityError) -> ValidationError:
                 return ValidationError({NON_FIELD_ERRORS: [message]})
     # 23514 with no declared constraint: one of the checks across tables, which raise a sentence of their own.
     if getattr(diagnostic, "sqlstate", None) == "23514" and diagnostic is not None:
-        message = ValidationError(diagnostic.message_primary, code=name or "refused")
+        sentence = diagnostic.message_primary or ""
+        message = ValidationError(_(sentence), code=name or "refused")
         return ValidationError({NON_FIELD_ERRORS: [message]})
     message = ValidationError(
-        "The database refused this record: it contradicts another one.", code=name or "refused"
+        _("The database refused this record: it contradicts another one."), code=name or "refused"
     )
     return ValidationError({NON_FIELD_ERRORS: [message]})

@@ -15,11 +15,14 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_csv(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """Return UTF-8 with its mark, by which spreadsheets know it; text that begins like a formula has a ' before it."""
+def as_csv(headings: Iterable[object], rows: Iterable[Sequence[Any]]) -> bytes:
+    """Return UTF-8 with its mark, by which spreadsheets know it; text that begins like a formula has a ' before it.
+
+    Numbers and dates are written as programs read them, whatever the language.
+    """
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\r\n")
-    writer.writerow(headings)
+    writer.writerow([str(heading) for heading in headings])
     for row in rows:
         writer.writerow([_plain(value) for value in row])
     return written.getvalue().encode("utf-8-sig")
@@ -31,12 +34,12 @@ def _plain(value: Any) -> Any:
     return "" if value is None else value
 
 
-def as_xlsx(title: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+def as_xlsx(title: str, headings: Iterable[object], rows: Iterable[Sequence[Any]]) -> bytes:
     """Return a workbook of one sheet with a frozen head."""
     workbook = Workbook(write_only=True)
     sheet = workbook.create_sheet(title)
     sheet.freeze_panes = "B2"
-    head = [WriteOnlyCell(sheet, heading) for heading in headings]
+    head = [WriteOnlyCell(sheet, str(heading)) for heading in headings]
     for cell in head:
         cell.font = Font(bold=True)
     sheet.append(head)

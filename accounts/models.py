@@ -10,6 +10,8 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.access import ACT_WORDS, ROLE_ACTS, Act, Role, roles_with
 from accounts.tracking import tracked
@@ -19,7 +21,7 @@ def is_time_zone(value: str) -> None:
     """Raise ValidationError unless ``value`` is an IANA time zone such as Europe/Berlin."""
     if value not in available_timezones():
         raise ValidationError(
-            "%(value)s is not an IANA time zone such as Europe/Berlin.", params={"value": value}
+            _("%(value)s is not an IANA time zone such as Europe/Berlin."), params={"value": value}
         )
 
 
@@ -41,7 +43,7 @@ class Centre(models.Model):
     code = models.CharField(
         max_length=8,
         unique=True,
-        validators=[RegexValidator(r"^[A-Z]{2,8}$", "2 to 8 capital letters, such as STA.")],
+        validators=[RegexValidator(r"^[A-Z]{2,8}$", gettext_lazy("2 to 8 capital letters, such as STA."))],
     )
     name = models.CharField(max_length=200)
     time_zone = models.CharField(max_length=64, default="UTC", validators=[is_time_zone])
@@ -73,7 +75,7 @@ class User(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     language = models.CharField(
-        max_length=8, blank=True, help_text="Of pages and e-mails. Blank: that of the browser."
+        max_length=8, blank=True, help_text=gettext_lazy("Of pages and e-mails. Blank: that of the browser.")
     )
 
     class Meta(AbstractUser.Meta):
@@ -118,7 +120,7 @@ class User(AbstractUser):
     def require(self, act: Act, centre_id: uuid.UUID | None = None) -> None:
         """Raise PermissionDenied unless this user may perform ``act`` at the centre."""
         if not self.may(act, centre_id):
-            raise PermissionDenied(f"With your roles here you may not {ACT_WORDS[act]}.")
+            raise PermissionDenied(_("With your roles here you may not {do}.").format(do=ACT_WORDS[act]))
 
 
 @tracked()
@@ -135,17 +137,18 @@ class Membership(models.Model):
             models.UniqueConstraint(
                 fields=["user", "centre", "role"],
                 name="accounts_membership_once",
-                violation_error_message="This user already has this role at this centre.",
+                violation_error_message=gettext_lazy("This user already has this role at this centre."),
             ),
             models.CheckConstraint(
                 condition=models.Q(role__in=Role.values),
                 name="accounts_membership_role_known",
-                violation_error_message="This role does not exist.",
+                violation_error_message=gettext_lazy("This role does not exist."),
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} · {self.get_role_display()} at {self.centre.code}"
+        held = _("{role} at {centre}").format(role=self.get_role_display(), centre=self.centre.code)
+        return f"{self.user} · {held}"
 
 
 class IdempotencyKey(models.Model):

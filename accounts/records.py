@@ -18,12 +18,18 @@ from django.db import IntegrityError, connection, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.functional import lazy
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.access import Act
 from accounts.errors import RegistryError, StaleRecord, refusal
 from accounts.history import change_context
 from accounts.models import User
 from accounts.tracking import tracked
+from languages.calling import lazily_called
+from languages.wording import day
 
 
 class ClinicalQuerySet(models.QuerySet):
@@ -70,7 +76,9 @@ class ClinicalRecord(models.Model):
                 condition=Q(voided_at__isnull=True, void_reason="")
                 | (Q(voided_at__isnull=False) & ~Q(void_reason="")),
                 name="%(app_label)s_%(class)s_void_has_reason",
-                violation_error_message="A voided record needs a reason, and only a voided one has it.",
+                violation_error_message=gettext_lazy(
+                    "A voided record needs a reason, and only a voided one has it."
+                ),
             )
         ]
 
@@ -111,22 +119,27 @@ def not_in_future(value: date) -> None:
     """Raise ValidationError where a date lies after today, anywhere on earth."""
     # A centre east of UTC is already in tomorrow: a day's grace costs less than refusing today's fact.
     if value > timezone.now().date() + timedelta(days=1):
-        raise ValidationError("This date lies in the future.", code="in_future")
+        raise ValidationError(_("This date lies in the future."), code="in_future")
 
 
 def not_in_future_moment(value: datetime) -> None:
     """Raise ValidationError where a moment lies ahead, but for a clock that is a few minutes fast."""
     if value > timezone.now() + timedelta(minutes=10):
-        raise ValidationError("This moment lies in the future.", code="in_future")
+        raise ValidationError(_("This moment lies in the future."), code="in_future")
 
 
 def plausible_plan(value: date) -> None:
     """Raise ValidationError where a planned date lies so far off that what follows it could not be planned."""
     if not 1990 <= value.year <= 2150:
-        raise ValidationError("A planned date lies between 1990 and 2150.", code="implausible_date")
+        raise ValidationError(_("A planned date lies between 1990 and 2150."), code="implausible_date")
 
 
 FIRST_DAY, LAST_DAY = date(1890, 1, 1), date(2150, 1, 1)
+_lazy_day = lazy(day, str)
+
+
+def _within(words: Any) -> Any:
+    return format_lazy(words, first=_lazy_day(FIRST_DAY), last=_lazy_day(LAST_DAY))
 
 
 def plausible_days(*names: str) -> list[models.CheckConstraint]:
@@ -136,7 +149,7 @@ def plausible_days(*names: str) -> list[models.CheckConstraint]:
             condition=Q(**{f"{name}__isnull": True})
             | Q(**{f"{name}__gte": FIRST_DAY, f"{name}__lt": LAST_DAY}),
             name=f"%(app_label)s_%(class)s_{name}_plausible",
-            violation_error_message=f"This date must lie between {FIRST_DAY} and {LAST_DAY}.",
+            violation_error_message=_within(gettext_lazy("This date must lie between {first} and {last}.")),
         )
         for name in names
     ]
@@ -149,7 +162,7 @@ def plausible_moments(*names: str) -> list[models.CheckConstraint]:
         models.CheckConstraint(
             condition=Q(**{f"{name}__isnull": True}) | Q(**{f"{name}__gte": first, f"{name}__lt": last}),
             name=f"%(app_label)s_%(class)s_{name}_plausible",
-            violation_error_message=f"This time must lie between {FIRST_DAY} and {LAST_DAY}.",
+            violation_error_message=_within(gettext_lazy("This time must lie between {first} and {last}.")),
         )
         for name in names
     ]
@@ -161,7 +174,10 @@ def known_codes(**choices: list[str]) -> list[models.CheckConstraint]:
         models.CheckConstraint(
             condition=Q(**{f"{name}__in": codes}),
             name=f"%(app_label)s_%(class)s_{name}_known",
-            violation_error_message=f"This {name.replace('_', ' ')} is not one of the list.",
+            violation_error_message=format_lazy(
+                gettext_lazy("This {field} is not one of the list."),
+                field=lazily_called(name.replace("_", " ")),
+            ),
         )
         for name, codes in choices.items()
     ]
@@ -239,7 +255,7 @@ def require_current_parents(record: ClinicalRecord) -> None:
     """
     if record.PATIENT_PATH == "self":
         return
-    first, _, rest = record.PATIENT_PATH.partition("__")
+    first, _dot, rest = record.PATIENT_PATH.partition("__")
     field = record._meta.get_field(first)
     parents = field.related_model._default_manager.filter(pk=getattr(record, field.attname))  # type: ignore[union-attr]
     if rest:
@@ -251,7 +267,10 @@ def require_current_parents(record: ClinicalRecord) -> None:
     while parent is not None:
         if parent.voided_at is not None:
             raise RegistryError(
-                "parent_voided", f"{parent} has been voided: what belongs to it can no longer be written."
+                "parent_voided",
+                _("{record} has been voided: what belongs to it can no longer be written.").format(
+                    record=parent
+                ),
             )
         parent = getattr(parent, steps.pop(0)) if steps else None
 
@@ -268,11 +287,11 @@ def lock_current(record: RecordT, *, expected_version: int | None) -> RecordT:
     locked = rows.get(pk=record.pk)
     if expected_version is not None and locked.version != expected_version:
         raise StaleRecord(
-            "This record was changed while you had it open. Nothing of yours was stored.",
+            _("This record was changed while you had it open. Nothing of yours was stored."),
             current_version=locked.version,
         )
     if locked.voided_at is not None:
-        raise RegistryError("voided", "This record has been voided.")
+        raise RegistryError("voided", _("This record has been voided."))
     return locked
 
 
@@ -284,10 +303,10 @@ def require_reason(reason: str) -> str:
     """
     reason = reason.strip()
     if not reason:
-        raise ValidationError({"reason": ValidationError("Say why this is corrected.", code="required")})
+        raise ValidationError({"reason": ValidationError(_("Say why this is corrected."), code="required")})
     if len(reason) > 500:
         raise ValidationError(
-            {"reason": ValidationError("Say why in at most 500 characters.", code="max_length")}
+            {"reason": ValidationError(_("Say why in at most 500 characters."), code="max_length")}
         )
     return reason
 
@@ -325,9 +344,9 @@ def correct_record(
             try:
                 field = locked._meta.get_field(name)
             except FieldDoesNotExist as error:
-                raise ValidationError({name: "There is no such field."}) from error
+                raise ValidationError({name: _("There is no such field.")}) from error
             if not isinstance(field, models.Field) or not field.editable:
-                raise ValidationError({name: "This field cannot be changed."})
+                raise ValidationError({name: _("This field cannot be changed.")})
             if getattr(locked, field.attname) != getattr(value, "pk", value):
                 setattr(locked, name, value)
                 changed.append(name)
@@ -362,7 +381,10 @@ def void_record(
                 (type(other)._meta.verbose_name, type(other)._meta.verbose_name_plural) for other in others
             )
             what = ", ".join(f"{n} {one if n == 1 else many}" for (one, many), n in counted.items())
-            raise RegistryError("has_records", f"Void first what belongs to {locked}: {what}.")
+            raise RegistryError(
+                "has_records",
+                _("Void first what belongs to {record}: {what}.").format(record=locked, what=what),
+            )
         now = timezone.now()
         together: list[ClinicalRecord] = [*parts, locked]
         for each in together:

@@ -14,6 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from knox.models import AuthToken
 from knox.settings import knox_settings
 
@@ -22,6 +23,11 @@ from accounts.access import Act
 from accounts.errors import RegistryError
 from accounts.models import Centre, Membership, Role, User
 from accounts.records import clinical_write
+from languages.wording import Stored, gettext_noop
+
+CLOSED = gettext_noop("Closed the account: {reason}")
+# What Django's log holds of what was done to an account: English, told again by whoever shows it.
+NOTES = Stored([CLOSED])
 
 
 def require_an_administrator(centre_ids: Iterable[uuid.UUID]) -> None:
@@ -37,7 +43,9 @@ def require_an_administrator(centre_ids: Iterable[uuid.UUID]) -> None:
         if not administrators.exists():
             raise RegistryError(
                 "last_administrator",
-                f"{centre.code} would be left without an administrator. Give the role to somebody else first.",
+                _(
+                    "{centre} would be left without an administrator. Give the role to somebody else first."
+                ).format(centre=centre.code),
             )
 
 
@@ -58,11 +66,11 @@ def _require_manager(by: User, person: User) -> None:
         RegistryError: ``own_account``.
     """
     if not selectors.managed_people(by).filter(pk=person.pk).exists():
-        raise PermissionDenied("You may not manage this person.")
+        raise PermissionDenied(_("You may not manage this person."))
     if person.is_superuser and not by.is_superuser:
-        raise PermissionDenied("Superusers are managed by superusers.")
+        raise PermissionDenied(_("Superusers are managed by superusers."))
     if person.pk == by.pk:
-        raise RegistryError("own_account", "Nobody manages their own account: another administrator does.")
+        raise RegistryError("own_account", _("Nobody manages their own account: another administrator does."))
 
 
 def _require_owner(by: User, person: User) -> None:
@@ -70,7 +78,9 @@ def _require_owner(by: User, person: User) -> None:
     if not selectors.owns_account(by, person):
         raise RegistryError(
             "account_of_other_centres",
-            "This person has roles at other centres too: you can end the roles at yours, but not touch the account.",
+            _(
+                "This person has roles at other centres too: you can end the roles at yours, but not touch the account."
+            ),
         )
 
 
@@ -97,7 +107,7 @@ def add_person(
         person.full_clean()
         person.save(force_insert=True)
         _add_membership(person, centre, role)
-        _note(by, person, "Made the account.")
+        _note(by, person, gettext_noop("Made the account."))
     return person
 
 
@@ -131,7 +141,7 @@ def end_role(*, membership: Membership, reason: str, by: User) -> None:
     by.require(Act.MANAGE_USERS, membership.centre_id)
     _require_manager(by, membership.user)
     if not reason.strip():
-        raise RegistryError("no_reason", "Say why the role ends.")
+        raise RegistryError("no_reason", _("Say why the role ends."))
     with clinical_write(by=by, reason=reason.strip()):
         _lock_centres([membership.centre_id])
         was_administrator = membership.role == Role.ADMINISTRATOR
@@ -151,7 +161,7 @@ def close_account(*, person: User, reason: str, by: User) -> None:
     """
     _require_owner(by, person)
     if not reason.strip():
-        raise RegistryError("no_reason", "Say why the account is closed.")
+        raise RegistryError("no_reason", _("Say why the account is closed."))
     with transaction.atomic():
         centres = _administered(person)
         _lock_centres(centres)
@@ -159,7 +169,7 @@ def close_account(*, person: User, reason: str, by: User) -> None:
         require_an_administrator(centres)
         _end_sessions(person)
         AuthToken.objects.filter(user=person).delete()
-        _note(by, person, f"Closed the account: {reason.strip()}")
+        _note(by, person, CLOSED.format(reason=reason.strip()))
     person.is_active = False
 
 
@@ -168,7 +178,7 @@ def open_account(*, person: User, by: User) -> None:
     _require_owner(by, person)
     with transaction.atomic():
         User.objects.filter(pk=person.pk).update(is_active=True)
-        _note(by, person, "Opened the account again.")
+        _note(by, person, gettext_noop("Opened the account again."))
     person.is_active = True
 
 
@@ -182,10 +192,10 @@ def password_link(*, person: User, by: User) -> str:
     """
     _require_owner(by, person)
     if not person.is_active:
-        raise RegistryError("account_closed", "The account is closed: open it first.")
+        raise RegistryError("account_closed", _("The account is closed: open it first."))
     with transaction.atomic():
         key = default_token_generator.make_token(person)
-        _note(by, person, "Made a link to set a new password.")
+        _note(by, person, gettext_noop("Made a link to set a new password."))
     return reverse(
         "account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(person), "key": key}
     )
@@ -207,7 +217,7 @@ def end_sessions(*, person: User, by: User) -> int:
     _require_owner(by, person)
     with transaction.atomic():
         ended = _end_sessions(person)
-        _note(by, person, "Ended all sessions.")
+        _note(by, person, gettext_noop("Ended all sessions."))
     return ended
 
 
@@ -215,8 +225,8 @@ def revoke_tokens(*, person: User, by: User) -> int:
     """Revoke all API tokens of a person and return how many. Raises as ``_require_owner``."""
     _require_owner(by, person)
     with transaction.atomic():
-        revoked, _ = AuthToken.objects.filter(user=person).delete()
-        _note(by, person, "Revoked all API tokens.")
+        revoked, _each = AuthToken.objects.filter(user=person).delete()
+        _note(by, person, gettext_noop("Revoked all API tokens."))
     return revoked
 
 
@@ -247,7 +257,9 @@ def create_token(*, by: User) -> tuple[AuthToken, str]:
     held = AuthToken.objects.filter(user=by, expiry__gt=timezone.now()).count()
     limit = knox_settings.TOKEN_LIMIT_PER_USER
     if limit is not None and held >= limit:
-        raise RegistryError("token_limit", f"You hold {held} tokens, which is the limit. End one first.")
+        raise RegistryError(
+            "token_limit", _("You hold {n} tokens, which is the limit. End one first.").format(n=held)
+        )
     token, secret = AuthToken.objects.create(user=by)
     return token, secret
 

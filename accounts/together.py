@@ -46,7 +46,9 @@ class Together:
         return Sets(found)
 
     def _build(self) -> None:
-        parts, parameters, readers = [], [], {}
+        parts: list[str] = []
+        parameters: list[Any] = []
+        readers: dict[str, _Reader] = {}
         for name, made in self._sets.items():
             queryset = made(_PLACE).order_by()
             sql, own = queryset.query.sql_with_params()

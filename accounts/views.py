@@ -15,6 +15,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -25,6 +27,7 @@ from accounts.errors import RegistryError
 from accounts.forms import PersonForm, ReasonForm, RoleForm
 from accounts.http import SignedInRequest
 from accounts.models import Membership, User
+from languages.cases import within_sentence
 
 PAGE = 100
 
@@ -51,7 +54,10 @@ def person_new(request: SignedInRequest) -> HttpResponse:
         except ValidationError as refused:
             _refuse(form, refused)
         else:
-            messages.success(request, f"{person} was added. Make a link for the first password below.")
+            messages.success(
+                request,
+                _("{person} was added. Make a link for the first password below.").format(person=person),
+            )
             return redirect("person", person.pk)
     return render(request, "accounts/person_new.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -108,9 +114,10 @@ def _give_role(request: SignedInRequest, somebody: User, context: dict[str, Any]
         except ValidationError as refused:
             _refuse(form, refused)
         else:
-            messages.success(
-                request, f"{somebody} is {made.get_role_display().lower()} at {made.centre.code} now."
+            said = _("{person} is {role} at {centre} now.").format(
+                person=somebody, role=within_sentence(made.get_role_display()), centre=made.centre.code
             )
+            messages.success(request, said)
             return True
     context["refused"] = [said for errors in form.errors.values() for said in errors]
     return False
@@ -123,25 +130,26 @@ def _end_role(request: SignedInRequest, somebody: User, context: dict[str, Any])
     if membership is None:
         raise Http404
     services.end_role(membership=membership, reason=request.POST.get("reason", "")[:500], by=request.user)
-    messages.success(
-        request, f"The role {membership.get_role_display().lower()} at {membership.centre.code} has ended."
+    said = _("The role {role} at {centre} has ended.").format(
+        role=within_sentence(membership.get_role_display()), centre=membership.centre.code
     )
+    messages.success(request, said)
     return True
 
 
 def _close(request: SignedInRequest, somebody: User, context: dict[str, Any]) -> bool:
     form = context["close_form"] = ReasonForm(request.POST, prefix="close")
     if not form.is_valid():
-        context["refused"] = ["Say why the account is closed."]
+        context["refused"] = [_("Say why the account is closed.")]
         return False
     services.close_account(person=somebody, reason=form.cleaned_data["reason"], by=request.user)
-    messages.success(request, "The account is closed: its sessions and tokens have ended.")
+    messages.success(request, _("The account is closed: its sessions and tokens have ended."))
     return True
 
 
 def _open(request: SignedInRequest, somebody: User, context: dict[str, Any]) -> bool:
     services.open_account(person=somebody, by=request.user)
-    messages.success(request, "The account is open again.")
+    messages.success(request, _("The account is open again."))
     return True
 
 
@@ -154,13 +162,13 @@ def _link(request: SignedInRequest, somebody: User, context: dict[str, Any]) -> 
 
 def _end_sessions(request: SignedInRequest, somebody: User, context: dict[str, Any]) -> bool:
     services.end_sessions(person=somebody, by=request.user)
-    messages.success(request, f"{somebody} is signed out everywhere.")
+    messages.success(request, _("{person} is signed out everywhere.").format(person=somebody))
     return True
 
 
 def _revoke_tokens(request: SignedInRequest, somebody: User, context: dict[str, Any]) -> bool:
     services.revoke_tokens(person=somebody, by=request.user)
-    messages.success(request, "All API tokens were revoked.")
+    messages.success(request, _("All API tokens were revoked."))
     return True
 
 
@@ -202,8 +210,8 @@ def choose_language(request: HttpRequest) -> HttpResponse:
             language,
             max_age=settings.LANGUAGE_COOKIE_AGE,
             secure=settings.LANGUAGE_COOKIE_SECURE,
-            httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
-            samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+            httponly=True,
+            samesite="Lax",
         )
     return response
 
@@ -226,13 +234,14 @@ def security(request: SignedInRequest) -> HttpResponse:
                 context["refused"], status = refused.message, 409
         elif act == "revoke-token":
             services.revoke_own_token(token_key=asked[:20], by=request.user)
-            messages.success(request, "The token was revoked.")
+            messages.success(request, _("The token was revoked."))
         elif act == "end-session" and asked.isdecimal():
             services.end_own_session(session_id=int(asked), by=request.user)
-            messages.success(request, "That session has ended.")
+            messages.success(request, _("That session has ended."))
         elif act == "end-others":
             ended = services.end_own_other_sessions(session_key=key, by=request.user)
-            messages.success(request, f"{ended} other session{'' if ended == 1 else 's'} ended.")
+            said = ngettext("{n} other session ended.", "{n} other sessions ended.", ended).format(n=ended)
+            messages.success(request, said)
         if act != "create-token":
             return redirect("account-security")
     own = selectors.sessions(request.user)

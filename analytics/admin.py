@@ -10,6 +10,8 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.access import Act
@@ -42,9 +44,11 @@ class DefinitionRules(DeskForm):
         endpoints = self.cleaned_data["endpoints"]
         if endpoints is None:  # nothing written: every field as by default
             return {}
-        example = 'such as {"landmark_months": [6, 12, 18, 24]}'
+        example = '{"landmark_months": [6, 12, 18, 24]}'
         if not isinstance(endpoints, dict):
-            raise ValidationError(f"These are not the fields of a definition, {example}.")
+            raise ValidationError(
+                _("These are not the fields of a definition, such as {example}.").format(example=example)
+            )
         try:
             EndpointDefinition.from_json(endpoints)
         except (ValueError, TypeError) as error:
@@ -86,13 +90,13 @@ class DefinitionAdmin(CohortDeskAdmin):
         if db_field.name == "endpoints":
             # Django takes {} for blank; here it says that every field is as by default.
             field.required = False
-            field.help_text = "JSON; a field that is left out takes its default."
+            field.help_text = _("JSON; a field that is left out takes its default.")
         return field
 
     def note(self, request: HttpRequest, obj: Any) -> str:
         if self.has_change_permission(request, obj):
             return ""
-        return (
+        return _(
             "Cohorts that count centres at which you do not manage cohorts rest on this definition: it is shown here, "
             "not changed. Add one of your own for another."
         )
@@ -105,14 +109,18 @@ class CohortRules(DeskForm):
         codes: list[str] = self.cleaned_data["centre_codes"]
         unknown = sorted(set(codes) - set(Centre.objects.values_list("code", flat=True)))
         if unknown:
-            raise ValidationError(f"No centre has the code {', '.join(unknown)}.")
+            raise ValidationError(_("No centre has the code {codes}.").format(codes=", ".join(unknown)))
         elsewhere = sorted(unmanaged(user_of(self.request), codes))
         if elsewhere and codes:
-            raise ValidationError(f"You do not manage cohorts at {', '.join(elsewhere)}.")
+            raise ValidationError(
+                _("You do not manage cohorts at {centres}.").format(centres=", ".join(elsewhere))
+            )
         if elsewhere:
             raise ValidationError(
-                "With nothing chosen every centre of the registry is counted, and you do not manage cohorts at all of "
-                "them: choose the centres."
+                _(
+                    "With nothing chosen every centre of the registry is counted, and you do not manage cohorts at all of "
+                    "them: choose the centres."
+                )
             )
         return codes
 
@@ -120,12 +128,16 @@ class CohortRules(DeskForm):
         remarks = self.cleaned_data["remarks"] or {}
         if not isinstance(remarks, dict) or not all(isinstance(text, str) for text in remarks.values()):
             raise ValidationError(
-                'Write each figure with its explanation, such as {"orr": "Who is counted."}.'
+                _("Write each figure with its explanation, such as {example}.").format(
+                    example='{"orr": "Who is counted."}'
+                )
             )
         unknown = sorted(set(remarks) - set(FIGURES))
         if unknown:
             raise ValidationError(
-                f"No figure is called {', '.join(unknown)}: there are {', '.join(FIGURES)}."
+                _("No figure is called {unknown}: there are {known}.").format(
+                    unknown=", ".join(unknown), known=", ".join(FIGURES)
+                )
             )
         return remarks
 
@@ -133,7 +145,7 @@ class CohortRules(DeskForm):
         cleaned = super().clean()
         first, last = cleaned.get("started_from"), cleaned.get("started_to")
         if first and last and first > last:
-            self.add_error("started_to", "This lies before the first day: nobody would be counted.")
+            self.add_error("started_to", _("This lies before the first day: nobody would be counted."))
         return cleaned
 
 
@@ -156,10 +168,10 @@ class CohortAdmin(CohortDeskAdmin):
     fieldsets = (
         (None, {"fields": ("name", "slug", "description", "definition", "courses_counted")}),
         (
-            "Whom it counts (nothing chosen: everybody)",
+            gettext_lazy("Whom it counts (nothing chosen: everybody)"),
             {"fields": ("centre_codes", "tumour_types", "primary_sites", "started_from", "started_to")},
         ),
-        ("Remarks beside figures", {"fields": ("remarks",)}),
+        (gettext_lazy("Remarks beside figures"), {"fields": ("remarks",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet:
@@ -174,7 +186,7 @@ class CohortAdmin(CohortDeskAdmin):
     def note(self, request: HttpRequest, obj: Any) -> str:
         if self.has_change_permission(request, obj):
             return ""
-        return (
+        return _(
             "This cohort counts centres at which you do not manage cohorts: it is shown here, not changed. Add one of "
             "your own centres for another."
         )

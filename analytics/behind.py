@@ -14,14 +14,27 @@ from django.conf import settings
 from django.db import connection
 from django.http import QueryDict
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.access import Act
 from accounts.models import Centre, User
 from analytics import results, tallies
+from analytics.charts.numbers import keeps_capitals, localised
 from analytics.models import ENDPOINTS, Cohort, Outcome
-from analytics.rules.endpoints import TimeToEvent
-from imaging.models import Reading
-from treatments.models import Course
+from analytics.rules.endpoints import EVALUABLE_REASONS, PROBLEMS, TimeToEvent
+from imaging.models import Reading, SstrResponse, Timepoint
+from languages.wording import day
+from patients.models import (
+    DeathCause,
+    FunctionalSyndrome,
+    PrimarySite,
+    PriorTherapyKind,
+    Sex,
+    TumourType,
+    WhoGrade,
+)
+from treatments.models import Course, DiscontinuationReason, Intent
 
 MOST_LISTED = 200
 # Measures whose numbers stand in every result that a user is shown, and so are told here too. Of the others a small number
@@ -52,11 +65,19 @@ class Cell:
 
     def __post_init__(self) -> None:
         if self.measure not in tallies.MEASURES:
-            raise ValueError(f"measure {self.measure!r}: expected one of {', '.join(tallies.MEASURES)}")
+            raise ValueError(
+                _("measure {measure}: expected one of {measures}").format(
+                    measure=repr(self.measure), measures=", ".join(tallies.MEASURES)
+                )
+            )
         if self.at_from is not None and self.at_to is not None and self.at_from > self.at_to:
-            raise ValueError(f"from {self.at_from} to {self.at_to}: expected the lower value first")
+            raise ValueError(
+                _("from {first} to {last}: expected the lower value first").format(
+                    first=self.at_from, last=self.at_to
+                )
+            )
         if "\0" in "".join(self.categories) + (self.stratum or ""):
-            raise ValueError("category and stratum: expected text")
+            raise ValueError(_("category and stratum: expected text"))
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> Self:
@@ -65,7 +86,9 @@ class Cell:
         def number(name: str) -> int | None:
             text = query.get(name) or query.get("at") or ""
             if text and not re.fullmatch(r"-?[0-9]{1,9}", text):
-                raise ValueError(f"{name} {text!r}: expected a whole number")
+                raise ValueError(
+                    _("{name} {value}: expected a whole number").format(name=name, value=repr(text))
+                )
             return int(text) if text else None
 
         several = query.getlist("category") if isinstance(query, QueryDict) else [query.get("category", "")]
@@ -252,24 +275,24 @@ def _progressions(courses: Sequence[Course]) -> dict[tuple[UUID, date], str]:
 
 
 # Measures that say what is known of a course: the words before the value, the field, and the unit.
-_KNOWN = {
-    "age_years": ("Age", "age_years", "years"),
-    "ki67_percent": ("Ki-67", "ki67_percent", "%"),
-    "baseline_suv_max": ("Baseline SUVmax", "baseline_suv_max", "g/mL"),
-    "activity_mbq": ("Cumulative activity", "cumulative_activity_mbq", "MBq"),
-    "dose_intensity_percent": ("Dose intensity", "dose_intensity_percent", "%"),
-    "delayed_cycles": ("Cycles given after the window", "delayed_cycles", ""),
-    "reduced_cycles": ("Cycles prescribed below the protocol's activity", "reduced_cycles", ""),
-    "sex": ("Sex", "sex", ""),
-    "tumour_type": ("Tumour type", "tumour_type", ""),
-    "primary_site": ("Primary site", "primary_site", ""),
-    "who_grade": ("WHO grade", "who_grade", ""),
-    "functional_syndrome": ("Functional syndrome", "functional_syndrome", ""),
-    "ecog": ("ECOG", "ecog", ""),
-    "krenning": ("Krenning score at baseline", "baseline_krenning", ""),
-    "protocol": ("Protocol", "protocol", ""),
-    "intent": ("Intent", "intent", ""),
-    "prior_therapy": ("Earlier therapies", "prior_therapies", ""),
+_KNOWN: dict[str, tuple[Any, str, Any]] = {
+    "age_years": (gettext_lazy("Age"), "age_years", gettext_lazy("years")),
+    "ki67_percent": (gettext_lazy("Ki-67"), "ki67_percent", "%"),
+    "baseline_suv_max": (gettext_lazy("Baseline SUVmax"), "baseline_suv_max", "g/mL"),
+    "activity_mbq": (gettext_lazy("Cumulative activity"), "cumulative_activity_mbq", "MBq"),
+    "dose_intensity_percent": (gettext_lazy("Dose intensity"), "dose_intensity_percent", "%"),
+    "delayed_cycles": (gettext_lazy("Cycles given after the window"), "delayed_cycles", ""),
+    "reduced_cycles": (gettext_lazy("Cycles prescribed below the protocol's activity"), "reduced_cycles", ""),
+    "sex": (gettext_lazy("Sex"), "sex", ""),
+    "tumour_type": (gettext_lazy("Tumour type"), "tumour_type", ""),
+    "primary_site": (gettext_lazy("Primary site"), "primary_site", ""),
+    "who_grade": (gettext_lazy("WHO grade"), "who_grade", ""),
+    "functional_syndrome": (gettext_lazy("Functional syndrome"), "functional_syndrome", ""),
+    "ecog": (gettext_lazy("ECOG"), "ecog", ""),
+    "krenning": (gettext_lazy("Krenning score at baseline"), "baseline_krenning", ""),
+    "protocol": (gettext_lazy("Protocol"), "protocol", ""),
+    "intent": (gettext_lazy("Intent"), "intent", ""),
+    "prior_therapy": (gettext_lazy("Earlier therapies"), "prior_therapies", ""),
 }
 
 
@@ -278,44 +301,81 @@ def _facts(
 ) -> list[str]:
     """Return the facts that put a course where it is counted, the deciding one first."""
     if outcome.problem:
-        return [outcome.problem]
+        return [PROBLEMS.retold(outcome.problem)]
     endpoint = {"os_cause": "os", "ttd_cause": "ttd", "death": "os"}.get(measure, measure.removesuffix("_at"))
     facts: list[str] = []
     if endpoint in ENDPOINTS:
         facts.append(_endpoint_fact(outcome, endpoint, patient_id, reasons))
     elif measure in {"response", "confirmed_response", "sstr_response", "concordance", "assessment"}:
-        facts.append(outcome.response_evaluable_reason)
+        facts.append(EVALUABLE_REASONS.retold(outcome.response_evaluable_reason))
         facts += [_assessment_fact(item) for item in outcome.responses]
     elif measure in {"toxicity", "any_toxicity"}:
         graded = [item.rsplit(":", 2) for item in outcome.toxicities]
         facts += [
-            f"{term}, grade {grade}, after cycle {cycle}" for term, cycle, grade in graded if cycle != "0"
+            _("{term}, grade {grade}, after cycle {cycle}").format(term=term, grade=grade, cycle=cycle)
+            for term, cycle, grade in graded
+            if cycle != "0"
         ]
-        told = {term for term, cycle, _ in graded if cycle != "0"}
-        facts += [f"{term}, grade {grade}" for term, _, grade in graded if term not in told]
+        told = {term for term, cycle, _grade in graded if cycle != "0"}
+        facts += [
+            _("{term}, grade {grade}").format(term=term, grade=grade)
+            for term, _cycle, grade in graded
+            if term not in told
+        ]
     elif measure in _KNOWN:
         facts.append(_known_fact(outcome, *_KNOWN[measure]))
     if outcome.started_on:
-        cycles = "1 cycle" if outcome.cycles_given == 1 else f"{outcome.cycles_given} cycles"
-        facts.append(f"First administration on {outcome.started_on}, {cycles} given")
+        said = ngettext(
+            "First administration on {day}, {n} cycle given",
+            "First administration on {day}, {n} cycles given",
+            outcome.cycles_given,
+        )
+        facts.append(said.format(day=day(outcome.started_on), n=outcome.cycles_given))
     else:
-        facts.append("No cycle given by the data cut-off")
+        facts.append(_("No cycle given by the data cut-off"))
     if outcome.status == "discontinued":
         facts.append(
-            f"Discontinued after cycle {outcome.discontinued_after_cycle}: "
-            f"{outcome.discontinuation_reason.replace('_', ' ')}"
+            _("Discontinued after cycle {cycle}: {reason}").format(
+                cycle=outcome.discontinued_after_cycle,
+                reason=words_of_code(outcome.discontinuation_reason, DiscontinuationReason),
+            )
         )
     elif measure == "status" and outcome.started_on:
-        facts.append(outcome.status.capitalize())
+        facts.append(_(outcome.status.capitalize()))
     return [fact for fact in facts if fact]
 
 
-def _known_fact(outcome: Outcome, words: str, field: str, unit: str) -> str:
+def words_of_code(code: str, choices: Any = None) -> str:
+    """Return a stored code in words: in English its own, in another language those of its choices."""
+    if choices is not None and keeps_capitals() and code in choices.values:
+        return str(choices(code).label)
+    return code.replace("_", " ")
+
+
+_CHOICES_OF: dict[str, Any] = {
+    "sex": Sex,
+    "tumour_type": TumourType,
+    "primary_site": PrimarySite,
+    "who_grade": WhoGrade,
+    "functional_syndrome": FunctionalSyndrome,
+    "intent": Intent,
+    "prior_therapies": PriorTherapyKind,
+}
+
+
+def _known_fact(outcome: Outcome, words: Any, field: str, unit: Any) -> str:
     value = getattr(outcome, field)
+    codes = _CHOICES_OF.get(field)
     if isinstance(value, list):
-        value = ", ".join(value)
-    said = "not known" if value in (None, "") else f"{value} {unit}".strip().replace("_", " ")
+        value = ", ".join(words_of_code(one, codes) for one in value)
+    elif isinstance(value, str):
+        value = words_of_code(value, codes)
+    said = _("not known") if value in (None, "") else f"{localised_value(value)} {unit}".strip()
     return f"{words}: {said}"
+
+
+def localised_value(value: Any) -> str:
+    return str(value) if isinstance(value, str) else localised(str(value))
 
 
 def _endpoint_fact(
@@ -329,12 +389,20 @@ def _endpoint_fact(
     said = TimeToEvent(days=days, event=event, on=on, basis=basis).reason()
     why = reasons.get((patient_id, on), "") if basis == "overall_response_pd" else ""
     if endpoint in {"os", "pfs", "ttnt"} and basis == "death" and outcome.death_cause:
-        why = f"cause: {outcome.death_cause}"
+        why = _("cause: {cause}").format(cause=_cause(outcome.death_cause))
     return f"{said[0].upper()}{said[1:]}" + (f" ({why})" if why else "")
 
 
+def _cause(code: str) -> str:
+    return words_of_code(code, DeathCause) if keeps_capitals() else code
+
+
 def _assessment_fact(item: str) -> str:
-    timepoint, day, recist, sstr = item.split(":")
-    words = f"{timepoint.replace('_', ' ')} on day {day}: "
-    words = words[0].upper() + words[1:] + (recist.replace("NON_CR_NON_PD", "non-CR/non-PD") or "no response")
-    return words + (f", SSTR {sstr.replace('_', ' ')}" if sstr else "")
+    timepoint, on_day, recist, sstr = item.split(":")
+    words = _("{timepoint} on day {day}: {response}").format(
+        timepoint=words_of_code(timepoint, Timepoint),
+        day=on_day,
+        response=recist.replace("NON_CR_NON_PD", _("non-CR/non-PD")) or _("no response"),
+    )
+    words = words[0].upper() + words[1:]
+    return words + (f", SSTR {words_of_code(sstr, SstrResponse)}" if sstr else "")

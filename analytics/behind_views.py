@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -52,7 +53,7 @@ def cohort_behind(request: SignedInRequest, slug: str) -> HttpResponse:
 def _first(request: SignedInRequest) -> int:
     text = request.GET.get("first", "0")
     if not (text.isascii() and text.isdecimal() and len(text) < 9):
-        raise ValueError(f"first {text!r}: expected a whole number")
+        raise ValueError(_("{name} {value}: expected a whole number").format(name="first", value=repr(text)))
     return int(text)
 
 
@@ -70,7 +71,7 @@ def cohort_changes(request: SignedInRequest, slug: str) -> HttpResponse:
         asked = [str(revisions[1].revision), str(revisions[0].revision)]
     if any(asked):
         if not all(text.isascii() and text.isdecimal() and len(text) < 10 for text in asked):
-            return HttpResponseBadRequest("Give two revisions by their numbers: ?from=1&to=2")
+            return HttpResponseBadRequest(_("Give two revisions by their numbers: ?from=1&to=2"))
         earlier, later = sorted(int(text) for text in asked)
         context |= {
             "earlier": earlier,

@@ -11,9 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from django.utils.translation import gettext_lazy
+
 FILE = Path(__file__).parent / "data" / "benchmarks.json"
 
-CAUTION = (
+CAUTION = gettext_lazy(
     "For orientation only. Primary site, grade, line of therapy, regimen and criteria differ from study to study and from "
     "this cohort, and time is counted from randomisation in trials, from the first administration here. A difference "
     "between a row and this cohort says nothing about a treatment."

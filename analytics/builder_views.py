@@ -7,6 +7,8 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -17,7 +19,7 @@ from analytics.cohort_forms import CohortForm, QuestionForm, stratum_words, usua
 from analytics.models import Cohort, Definition
 from analytics.rules.endpoints import EndpointDefinition
 
-CHANGED_MEANWHILE = (
+CHANGED_MEANWHILE = gettext_lazy(
     "This cohort was changed while you had it open, and nothing of yours was stored. Look at it as it is now in another "
     "tab, then send this form again to put yours in its place."
 )
@@ -39,7 +41,10 @@ def cohort_new(request: SignedInRequest) -> HttpResponse:
     source = request.GET.get("from")
     if source:
         cohort = _visible(request, source)
-        initial = CohortForm.initial_of(cohort) | {"name": f"{cohort.name}, mine"[:120], "is_shared": False}
+        initial = CohortForm.initial_of(cohort) | {
+            "name": _("{cohort}, mine").format(cohort=cohort.name)[:120],
+            "is_shared": False,
+        }
     else:
         initial = _initial_of_question(request)
     form = CohortForm(initial=initial, user=request.user, facets=exploring.facets(request.user))
@@ -71,7 +76,7 @@ def cohort_edit(request: SignedInRequest, slug: str) -> HttpResponse:
     cohort = _visible(request, slug)
     if not cohorts.may_change(request.user, cohort):
         if request.method == "POST":
-            raise PermissionDenied("You may not change this cohort: duplicate it as your own.")
+            raise PermissionDenied(_("You may not change this cohort: duplicate it as your own."))
         return render(request, "analytics/cohort_form_refused.html", {"cohort": cohort}, status=403)
     if request.method == "POST":
         return _posted(request, cohort)
@@ -97,8 +102,12 @@ def _posted(request: SignedInRequest, kept: Cohort | None) -> HttpResponse:
         except ValidationError as error:
             _add(form, error)
         else:
-            done = "changed" if kept else "stored"
-            messages.success(request, f"Cohort {cohort.name} {done}: its figures are counted now.")
+            done = (
+                _("Cohort {cohort} changed: its figures are counted now.")
+                if kept
+                else _("Cohort {cohort} stored: its figures are counted now.")
+            )
+            messages.success(request, done.format(cohort=cohort.name))
             return redirect("cohort-detail", slug=cohort.slug)
     return _page(request, form, kept, counted=_counted(request, form), status=422)
 
@@ -192,7 +201,7 @@ def _count(
     wrong = [name for name in form.errors if name not in {"name", "reason", "description"}]
     cohort = Cohort(**form.filter_values())
     found: dict[str, Any] = {
-        "wrong": [form[name].label for name in wrong if name in form.fields],
+        "wrong": [str(form[name].label) for name in wrong if name in form.fields],
         "words": [*cohorts.filter_in_words(cohort), *filter(None, [stratum_words(cohort)])],
         "cutoff": cutoff,
     }
@@ -211,7 +220,7 @@ def cohort_delete(request: SignedInRequest, slug: str) -> HttpResponse:
     """Ask whether to delete a cohort of one's own, and do it."""
     cohort = _visible(request, slug)
     if cohort.is_shared or cohort.owner_id != request.user.pk:
-        raise PermissionDenied("Only a cohort of your own that is not shared can be deleted.")
+        raise PermissionDenied(_("Only a cohort of your own that is not shared can be deleted."))
     problems: list[str] = []
     if request.method == "POST":
         try:
@@ -220,7 +229,10 @@ def cohort_delete(request: SignedInRequest, slug: str) -> HttpResponse:
             problems = error.messages
         else:
             messages.success(
-                request, f"Cohort {cohort.name} deleted. The records it counted are as they were."
+                request,
+                _("Cohort {cohort} deleted. The records it counted are as they were.").format(
+                    cohort=cohort.name
+                ),
             )
             return redirect("cohort-list")
     context = {"cohort": cohort, "problems": problems, "n_locks": cohort.locks.count()}

@@ -1,6 +1,7 @@
 """What changed between two revisions of a result: which courses moved, and which correction of a record moved them."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from uuid import UUID
 from django.apps import apps
 from django.db import connection
 from django.db.models import F
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
 
 from accounts.access import Act
 from accounts.changes import Change as RecordChange
@@ -19,12 +22,35 @@ from accounts.models import Centre, User
 from accounts.records import ClinicalRecord
 from analytics import results, tallies
 from analytics.behind import shown
+from analytics.charts.numbers import day_text, keeps_capitals, localised, lowered
 from analytics.models import ENDPOINTS, Cohort, Result, ResultRevision
-from analytics.rules.endpoints import TimeToEvent
-from patients.models import PatientIdentity
-from treatments.models import Course
+from analytics.rules.endpoints import PROBLEMS, TimeToEvent
+from patients.models import (
+    DeathCause,
+    FunctionalSyndrome,
+    PatientIdentity,
+    PrimarySite,
+    PriorTherapyKind,
+    Sex,
+    TumourType,
+    WhoGrade,
+)
+from treatments.models import Course, DiscontinuationReason, Intent
 
 MOST_LISTED = 100
+
+# Codes of an outcome that have names.
+_CHOICES: dict[str, Any] = {
+    "sex": Sex,
+    "tumour_type": TumourType,
+    "primary_site": PrimarySite,
+    "who_grade": WhoGrade,
+    "functional_syndrome": FunctionalSyndrome,
+    "intent": Intent,
+    "prior_therapies": PriorTherapyKind,
+    "death_cause": DeathCause,
+    "discontinuation_reason": DiscontinuationReason,
+}
 
 # Fields of an outcome that say why, not what, or that follow from another row: they go along with one that is told.
 _UNTOLD = ("id", "course_id", "definition_id", "derived_at", "response_evaluable_reason")
@@ -261,12 +287,12 @@ def _moved(user: User, changes: Sequence[Change]) -> list[Moved]:
 
 
 _ENDPOINT_NAMES = {
-    "pfs": "Progression-free survival",
-    "os": "Overall survival",
-    "ttr": "Time to response",
-    "dor": "Duration of response",
-    "ttnt": "Time to next therapy",
-    "ttd": "Time to discontinuation",
+    "pfs": gettext_lazy("Progression-free survival"),
+    "os": gettext_lazy("Overall survival"),
+    "ttr": gettext_lazy("Time to response"),
+    "dor": gettext_lazy("Duration of response"),
+    "ttnt": gettext_lazy("Time to next therapy"),
+    "ttd": gettext_lazy("Time to discontinuation"),
 }
 
 
@@ -279,27 +305,68 @@ def _said(
         f"{endpoint}_{part}": endpoint for endpoint in ENDPOINTS for part in ("days", "event", "on", "basis")
     }
     for endpoint in dict.fromkeys(of_endpoint[name] for name in fields if name in of_endpoint):
-        said.append((_ENDPOINT_NAMES[endpoint], _endpoint(before, endpoint), _endpoint(after, endpoint)))
+        said.append((str(_ENDPOINT_NAMES[endpoint]), _endpoint(before, endpoint), _endpoint(after, endpoint)))
     for name, (old, new) in fields.items():
         if name in of_endpoint:
             continue
         if isinstance(old, list) and isinstance(new, list):
             kept = set(map(str, old)) & set(map(str, new))
             old, new = ([item for item in items if str(item) not in kept] for items in (old, new))
-        said.append((_name(name), _value(old), _value(new)))
+        said.append((_name(name), _value(old, name), _value(new, name)))
     return said
 
 
 def _endpoint(row: dict[str, Any], endpoint: str) -> str:
     days = row.get(f"{endpoint}_days")
     if days is None:
-        return "none"
+        return pgettext("no time to an event", "none")
     event, on, basis = (row[f"{endpoint}_{part}"] for part in ("event", "on", "basis"))
     known = TimeToEvent(days=days, event=event, on=date.fromisoformat(on), basis=basis)
-    return f"day {days}, {known.reason()}"
+    return _("day {days}, {reason}").format(days=days, reason=known.reason())
+
+
+# Names of fields of an outcome; what is not here is told by the name of its column.
+_FIELDS = {
+    "status": gettext_lazy("Status"),
+    "started_on": gettext_lazy("Started on"),
+    "cycles_given": gettext_lazy("Cycles given"),
+    "time_zero": gettext_lazy("Time zero"),
+    "best_overall_response": gettext_lazy("Best overall response"),
+    "confirmed_best_overall_response": gettext_lazy("Confirmed best overall response"),
+    "is_first_course": gettext_lazy("Is first course"),
+    "planned_cycles": gettext_lazy("Planned cycles"),
+    "best_sstr_response": gettext_lazy("Best SSTR response"),
+    "response_evaluable": gettext_lazy("Response evaluable"),
+    "responses": gettext_lazy("Responses"),
+    "toxicities": gettext_lazy("Toxicities"),
+    "death_cause": gettext_lazy("Death cause"),
+    "discontinuation_reason": gettext_lazy("Discontinuation reason"),
+    "discontinued_after_cycle": gettext_lazy("Discontinued after cycle"),
+    "problem": gettext_lazy("Problem"),
+    "sex": gettext_lazy("Sex"),
+    "age_years": gettext_lazy("Age years"),
+    "tumour_type": gettext_lazy("Tumour type"),
+    "primary_site": gettext_lazy("Primary site"),
+    "who_grade": gettext_lazy("Who grade"),
+    "ki67_percent": gettext_lazy("Ki-67 (%)"),
+    "functional_syndrome": gettext_lazy("Functional syndrome"),
+    "ecog": gettext_lazy("ECOG"),
+    "protocol": gettext_lazy("Protocol"),
+    "intent": gettext_lazy("Intent"),
+    "prior_therapies": gettext_lazy("Prior therapies"),
+    "baseline_krenning": gettext_lazy("Baseline krenning"),
+    "baseline_suv_max": gettext_lazy("Baseline SUVmax"),
+    "cumulative_activity_mbq": gettext_lazy("Cumulative activity (MBq)"),
+    "dose_intensity_percent": gettext_lazy("Dose intensity (%)"),
+    "delayed_cycles": gettext_lazy("Delayed cycles"),
+    "reduced_cycles": gettext_lazy("Reduced cycles"),
+    "entry_days": gettext_lazy("Entry days"),
+}
 
 
 def _name(field: str) -> str:
+    if field in _FIELDS:
+        return str(_FIELDS[field])
     words = field.replace("_", " ").removesuffix(" percent").removesuffix(" mbq")
     units = {"percent": " (%)", "mbq": " (MBq)"}
     unit = units.get(field.rpartition("_")[2], "")
@@ -312,13 +379,22 @@ def _name(field: str) -> str:
     return words[0].upper() + words[1:] + unit
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, field: str = "") -> str:
     if value is None or value == "" or value == []:
-        return "none"
+        return pgettext("no value", "none")
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, list):
-        return ", ".join(_value(item) for item in value)
+        return ", ".join(_value(item, field) for item in value)
+    if isinstance(value, int | float):
+        return localised(str(value))
+    if field == "problem":
+        return PROBLEMS.retold(value)
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", str(value)):
+        return day_text(value)
+    choices = _CHOICES.get(field)
+    if choices is not None and keeps_capitals() and value in choices.values:
+        return str(choices(value).label)
     return str(value).replace("_", " ").replace(":", " · ")
 
 
@@ -342,20 +418,20 @@ def _corrections(patient_ids: set[UUID]) -> dict[UUID, list[Correction]]:
 
 def _what(change: RecordChange) -> str:
     if change.what != What.CHANGED:
-        return change.what.lower()
+        return lowered(_(str(change.what)))
     return "; ".join(f"{one.label}: {one.old} → {one.new}" for one in change.fields)
 
 
 _NUMBERS = {
-    "n_patients": "Patients",
-    "orr.n": "Objective responses",
-    "orr.of": "Response-evaluable",
-    "pfs.events": "PFS events",
-    "pfs.median_days": "Median PFS (days)",
-    "os.events": "Deaths",
-    "os.median_days": "Median OS (days)",
-    "courses.completed.n": "Courses completed",
-    "courses.discontinued.n": "Courses discontinued",
+    "n_patients": gettext_lazy("Patients"),
+    "orr.n": gettext_lazy("Objective responses"),
+    "orr.of": gettext_lazy("Response-evaluable"),
+    "pfs.events": gettext_lazy("PFS events"),
+    "pfs.median_days": gettext_lazy("Median PFS (days)"),
+    "os.events": gettext_lazy("Deaths"),
+    "os.median_days": gettext_lazy("Median OS (days)"),
+    "courses.completed.n": gettext_lazy("Courses completed"),
+    "courses.discontinued.n": gettext_lazy("Courses discontinued"),
 }
 
 
@@ -367,7 +443,7 @@ def _numbers(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, A
         return value
 
     return [
-        (name, at(before, path), at(after, path))
+        (str(name), at(before, path), at(after, path))
         for path, name in _NUMBERS.items()
         if at(before, path) != at(after, path)
     ]

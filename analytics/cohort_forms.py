@@ -6,66 +6,76 @@ They parse and word. What a filter counts is ``analytics.tallies``', what may be
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.utils.functional import lazy
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.access import Act
 from accounts.models import Centre, User
 from analytics import cohorts, strata
+from analytics.charts.numbers import has_decimal_comma, localised
 from analytics.dashboard import ENDPOINT_WORDS
 from analytics.exploring import COVARIATES, Facets, Question
 from analytics.models import Cohort, CoursesCounted, Definition, Strata
 from analytics.rules.endpoints import MOST_DAYS, EndpointDefinition
+from languages.wording import day
 from treatments.models import Protocol
 
-ISO_DATE = "YYYY-MM-DD"
+ISO_DATE = gettext_lazy("YYYY-MM-DD")
+_DATE_FORMATS = lazy(
+    lambda: ["%Y-%m-%d", "%d.%m.%Y"] if has_decimal_comma() else ["%Y-%m-%d"], list
+)()  # of the reader
 RULE_PREFIX = "rule_"
 MOST_MONTHS = 600  # of a landmark: half a century
 
 # The filter as people read it: legend, then lists by their columns and ranges by their stems.
 LISTS = {
-    "centre_codes": "Centre",
-    "sexes": "Sex",
-    "tumour_types": "Tumour type",
-    "primary_sites": "Primary site",
-    "who_grades": "WHO grade",
-    "functional_syndromes": "Functional syndrome",
-    "ecogs": "ECOG before the first administration",
-    "with_prior_therapies": "With earlier therapy",
-    "without_prior_therapies": "Without earlier therapy",
-    "protocols": "Protocol",
-    "intents": "Intent",
-    "statuses": "Course",
-    "discontinuation_reasons": "Discontinued for",
-    "krenning_scores": "Krenning score at baseline",
+    "centre_codes": gettext_lazy("Centre"),
+    "sexes": gettext_lazy("Sex"),
+    "tumour_types": gettext_lazy("Tumour type"),
+    "primary_sites": gettext_lazy("Primary site"),
+    "who_grades": gettext_lazy("WHO grade"),
+    "functional_syndromes": gettext_lazy("Functional syndrome"),
+    "ecogs": gettext_lazy("ECOG before the first administration"),
+    "with_prior_therapies": gettext_lazy("With earlier therapy"),
+    "without_prior_therapies": gettext_lazy("Without earlier therapy"),
+    "protocols": gettext_lazy("Protocol"),
+    "intents": gettext_lazy("Intent"),
+    "statuses": pgettext_lazy("state of a course", "Course"),
+    "discontinuation_reasons": gettext_lazy("Discontinued for"),
+    "krenning_scores": gettext_lazy("Krenning score at baseline"),
 }
 RANGES = {
-    "age": ("Age at the first administration", "years"),
+    "age": (gettext_lazy("Age at the first administration"), gettext_lazy("years")),
     "ki67": ("Ki-67", "%"),
-    "cycles": ("Cycles given", "cycles"),
-    "suv_max": ("Baseline SUVmax of the hottest lesion", "g/mL"),
-    "started": ("First administration", ISO_DATE),
+    "cycles": (gettext_lazy("Cycles given"), gettext_lazy("cycles")),
+    "suv_max": (gettext_lazy("Baseline SUVmax of the hottest lesion"), "g/mL"),
+    "started": (gettext_lazy("First administration"), ISO_DATE),
 }
-SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (
-        "Whom",
+        pgettext_lazy("section of a filter", "Whom"),
         (
             "sexes", "age", "tumour_types", "primary_sites", "who_grades", "ki67", "functional_syndromes", "ecogs",
             "with_prior_therapies", "without_prior_therapies", "centre_codes",
         ),
     ),
-    ("Treatment", ("protocols", "intents", "cycles", "statuses", "discontinuation_reasons")),
-    ("Baseline imaging", ("krenning_scores", "suv_max")),
-    ("When", ("started",)),
+    (gettext_lazy("Treatment"), ("protocols", "intents", "cycles", "statuses", "discontinuation_reasons")),
+    (gettext_lazy("Baseline imaging"), ("krenning_scores", "suv_max")),
+    (pgettext_lazy("section of a filter", "When"), ("started",)),
 )  # fmt: skip
 _INTEGERS = {"ecogs", "krenning_scores"}
 
 
-def _text_number(label: str, *, decimals: int, most: int) -> forms.Field:
+def _text_number(label: Any, *, decimals: int, most: int) -> forms.Field:
     attrs = {"inputmode": "decimal" if decimals else "numeric", "autocomplete": "off", "size": 8}
     if not decimals:
         return forms.IntegerField(
@@ -74,7 +84,7 @@ def _text_number(label: str, *, decimals: int, most: int) -> forms.Field:
             min_value=0,
             max_value=most,
             widget=forms.TextInput(attrs=attrs),
-            error_messages={"invalid": "Type a whole number."},
+            error_messages={"invalid": gettext_lazy("Type a whole number.")},
         )
     return forms.DecimalField(
         label=label,
@@ -83,19 +93,21 @@ def _text_number(label: str, *, decimals: int, most: int) -> forms.Field:
         max_value=Decimal(most),
         decimal_places=decimals,
         widget=forms.TextInput(attrs=attrs),
-        error_messages={"invalid": "Type a number, such as 12.5."},
+        error_messages={"invalid": gettext_lazy("Type a number, such as 12.5.")},
     )
 
 
-def date_field(label: str, **kwargs: Any) -> forms.DateField:
-    """Return a field for an ISO date: a date picker would show it in the order of the browser's language."""
+def date_field(label: Any, **kwargs: Any) -> forms.DateField:
+    """Return a field for a date, typed as the reader writes it or in ISO's order.
+
+    A date picker would show it in the order of the browser's language.
+    """
     return forms.DateField(
         label=label,
         required=False,
-        error_messages={"invalid": f"Type the date as {ISO_DATE}."},
-        input_formats=["%Y-%m-%d"],
-        widget=forms.DateInput(
-            format="%Y-%m-%d",
+        error_messages={"invalid": gettext_lazy("Type the date as YYYY-MM-DD.")},
+        input_formats=_DATE_FORMATS,
+        widget=_DateInput(
             attrs={
                 "class": "iso-date",
                 "inputmode": "numeric",
@@ -106,6 +118,13 @@ def date_field(label: str, **kwargs: Any) -> forms.DateField:
         ),
         **kwargs,
     )
+
+
+class _DateInput(forms.DateInput):
+    """A date as the reader writes it; in English as ISO does."""
+
+    def format_value(self, value: Any) -> Any:
+        return day(value) if isinstance(value, date) else value
 
 
 _BOUNDS = {"age": (0, 130), "ki67": (1, 100), "cycles": (0, 99), "suv_max": (2, 9999)}
@@ -129,8 +148,8 @@ class RangeItem:
     """A range of the filter as it is shown."""
 
     name: str
-    label: str
-    unit: str
+    label: Any
+    unit: Any
     lower: forms.BoundField
     upper: forms.BoundField
     is_list: bool = False
@@ -148,9 +167,12 @@ class QuestionForm(forms.Form):
     """Whom a cohort counts, and by what it is divided."""
 
     courses_counted = forms.ChoiceField(
-        label="Courses counted", choices=CoursesCounted.choices, required=False, initial=CoursesCounted.FIRST
+        label=gettext_lazy("Courses counted"),
+        choices=CoursesCounted.choices,
+        required=False,
+        initial=CoursesCounted.FIRST,
     )
-    strata_by = forms.ChoiceField(label="Divided by", choices=Strata.choices, required=False)
+    strata_by = forms.ChoiceField(label=gettext_lazy("Divided by"), choices=Strata.choices, required=False)
 
     def __init__(
         self, *args: Any, user: User, facets: Facets | None = None, kept: Cohort | None = None, **kwargs: Any
@@ -176,9 +198,9 @@ class QuestionForm(forms.Form):
             self.fields[name] = kind(
                 label=label, choices=offered, required=False, widget=forms.CheckboxSelectMultiple, **more
             )
-        for name, (label, unit) in RANGES.items():
-            for side in ("from", "to"):
-                full = f"{label}, {side} ({unit})"
+        for name, (of, unit) in RANGES.items():
+            for side, words in (("from", _("{what}, from ({unit})")), ("to", _("{what}, to ({unit})"))):
+                full = words.format(what=of, unit=unit)
                 if name == "started":
                     self.fields[f"{name}_{side}"] = date_field(full)
                 else:
@@ -186,7 +208,7 @@ class QuestionForm(forms.Form):
                     self.fields[f"{name}_{side}"] = _text_number(full, decimals=decimals, most=most)
 
     @property
-    def sections(self) -> list[tuple[str, list[ListItem | RangeItem]]]:
+    def sections(self) -> list[tuple[Any, list[ListItem | RangeItem]]]:
         return [(legend, [self._item(name) for name in names]) for legend, names in SECTIONS]
 
     def _item(self, name: str) -> ListItem | RangeItem:
@@ -232,82 +254,113 @@ class QuestionForm(forms.Form):
 class RuleWords:
     """A rule of the endpoint definition in plain words; ``choices`` where it is one of several."""
 
-    label: str
-    choices: Mapping[str, str] | None = None
-    help: str = ""
-    unit: str = ""
+    label: Any
+    choices: Mapping[str, Any] | None = None
+    help: Any = ""
+    unit: Any = ""
 
 
 RULES: dict[str, RuleWords] = {
     "time_zero": RuleWords(
-        "Time counts from",
+        gettext_lazy("Time counts from"),
         {
-            "first_administration": "the first administration",
-            "diagnosis": "the diagnosis; at risk from the first administration on",
+            "first_administration": gettext_lazy("the first administration"),
+            "diagnosis": gettext_lazy("the diagnosis; at risk from the first administration on"),
         },
     ),
     "analysis_set": RuleWords(
-        "All figures count",
+        gettext_lazy("All figures count"),
         {
-            "treated": "every course with a cycle given",
-            "response_evaluable": "response-evaluable courses alone",
-            "completed": "completed courses alone",
+            "treated": gettext_lazy("every course with a cycle given"),
+            "response_evaluable": gettext_lazy("response-evaluable courses alone"),
+            "completed": gettext_lazy("completed courses alone"),
         },
     ),
     "clinical_progression": RuleWords(
-        "A clinical progression without a scan",
-        {"event": "is a progression", "ignore": "is no progression"},
+        gettext_lazy("A clinical progression without a scan"),
+        {"event": gettext_lazy("is a progression"), "ignore": gettext_lazy("is no progression")},
     ),
     "death_in_pfs": RuleWords(
-        "A death without progression",
-        {"event": "is an event of PFS", "censor": "censors: time to progression"},
+        gettext_lazy("A death without progression"),
+        {"event": gettext_lazy("is an event of PFS"), "censor": gettext_lazy("censors: time to progression")},
     ),
     "new_therapy": RuleWords(
-        "Another anticancer therapy before the event",
-        {"ignore": "does not censor PFS", "censor": "censors PFS at the last assessment before it"},
+        gettext_lazy("Another anticancer therapy before the event"),
+        {
+            "ignore": gettext_lazy("does not censor PFS"),
+            "censor": gettext_lazy("censors PFS at the last assessment before it"),
+        },
     ),
     "missed_assessments": RuleWords(
-        "An event after two or more missed assessments",
-        {"ignore": "counts on its day", "censor": "is censored at the last assessment"},
+        gettext_lazy("An event after two or more missed assessments"),
+        {
+            "ignore": gettext_lazy("counts on its day"),
+            "censor": gettext_lazy("is censored at the last assessment"),
+        },
     ),
-    "missed_gap_days": RuleWords("Two were missed when nothing was read for more than", unit="d"),
+    "missed_gap_days": RuleWords(
+        gettext_lazy("Two were missed when nothing was read for more than"), unit=gettext_lazy("d")
+    ),
     "confirmation": RuleWords(
-        "CR and PR",
-        {"none": "count at once", "required": "count when a second scan confirms them"},
+        gettext_lazy("CR and PR"),
+        {
+            "none": gettext_lazy("count at once"),
+            "required": gettext_lazy("count when a second scan confirms them"),
+        },
     ),
-    "confirmation_days": RuleWords("The confirming scan comes at least … later", unit="d"),
-    "sd_minimum_days": RuleWords("Stable disease counts from … after the first administration", unit="d"),
+    "confirmation_days": RuleWords(
+        gettext_lazy("The confirming scan comes at least … later"), unit=gettext_lazy("d")
+    ),
+    "sd_minimum_days": RuleWords(
+        gettext_lazy("Stable disease counts from … after the first administration"), unit=gettext_lazy("d")
+    ),
     "orr_denominator": RuleWords(
-        "The response rate is a share of",
-        {"response_evaluable": "the response-evaluable", "all_treated": "all treated"},
+        gettext_lazy("The response rate is a share of"),
+        {
+            "response_evaluable": gettext_lazy("the response-evaluable"),
+            "all_treated": gettext_lazy("all treated"),
+        },
     ),
     "interval": RuleWords(
-        "Limits of rates", {"clopper_pearson": "exact (Clopper–Pearson)", "wilson": "Wilson's score limits"}
+        gettext_lazy("Limits of rates"),
+        {
+            "clopper_pearson": gettext_lazy("exact (Clopper–Pearson)"),
+            "wilson": gettext_lazy("Wilson's score limits"),
+        },
     ),
     "landmark_months": RuleWords(
-        "Rates are given at", help="Months with commas between them, ascending.", unit="months"
+        gettext_lazy("Rates are given at"),
+        help=gettext_lazy("Months with commas between them, ascending."),
+        unit=gettext_lazy("months"),
     ),
-    "month_days": RuleWords("A month has", unit="d"),
+    "month_days": RuleWords(gettext_lazy("A month has"), unit=gettext_lazy("d")),
 }
-RULE_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Time and courses", ("time_zero", "analysis_set", "landmark_months", "month_days")),
+RULE_SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (gettext_lazy("Time and courses"), ("time_zero", "analysis_set", "landmark_months", "month_days")),
     (
-        "Progression-free survival",
+        gettext_lazy("Progression-free survival"),
         ("clinical_progression", "death_in_pfs", "new_therapy", "missed_assessments", "missed_gap_days"),
     ),
-    ("Response", ("confirmation", "confirmation_days", "sd_minimum_days", "orr_denominator", "interval")),
+    (
+        gettext_lazy("Response"),
+        ("confirmation", "confirmation_days", "sd_minimum_days", "orr_denominator", "interval"),
+    ),
 )
 
 
 class CohortForm(QuestionForm):
     """A cohort: its name, whom it counts, and what its endpoints mean. With ``kept``, the one that is changed."""
 
-    name = forms.CharField(label="Name", max_length=120)
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
     description = forms.CharField(
-        label="Description", required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2})
+        label=gettext_lazy("Description"),
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 2}),
     )
     data_cutoff = date_field(
-        "Data cut-off, as of", help_text=f"{ISO_DATE}. Facts after it do not exist. Empty: today."
+        gettext_lazy("Data cut-off, as of"),
+        help_text=gettext_lazy("YYYY-MM-DD. Facts after it do not exist. Empty: today."),
     )
 
     def __init__(self, *args: Any, user: User, kept: Cohort | None = None, **kwargs: Any) -> None:
@@ -318,18 +371,20 @@ class CohortForm(QuestionForm):
             self.fields[RULE_PREFIX + name] = _rule_field(words, name, plain[name])
         if user.may(Act.MANAGE_COHORTS) or (kept is not None and kept.is_shared):
             self.fields["is_shared"] = forms.BooleanField(
-                label="Shared",
+                label=_("Shared"),
                 required=False,
-                help_text="Shown to everybody who may see results of its centres; otherwise to you alone.",
+                help_text=_("Shown to everybody who may see results of its centres; otherwise to you alone."),
             )
         self.changes = kept
         if kept is not None:
             self.fields["reason"] = forms.CharField(
-                label="Reason of the change", max_length=500, help_text="Kept in the history of the cohort."
+                label=_("Reason of the change"),
+                max_length=500,
+                help_text=_("Kept in the history of the cohort."),
             )
 
     @property
-    def rule_sections(self) -> list[tuple[str, list[forms.BoundField]]]:
+    def rule_sections(self) -> list[tuple[Any, list[forms.BoundField]]]:
         return [(legend, [self[RULE_PREFIX + name] for name in names]) for legend, names in RULE_SECTIONS]
 
     @property
@@ -378,14 +433,15 @@ class MonthsField(forms.CharField):
         text = super().clean(value)
         words = [word for word in re.split(r"[,;\s]+", text) if word]
         if not all(re.fullmatch(r"[0-9]{1,3}", word) and 0 < int(word) <= MOST_MONTHS for word in words):
-            raise ValidationError("Type whole months with commas between them, such as 6, 12, 18, 24.")
+            raise ValidationError(_("Type whole months with commas between them, such as 6, 12, 18, 24."))
         return tuple(sorted({int(word) for word in words}))
 
 
 def _rule_field(words: RuleWords, name: str, default: Any) -> forms.Field:
     if words.choices is not None:
         choices = [
-            (code, f"{said} (default)" if code == default else said) for code, said in words.choices.items()
+            (code, _("{choice} (default)").format(choice=said) if code == default else said)
+            for code, said in words.choices.items()
         ]
         return forms.ChoiceField(label=words.label, choices=choices, initial=default, help_text=words.help)
     label = f"{words.label} ({words.unit})"
@@ -396,9 +452,9 @@ def _rule_field(words: RuleWords, name: str, default: Any) -> forms.Field:
             required=False,
             initial=text,
             max_length=200,
-            help_text=f"{words.help} Default: {text}.",
+            help_text=f"{words.help} " + _("Default: {value}.").format(value=text),
         )
-    help_text = f"Default: {default}."
+    help_text = _("Default: {value}.").format(value=localised(str(default)))
     attrs = {"autocomplete": "off"}
     if name == "month_days":
         return forms.DecimalField(
@@ -425,20 +481,23 @@ class ExploreForm(QuestionForm):
     """A question of the explorer: whom, divided by what, which endpoint, by which definition. All of it in the address."""
 
     endpoint = forms.ChoiceField(
-        label="Endpoint",
-        choices=[(key, f"{name} ({short})") for key, (name, short) in ENDPOINT_WORDS.items()],
+        label=gettext_lazy("Endpoint"),
+        choices=[(key, format_lazy("{} ({})", name, short)) for key, (name, short) in ENDPOINT_WORDS.items()],
         required=False,
     )
     definition = forms.ModelChoiceField(
-        label="Definition and cut-off", queryset=Definition.objects.none(), required=False, empty_label=None
+        label=gettext_lazy("Definition and cut-off"),
+        queryset=Definition.objects.none(),
+        required=False,
+        empty_label=None,
     )
     covariates = forms.MultipleChoiceField(
-        label="Cox model of",
+        label=gettext_lazy("Cox model of"),
         choices=[(key, covariate.title) for key, covariate in COVARIATES.items()],
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
-    tests = forms.BooleanField(label="Test differences in Table 1", required=False)
+    tests = forms.BooleanField(label=gettext_lazy("Test differences in Table 1"), required=False)
 
     def __init__(self, data: QueryDict | None = None, *args: Any, user: User, **kwargs: Any) -> None:
         usual = usual_definition(user)
@@ -459,7 +518,7 @@ class ExploreForm(QuestionForm):
     def clean_covariates(self) -> list[str]:
         chosen = set(self.cleaned_data["covariates"])
         if {"age_10", "age_65"} <= chosen:
-            raise ValidationError("Age enters a model once: per 10 years, or as 65 and over.")
+            raise ValidationError(_("Age enters a model once: per 10 years, or as 65 and over."))
         return [key for key in COVARIATES if key in chosen]
 
     def question(self) -> Question:
@@ -489,8 +548,13 @@ def usual_definition(user: User) -> Definition | None:
 
 
 def definition_label(definition: Definition) -> str:
-    until = f"up to {definition.data_cutoff}" if definition.data_cutoff else "up to today"
-    return definition.name if until.lower() in definition.name.lower() else f"{definition.name}, {until}"
+    english = f"up to {definition.data_cutoff or 'today'}"
+    name = cohorts.definition_name(definition.name)
+    if english in definition.name.lower():
+        return name
+    if definition.data_cutoff is None:
+        return _("{definition}, up to today").format(definition=name)
+    return _("{definition}, up to {day}").format(definition=name, day=day(definition.data_cutoff))
 
 
 def canonical(query: QueryDict, names: Sequence[str]) -> str:
@@ -504,6 +568,6 @@ def canonical(query: QueryDict, names: Sequence[str]) -> str:
 
 
 def stratum_words(cohort: Cohort) -> str:
-    return (
-        f"Divided by {strata.within_sentence(strata.title_of(cohort.strata_by))}." if cohort.strata_by else ""
-    )
+    if not cohort.strata_by:
+        return ""
+    return _("Divided by {what}.").format(what=strata.within_sentence(strata.title_of(cohort.strata_by)))

@@ -1,5 +1,6 @@
 """Cohorts as people make them: the filter in words, the definition for a choice of rules, saving and sharing."""
 
+import re
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
@@ -7,19 +8,24 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop, pgettext_lazy
 
 from accounts.access import Act
 from accounts.history import change_context
 from accounts.models import Centre, User
+from analytics.charts.numbers import day_text, localised
 from analytics.models import Cohort, CoursesCounted, Definition
 from analytics.rules.endpoints import EndpointDefinition
+from languages.wording import Stored
+from languages.wording import day as day_said
 from patients.models import FunctionalSyndrome, PrimarySite, PriorTherapyKind, Sex, TumourType, WhoGrade
 from treatments.models import DiscontinuationReason, Intent
 
 PRIOR_THERAPIES = [*PriorTherapyKind.choices, ("prrt", "PRRT")]
 
 # What a list of the filter may name, with its words; protocols and centres are called by their codes.
-CHOICES: dict[str, list[tuple[Any, str]]] = {
+CHOICES: dict[str, list[tuple[Any, Any]]] = {
     "tumour_types": list(TumourType.choices),
     "primary_sites": list(PrimarySite.choices),
     "sexes": list(Sex.choices),
@@ -30,58 +36,74 @@ CHOICES: dict[str, list[tuple[Any, str]]] = {
     "without_prior_therapies": list(PRIOR_THERAPIES),
     "intents": list(Intent.choices),
     "krenning_scores": [(score, f"Krenning {score}") for score in range(5)],
-    "statuses": [("completed", "Completed"), ("ongoing", "Ongoing"), ("discontinued", "Discontinued")],
+    "statuses": [
+        ("completed", gettext_lazy("Completed")),
+        ("ongoing", gettext_lazy("Ongoing")),
+        ("discontinued", gettext_lazy("Discontinued")),
+    ],
     "discontinuation_reasons": list(DiscontinuationReason.choices),
 }
 _LISTS_IN_WORDS = {
-    "centre_codes": "centre",
-    "tumour_types": "tumour type",
-    "primary_sites": "primary site",
-    "sexes": "sex",
-    "who_grades": "WHO grade",
-    "functional_syndromes": "functional syndrome",
-    "ecogs": "performance status before the first administration",
-    "protocols": "protocol",
-    "intents": "intent",
-    "krenning_scores": "Krenning score at baseline",
-    "statuses": "course",
-    "discontinuation_reasons": "discontinued for",
+    "centre_codes": gettext_lazy("Centre: {values}."),
+    "tumour_types": gettext_lazy("Tumour type: {values}."),
+    "primary_sites": gettext_lazy("Primary site: {values}."),
+    "sexes": gettext_lazy("Sex: {values}."),
+    "who_grades": gettext_lazy("WHO grade: {values}."),
+    "functional_syndromes": gettext_lazy("Functional syndrome: {values}."),
+    "ecogs": gettext_lazy("Performance status before the first administration: {values}."),
+    "protocols": gettext_lazy("Protocol: {values}."),
+    "intents": gettext_lazy("Intent: {values}."),
+    "krenning_scores": gettext_lazy("Krenning score at baseline: {values}."),
+    "statuses": pgettext_lazy("state of the courses counted", "Course: {values}."),
+    "discontinuation_reasons": gettext_lazy("Discontinued for: {values}."),
 }
 _RANGES_IN_WORDS = {
-    "age": ("age at the first administration", "years"),
+    "age": (gettext_lazy("Age at the first administration"), gettext_lazy("years")),
     "ki67": ("Ki-67", "%"),
-    "cycles": ("cycles given", ""),
-    "suv_max": ("baseline SUVmax of the hottest lesion", "g/mL"),
-    "started": ("first administration", ""),
+    "cycles": (gettext_lazy("Cycles given"), ""),
+    "suv_max": (gettext_lazy("Baseline SUVmax of the hottest lesion"), "g/mL"),
+    "started": (gettext_lazy("First administration"), ""),
 }
+LACKING = gettext_lazy("Who lacks a value that the filter asks for is not counted.")
 
 
 def filter_in_words(cohort: Cohort) -> list[str]:
     """Return whom the cohort counts, a sentence for each restriction, for print beside a figure."""
     sentences = [
-        "Each patient's first course is counted."
+        _("Each patient's first course is counted.")
         if cohort.courses_counted == CoursesCounted.FIRST
-        else "Every course is counted."
+        else _("Every course is counted.")
     ]
     for name, words in _LISTS_IN_WORDS.items():
         if chosen := getattr(cohort, name):
-            sentences.append(f"{_capital(words)}: {_or(_named(name, chosen))}.")
+            sentences.append(words.format(values=_or(_named(name, chosen))))
     if chosen := cohort.with_prior_therapies:
-        sentences.append(f"Earlier therapy with {_or(_named('with_prior_therapies', chosen))}.")
+        names = _or(_named("with_prior_therapies", chosen))
+        sentences.append(_("Earlier therapy with {therapies}.").format(therapies=names))
     if chosen := cohort.without_prior_therapies:
-        sentences.append(f"No earlier therapy with {_or(_named('without_prior_therapies', chosen))}.")
-    for name, (words, unit) in _RANGES_IN_WORDS.items():
+        names = _or(_named("without_prior_therapies", chosen))
+        sentences.append(_("No earlier therapy with {therapies}.").format(therapies=names))
+    for name, (what, unit) in _RANGES_IN_WORDS.items():
         lowest, highest = getattr(cohort, f"{name}_from"), getattr(cohort, f"{name}_to")
         if lowest is not None and highest is not None:
-            sentences.append(f"{_capital(words)} from {_measured(lowest, '')} to {_measured(highest, unit)}.")
+            said = _("{what} from {lowest} to {highest}.")
         elif lowest is not None:
-            since = "on or after" if isinstance(lowest, date) else "at least"
-            sentences.append(f"{_capital(words)} {since} {_measured(lowest, unit)}.")
+            since = isinstance(lowest, date)
+            said = _("{what} on or after {lowest}.") if since else _("{what} at least {lowest}.")
         elif highest is not None:
-            until = "on or before" if isinstance(highest, date) else "at most"
-            sentences.append(f"{_capital(words)} {until} {_measured(highest, unit)}.")
+            until = isinstance(highest, date)
+            said = _("{what} on or before {highest}.") if until else _("{what} at most {highest}.")
+        else:
+            continue
+        sentences.append(
+            said.format(
+                what=what,
+                lowest=_measured(lowest, unit if highest is None else ""),
+                highest=_measured(highest, unit),
+            )
+        )
     if len(sentences) > 1:
-        sentences.append("Who lacks a value that the filter asks for is not counted.")
+        sentences.append(str(LACKING))
     return sentences
 
 
@@ -91,28 +113,31 @@ def _named(name: str, chosen: Iterable[Any]) -> list[str]:
 
 
 def _or(names: list[str]) -> str:
-    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    if len(names) == 1:
+        return names[0]
+    return _("{first} or {last}").format(first=", ".join(names[:-1]), last=names[-1])
 
 
-def _capital(words: str) -> str:
-    return words[0].upper() + words[1:]
-
-
-def _measured(value: Any, unit: str) -> str:
-    return f"{value} {unit}".strip()
+def _measured(value: Any, unit: Any) -> str:
+    said = day_said(value) if isinstance(value, date) else localised(f"{value}")
+    return f"{said} {unit}".strip()
 
 
 def methods(cohort: Cohort, data_cutoff: str) -> list[str]:
     """Return the "Methods" of the cohort's figures, ready to paste: whom they count, how endpoints are derived."""
     rules = cohort.definition.rules
     # The definition names Wilson's limits itself.
-    limits = [] if rules.interval == "wilson" else ["Rates come with Clopper-Pearson 95 % limits."]
+    # xgettext:no-python-format
+    limits = [] if rules.interval == "wilson" else [_("Rates come with Clopper-Pearson 95 % limits.")]
     return [
         *filter_in_words(cohort),
-        f"Data cut-off is {data_cutoff}: facts after it do not count.",
+        _("Data cut-off is {cutoff}: facts after it do not count.").format(cutoff=day_text(data_cutoff)),
         *rules.in_words(),
-        "Survival is estimated by the Kaplan-Meier method with pointwise 95 % limits on the log(-log) scale; follow-up by "
-        "the reverse Kaplan-Meier method.",
+        _(
+            # xgettext:no-python-format
+            "Survival is estimated by the Kaplan-Meier method with pointwise 95 % limits on the log(-log) scale; follow-up "
+            "by the reverse Kaplan-Meier method."
+        ),
         *limits,
     ]
 
@@ -127,6 +152,23 @@ def known_definition(rules: EndpointDefinition, data_cutoff: date | None) -> Def
         except ValueError:
             continue
     return None
+
+
+# Names are stored as they are made, in English.
+_NAMES = Stored(
+    [
+        gettext_noop("Up to {day}, {number}"),
+        gettext_noop("Up to today, {number}"),
+        gettext_noop("Up to {day}"),
+        gettext_noop("Up to today"),
+    ]
+)
+_MADE = re.compile(r"Up to (today|\d{4}-\d{2}-\d{2})(, \d+)?")
+
+
+def definition_name(name: str) -> str:
+    """Return the name of a definition in the reader's language where ``definition_for`` made it, else as people wrote it."""
+    return _NAMES.retold(name) if _MADE.fullmatch(name) else name
 
 
 def definition_for(rules: EndpointDefinition, data_cutoff: date | None, *, by: User | None) -> Definition:
@@ -176,12 +218,14 @@ def save(cohort: Cohort, *, by: User, reason: str = "") -> Cohort:
         cohort.owner = by
         if not cohort.is_shared and Cohort.objects.filter(owner=by, is_shared=False).count() >= MOST_OWN:
             raise ValidationError(
-                f"You keep {MOST_OWN} cohorts of your own: delete one before you save another."
+                _("You keep {n} cohorts of your own: delete one before you save another.").format(n=MOST_OWN)
             )
     if cohort.is_shared and unmanaged(by, cohort.centre_codes):
         raise ValidationError(
             {
-                "is_shared": "Cohorts are shared by who manages them at every centre counted. Keep it as your own."
+                "is_shared": _(
+                    "Cohorts are shared by who manages them at every centre counted. Keep it as your own."
+                )
             }
         )
     check_ranges(cohort)
@@ -200,9 +244,9 @@ def delete(cohort: Cohort, *, by: User) -> None:
     """
     cohort = Cohort.objects.select_for_update().get(pk=cohort.pk)
     if cohort.is_shared or cohort.owner_id != by.pk:
-        raise ValidationError("Only a cohort of your own that is not shared can be deleted.")
+        raise ValidationError(_("Only a cohort of your own that is not shared can be deleted."))
     if cohort.locks.exists():
-        raise ValidationError("Data locks rest on this cohort: it stays, so that they can be recomputed.")
+        raise ValidationError(_("Data locks rest on this cohort: it stays, so that they can be recomputed."))
     with change_context(by=by, reason="Deleted by its owner"):
         cohort.delete()
 
@@ -214,7 +258,7 @@ def check_ranges(cohort: Cohort) -> None:
         ValidationError: by field.
     """
     problems = {
-        f"{name}_to": "This lies before the lower end: nobody would be counted."
+        f"{name}_to": _("This lies before the lower end: nobody would be counted.")
         for name in _RANGES_IN_WORDS
         if None not in (lowest := getattr(cohort, f"{name}_from"), highest := getattr(cohort, f"{name}_to"))
         and lowest > highest

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from analytics.rules import cox
 from analytics.rules.comparison import ChiSquared, LogRank, log_rank
 from analytics.rules.survival import EventTable, Refused
@@ -21,7 +23,7 @@ def compare(tables: Mapping[str, EventTable], names: Mapping[str, str]) -> Docum
     found: Document = {"log_rank": _log_rank(tested)}
     with_patients = [code for code, table in tables.items() if table.n]
     if len(with_patients) < 2:
-        return found | {"cox": {"problem": "fewer than two strata have patients"}}
+        return found | {"cox": {"problem": _("fewer than two strata have patients")}}
     reference = max(with_patients, key=lambda code: tables[code].n)
     others = [code for code in with_patients if code != reference]
     groups = [([float(code == other) for other in others], tables[code]) for code in with_patients]

@@ -6,6 +6,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
+from django.conf import settings
+from django.utils import translation
+
 from analytics import describing, strata, tallies
 from analytics.comparing import compare
 from analytics.models import ENDPOINTS, Cohort, CoursesCounted
@@ -69,6 +72,13 @@ def document(
     Args:
         n_patients: where patients cannot be told from counts: those of a data lock with every course.
     """
+    with translation.override(settings.LANGUAGE_CODE):  # what is stored does not depend on who looks
+        return _document(counts, cohort, centre_codes, cutoff, n_patients)
+
+
+def _document(
+    counts: Counts, cohort: Cohort, centre_codes: Sequence[str], cutoff: date | None, n_patients: int | None
+) -> tuple[Document, Document]:
     rules = cohort.definition.rules
     analysed = counts.by_category("analysed").get("n", 0)
     if cohort.courses_counted == CoursesCounted.FIRST:

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
+from django.utils.functional import lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from analytics import strata
+from analytics import strata, telling
 from analytics.behind import Cell
-from analytics.charts.numbers import RESPONSES
+from analytics.charts.numbers import RESPONSES, localised, lowered, whole
 from analytics.small_cells import WITHHELD
 from imaging.models import SstrResponse, Timepoint
 from patients.models import DeathCause
@@ -21,18 +24,23 @@ from treatments.models import DiscontinuationReason
 Result = Mapping[str, Any]
 Context = dict[str, Any]
 
-ENDPOINT_WORDS = {
-    "pfs": ("Progression-free survival", "PFS"),
-    "os": ("Overall survival", "OS"),
-    "ttr": ("Time to response", "TTR"),
-    "dor": ("Duration of response", "DoR"),
-    "ttnt": ("Time to next therapy", "TTNT"),
-    "ttd": ("Time to discontinuation", "TTD"),
+ENDPOINT_WORDS: dict[str, tuple[Any, str]] = {
+    "pfs": (gettext_lazy("Progression-free survival"), "PFS"),
+    "os": (gettext_lazy("Overall survival"), "OS"),
+    "ttr": (gettext_lazy("Time to response"), "TTR"),
+    "dor": (gettext_lazy("Duration of response"), "DoR"),
+    "ttnt": (gettext_lazy("Time to next therapy"), "TTNT"),
+    "ttd": (gettext_lazy("Time to discontinuation"), "TTD"),
 }
 _CRITERIA = (
-    ("recist", "response", "RECIST 1.1", "CR or PR"),
-    ("recist_confirmed", "confirmed_response", "RECIST 1.1, confirmed", "CR or PR"),
-    ("sstr", "sstr_response", "SSTR", "uptake disappeared or decreased"),
+    ("recist", "response", "RECIST 1.1", gettext_lazy("CR or PR")),
+    (
+        "recist_confirmed",
+        "confirmed_response",
+        gettext_lazy("RECIST 1.1, confirmed"),
+        gettext_lazy("CR or PR"),
+    ),
+    ("sstr", "sstr_response", "SSTR", gettext_lazy("uptake disappeared or decreased")),
 )
 _OBJECTIVE = {
     "response": ("CR", "PR"),
@@ -44,7 +52,7 @@ _CONTROL = {
     "confirmed_response": ("CR", "PR", "SD", "NON_CR_NON_PD"),
     "sstr_response": ("disappeared", "decreased", "unchanged"),
 }
-FORMATS = {"csv": "CSV", "xlsx": "Excel workbook", "xpt": "SAS transport"}
+FORMATS = {"csv": "CSV", "xlsx": gettext_lazy("Excel workbook"), "xpt": gettext_lazy("SAS transport")}
 GRADES = ("1", "2", "3", "4", "5")
 SEVERE = ("3", "4", "5")
 
@@ -65,10 +73,15 @@ class Number:
     def is_withheld(self) -> bool:
         return isinstance(self.n, str)
 
+    @property
+    def count(self) -> int:
+        """How many there are, for words beside it; of what is withheld several."""
+        return 2 if isinstance(self.n, str) else self.n
+
     def __str__(self) -> str:
         if isinstance(self.n, str):
-            return self.n if self.n == WITHHELD else self.n.replace("<", "< ")
-        return f"{self.n:,}"
+            return _(WITHHELD) if self.n == WITHHELD else self.n.replace("<", "< ")
+        return whole(self.n)
 
 
 @dataclass(frozen=True)
@@ -147,6 +160,9 @@ def _head(result: Result, behind: Behind, orr_measure: str) -> Context:
 
 def _endpoint(result: Result, key: str, behind: Behind) -> Context:
     data = result[key]
+    mean = data.get("restricted_mean")
+    if mean and mean.get("problem"):
+        data = {**data, "restricted_mean": {**mean, "problem": telling.reason(mean["problem"])}}
     name, short = ENDPOINT_WORDS[key]
     month_days = float(result["definition"].get("month_days", 30.4375))
     # At risk at a month: everybody followed that long, unless patients come in later than at time zero.
@@ -193,7 +209,7 @@ def _best_responses(
     ]
     if orr.get("no_assessment"):
         none = behind.number(orr["no_assessment"], measure, *_responding(definition, [""]))
-        rows.append({"name": "No assessment after baseline", "n": none})
+        rows.append({"name": _("No assessment after baseline"), "n": none})
     return rows
 
 
@@ -203,7 +219,7 @@ def _criteria(result: Result, definition: Mapping[str, Any], behind: Behind) -> 
         of = result.get("responses", {}).get(key)
         if of is None:
             continue
-        names: Mapping[str, str] = RESPONSES if measure != "sstr_response" else dict(SstrResponse.choices)
+        names: Mapping[str, Any] = RESPONSES if measure != "sstr_response" else dict(SstrResponse.choices)
         everybody = [f"{group}:*" for group in _counted(definition)]
         found.append(
             {
@@ -244,8 +260,8 @@ def _timepoints(result: Result, behind: Behind) -> list[Context]:
         return []
     tables = []
     for key, title, names in (
-        ("recist", "RECIST 1.1", {**RESPONSES, "none": "No response read"}),
-        ("sstr", "SSTR", {**dict(SstrResponse.choices), "none": "No response read"}),
+        ("recist", "RECIST 1.1", {**RESPONSES, "none": _("No response read")}),
+        ("sstr", "SSTR", {**dict(SstrResponse.choices), "none": _("No response read")}),
     ):
         present = {code for at in found.values() for code in at[key]}
         codes = [code for code in names if code in present] + sorted(present - set(names))
@@ -345,7 +361,7 @@ def _size(n: int | str) -> int:
 
 
 def _causes(result: Result, behind: Behind) -> list[Context]:
-    names = {code: str(label).lower() for code, label in DeathCause.choices}
+    names = {code: lowered(str(label)) for code, label in DeathCause.choices}
     found = sorted((result["os"].get("deaths_by_cause") or {}).items(), key=lambda item: (-item[1], item[0]))
     return [{"name": names.get(code, code), "n": behind.number(n, "death", code)} for code, n in found if n]
 
@@ -355,14 +371,14 @@ def _incidence(result: Result, behind: Behind) -> list[Context]:
     causes = {code: str(label) for code, label in DeathCause.choices}
     reasons = {
         **{code: str(label) for code, label in DiscontinuationReason.choices},
-        "completed": "Completed",
+        "completed": _("Completed"),
     }
     found = []
     for key, of in (result.get("cumulative_incidence") or {}).items():
         measure, names, title = (
-            ("os_cause", causes, "Death by cause")
+            ("os_cause", causes, _("Death by cause"))
             if key in {"os", "death", "os_cause"}
-            else ("ttd_cause", reasons, "End of treatment by reason")
+            else ("ttd_cause", reasons, _("End of treatment by reason"))
         )
         rows = [
             {
@@ -383,6 +399,8 @@ def _exposure(result: Result, behind: Behind) -> list[Context]:
     return [
         {
             **row,
+            "name": _(row["name"]),
+            "unit": telling.unit(row["unit"]),
             "n": behind.number(row["n"], row["key"], "value"),
             "missing": behind.number(row["missing"], row["key"], "missing"),
         }
@@ -403,7 +421,7 @@ def _toxicity(result: Result, behind: Behind) -> Context | None:
         "cycles": [
             {
                 "cycle": cycle,
-                "caption": f"Patients by worst grade after cycle {cycle}",
+                "caption": _("Patients by worst grade after cycle {cycle}").format(cycle=cycle),
                 "terms": [
                     _graded(
                         {**row["after_cycle"][cycle], "term": row["term"]}, row["term"], int(cycle), behind
@@ -448,8 +466,11 @@ def _table_1(result: Result, behind: Behind) -> Context | None:
         return None
     columns = found["columns"]
     codes = [column["code"] for column in columns]
+    by = result.get("strata", {}).get("by", "")
+    names = {column["name"]: telling.column(column, by) for column in columns}
     rows = []
-    for row in found["rows"]:
+    for stored in found["rows"]:
+        row = telling.row_of_table_1(stored, names)
         key = row["key"]
         if row["kind"] == "number":
             cells = [
@@ -479,7 +500,11 @@ def _table_1(result: Result, behind: Behind) -> Context | None:
         rows.append({**row, "options": options, "missing": missing, "has_missing": any(row["missing"])})
     return {
         "columns": [
-            {**column, "n": behind.number(column["n"], "analysed", stratum=column["code"])}
+            {
+                **column,
+                "name": telling.column(column, by),
+                "n": behind.number(column["n"], "analysed", stratum=column["code"]),
+            }
             for column in columns
         ],
         "rows": rows,
@@ -492,12 +517,14 @@ def _strata(result: Result, behind: Behind, orr_measure: str) -> Context | None:
     if not found:
         return None
     definition = result["definition"]
+    names = {group["name"]: strata.name_of(found["by"], group["code"]) for group in found["groups"]}
     groups = []
     for group in found["groups"]:
         code, orr = group["code"], group["orr"]
         groups.append(
             {
                 **group,
+                "name": strata.name_of(found["by"], code),
                 "n": behind.number(group["n"], "analysed", stratum=code),
                 "responses": behind.number(
                     orr["n"], orr_measure, *_responding(definition, _OBJECTIVE[orr_measure]), stratum=code
@@ -507,15 +534,15 @@ def _strata(result: Result, behind: Behind, orr_measure: str) -> Context | None:
             }
         )
     tests = [
-        {"short": ENDPOINT_WORDS[endpoint][1], **of}
+        {"short": ENDPOINT_WORDS[endpoint][1], **telling.comparison(of, names)}
         for endpoint, of in (found.get("comparisons") or {}).items()
     ]
-    return {**found, "groups": groups, "tests": tests}
+    return {**found, "name": strata.title_of(found["by"]), "groups": groups, "tests": tests}
 
 
 def cell_in_words(cell: Cell, cohort: Any) -> str:
     """Return what a cell counts, for the heading of the page behind it."""
-    words = _MEASURES.get(cell.measure, cell.measure.replace("_", " "))
+    words = str(_MEASURES.get(cell.measure, cell.measure.replace("_", " ")))
     parts = [words[0].upper() + words[1:]]
     if cell.categories:
         parts.append(_or([_category(cell.measure, category) for category in cell.categories]))
@@ -527,114 +554,136 @@ def cell_in_words(cell: Cell, cohort: Any) -> str:
     return " · ".join(part for part in parts if part)
 
 
-_MEASURES = {
-    **{key: name for key, (name, _) in ENDPOINT_WORDS.items()},
-    "status": "courses",
-    "analysed": "courses counted",
-    **{
-        f"{key}_entry": f"came under observation for {name} after time zero"
-        for key, (name, _) in ENDPOINT_WORDS.items()
-    },
-    "pfs_at": "PFS at a fixed horizon",
-    "os_at": "OS at a fixed horizon",
-    "os_cause": "cause of death",
-    "ttd_cause": "end of treatment",
-    "death": "deaths",
-    "response": "best overall response, RECIST 1.1",
-    "confirmed_response": "confirmed best overall response, RECIST 1.1",
-    "sstr_response": "best SSTR response",
-    "concordance": "best response, RECIST 1.1 with SSTR",
-    "assessment": "assessments",
-    "toxicity": "toxicity",
-    "any_toxicity": "worst grade of any toxicity",
-    "age_years": "age",
-    "ki67_percent": "Ki-67",
-    "baseline_suv_max": "baseline SUVmax",
-    "activity_mbq": "cumulative activity",
-    "who_grade": "WHO grade",
-    "ecog": "ECOG performance status",
-    "krenning": "Krenning score at baseline",
-    "prior_therapy": "earlier therapies",
+_came_under_observation = lazy(
+    lambda name: _("came under observation for {endpoint} after time zero").format(endpoint=name), str
+)
+
+_MEASURES: dict[str, Any] = {
+    **{key: name for key, (name, _short) in ENDPOINT_WORDS.items()},
+    "status": gettext_lazy("courses"),
+    "analysed": gettext_lazy("courses counted"),
+    **{f"{key}_entry": _came_under_observation(name) for key, (name, _short) in ENDPOINT_WORDS.items()},
+    "pfs_at": gettext_lazy("PFS at a fixed horizon"),
+    "os_at": gettext_lazy("OS at a fixed horizon"),
+    "os_cause": gettext_lazy("cause of death"),
+    "ttd_cause": gettext_lazy("end of treatment"),
+    "death": gettext_lazy("deaths"),
+    "response": gettext_lazy("best overall response, RECIST 1.1"),
+    "confirmed_response": gettext_lazy("confirmed best overall response, RECIST 1.1"),
+    "sstr_response": gettext_lazy("best SSTR response"),
+    "concordance": gettext_lazy("best response, RECIST 1.1 with SSTR"),
+    "assessment": gettext_lazy("assessments"),
+    "toxicity": gettext_lazy("toxicity"),
+    "any_toxicity": gettext_lazy("worst grade of any toxicity"),
+    "age_years": gettext_lazy("age"),
+    "ki67_percent": gettext_lazy("Ki-67"),
+    "baseline_suv_max": gettext_lazy("baseline SUVmax"),
+    "activity_mbq": gettext_lazy("cumulative activity"),
+    "who_grade": gettext_lazy("WHO grade"),
+    "ecog": gettext_lazy("ECOG performance status"),
+    "krenning": gettext_lazy("Krenning score at baseline"),
+    "prior_therapy": gettext_lazy("earlier therapies"),
+    "sex": gettext_lazy("Sex"),
+    "tumour_type": gettext_lazy("Tumour type"),
+    "primary_site": gettext_lazy("Primary site"),
+    "functional_syndrome": gettext_lazy("Functional syndrome"),
+    "protocol": gettext_lazy("Protocol"),
+    "intent": gettext_lazy("Intent"),
+    "cycles_given": gettext_lazy("Cycles given"),
+    "dose_intensity_percent": gettext_lazy("Dose intensity percent"),
+    "delayed_cycles": gettext_lazy("Delayed cycles"),
+    "reduced_cycles": gettext_lazy("Reduced cycles"),
 }
-_WORDS = {
-    "event": "event",
-    "event_free": "event-free",
-    "censored": "censored",
-    "unknown": "not known",
+_WORDS: dict[str, Any] = {
+    "event": gettext_lazy("event"),
+    "event_free": gettext_lazy("event-free"),
+    "censored": gettext_lazy("censored"),
+    "unknown": gettext_lazy("not known"),
     "n": "",
     "grade": "",
-    "value": "known",
-    "missing": "not known",
+    "value": pgettext_lazy("the value is", "known"),
+    "missing": gettext_lazy("not known"),
     "entered": "",
-    "not_started": "no cycle given",
+    "not_started": gettext_lazy("no cycle given"),
 }
 
 
 def _category(measure: str, category: str) -> str:
     begin = category.removesuffix("*")
     if measure in {"response", "confirmed_response", "sstr_response"}:
-        group, _, code = begin.partition(":")
+        group, _colon, code = begin.partition(":")
         names = dict(SstrResponse.choices) if measure == "sstr_response" else RESPONSES
         if category.endswith("*"):
-            return "response-evaluable" if group == "evaluable" else "not response-evaluable"
-        said = str(names.get(code, code)) if code else "no assessment"
-        return said if group == "evaluable" else f"{said}, not response-evaluable"
+            return _("response-evaluable") if group == "evaluable" else _("not response-evaluable")
+        said = str(names.get(code, code)) if code else _("no assessment")
+        if group == "evaluable":
+            return said
+        return _("{response}, not response-evaluable").format(response=said)
     if measure == "toxicity":
-        term, _, grade = begin.rpartition(":")
-        return f"{term}, grade {grade}" if grade else f"{term}, any grade"
+        term, _colon, grade = begin.rpartition(":")
+        said = _("{term}, grade {grade}") if grade else _("{term}, any grade")
+        return said.format(term=term, grade=grade)
     if measure == "status" and category.startswith("discontinued"):
         reason = begin.partition(":")[2]
-        said = dict(DiscontinuationReason.choices).get(reason, reason)
-        return f"discontinued: {str(said).lower()}" if reason else "discontinued"
+        if not reason:
+            return _("discontinued")
+        words = lowered(str(dict(DiscontinuationReason.choices).get(reason, reason)))
+        return _("discontinued: {reason}").format(reason=words)
     if measure == "assessment":
-        timepoint, _, rest = begin.partition(":")
+        timepoint, _colon, rest = begin.partition(":")
         codes = [code for code in rest.split(":") if code]
         read = [str(RESPONSES.get(code) or dict(SstrResponse.choices).get(code, code)) for code in codes]
         return ", ".join(
-            [str(dict(Timepoint.choices).get(timepoint, timepoint)), *(read or ["no response read"])]
+            [str(dict(Timepoint.choices).get(timepoint, timepoint)), *(read or [_("no response read")])]
         )
     if measure == "concordance":
-        recist, _, sstr = category.partition(":")
-        return (
-            f"{RESPONSES.get(recist, recist)} with {str(dict(SstrResponse.choices).get(sstr, sstr)).lower()}"
+        recist, _colon, sstr = category.partition(":")
+        return _("{recist} with {sstr}").format(
+            recist=RESPONSES.get(recist, recist),
+            sstr=lowered(str(dict(SstrResponse.choices).get(sstr, sstr))),
         )
     if measure in {"death", "os_cause"} and category in DeathCause.values:
-        return f"cause: {DeathCause(category).label.lower()}"
+        return _("cause: {cause}").format(cause=lowered(str(DeathCause(category).label)))
     if measure == "ttd_cause" and category in DiscontinuationReason.values:
-        return str(DiscontinuationReason(category).label).lower()
-    return _WORDS.get(category, category.replace("_", " "))
+        return lowered(str(DiscontinuationReason(category).label))
+    return str(_WORDS.get(category, category.replace("_", " ")))
 
 
 def _or(words: Sequence[str]) -> str:
     several = [word for word in dict.fromkeys(words) if word]
     if len(several) > 6:  # criteria spelled out for the sake of the query
-        return f"{several[0]} and {len(several) - 1} more"
-    return " or ".join(filter(None, [", ".join(several[:-1]), *several[-1:]]))
+        return _("{first} and {n} more").format(first=several[0], n=len(several) - 1)
+    if len(several) < 2:
+        return "".join(several)
+    return _("{first} or {last}").format(first=", ".join(several[:-1]), last=several[-1])
+
+
+def _is_in_days(measure: str) -> bool:
+    return measure in {*ENDPOINT_WORDS, "os_cause", "ttd_cause"} or measure.endswith("_entry")
 
 
 def value_name(cell: Cell) -> str:
     """Return what the value of each course behind a cell is called, with its unit; blank: it has none to be shown."""
-    if cell.measure in {*ENDPOINT_WORDS, "os_cause", "ttd_cause"} or cell.measure.endswith("_entry"):
-        return "Day"
-    return {"pfs_at": "Month", "os_at": "Month", "any_toxicity": "Grade"}.get(cell.measure, "")
+    if _is_in_days(cell.measure):
+        return _("Day")
+    return {"pfs_at": _("Month"), "os_at": _("Month"), "any_toxicity": _("Grade")}.get(cell.measure, "")
 
 
 def _at(cell: Cell) -> str:
     if cell.at_from is None and cell.at_to is None:
         return ""
-    unit = (
-        "month" if cell.measure in {"pfs_at", "os_at"}
-        else "grade" if cell.measure == "any_toxicity"
-        else "cycle" if cell.measure in {"status", "toxicity"}
-        else "day" if cell.measure in {*ENDPOINT_WORDS, "os_cause", "ttd_cause"} or cell.measure.endswith("_entry")
-        else "value"
-    )  # fmt: skip
     if cell.measure == "toxicity" and cell.at_from == cell.at_to == 0:
-        return "over the whole course"
-    if cell.measure in {"status", "toxicity"}:
-        unit = f"after {unit}"
+        return _("over the whole course")
+    unit = (
+        _("month {value}") if cell.measure in {"pfs_at", "os_at"}
+        else _("grade {value}") if cell.measure == "any_toxicity"
+        else _("after cycle {value}") if cell.measure in {"status", "toxicity"}
+        else _("day {value}") if _is_in_days(cell.measure)
+        else _("value {value}")
+    )  # fmt: skip
     if cell.at_from == cell.at_to:
-        return f"{unit} {cell.at_from:,}"
+        return unit.format(value=localised(f"{cell.at_from:,}"))
     if cell.at_to is None:
-        return f"{unit} {cell.at_from:,} and later"
-    return f"{unit} {cell.at_from or 0:,} to {cell.at_to:,}"
+        return unit.format(value=_("{first} and later").format(first=localised(f"{cell.at_from:,}")))
+    values = {"first": whole(cell.at_from or 0), "last": whole(cell.at_to)}
+    return unit.format(value=_("{first} to {last}").format(**values))

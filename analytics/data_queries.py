@@ -21,13 +21,9 @@ from analytics.models import (
     QueryStatus,
     StaleCheck,
 )
-from analytics.rules.data_queries import Discrepancy, Facts, find
+from analytics.rules.data_queries import PATIENT_VOIDED, RECORD_CHANGED, RULE_CLOSED, Discrepancy, Facts, find
 
 CHUNK = 500  # patients of one transaction
-
-RULE_CLOSED = "The records no longer give cause for it."
-RECORD_CHANGED = "The records have changed since it was answered."
-PATIENT_VOIDED = "The patient has been voided."
 
 _Key = tuple[str, str]  # rule, record
 _Found = tuple[UUID, UUID, Discrepancy]  # patient, centre

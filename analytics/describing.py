@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from analytics import strata
 from analytics.models import Cohort
 from analytics.rules.description import (
@@ -24,23 +26,29 @@ from treatments.models import Intent
 Document = dict[str, Any]
 
 _NUMBERS: dict[str, tuple[str, str, int]] = {  # measure: name, unit, decimals shown
-    "age_years": ("Age", "years", 1),
-    "ki67_percent": ("Ki-67", "%", 1),
-    "baseline_suv_max": ("Baseline SUVmax, hottest lesion", "g/mL", 1),
+    "age_years": (gettext_noop("Age"), gettext_noop("years"), 1),
+    "ki67_percent": (gettext_noop("Ki-67"), "%", 1),
+    "baseline_suv_max": (gettext_noop("Baseline SUVmax, hottest lesion"), "g/mL", 1),
 }
-_CHOICES: dict[str, tuple[str, Mapping[str, str]]] = {
-    "sex": ("Sex", dict(Sex.choices)),
-    "tumour_type": ("Tumour type", dict(TumourType.choices)),
-    "primary_site": ("Primary site", dict(PrimarySite.choices)),
-    "who_grade": ("WHO grade", {code: name for code, name in WhoGrade.choices if code != WhoGrade.UNKNOWN}),
+_CHOICES: dict[str, tuple[str, Mapping[str, Any]]] = {
+    "sex": (gettext_noop("Sex"), dict(Sex.choices)),
+    "tumour_type": (gettext_noop("Tumour type"), dict(TumourType.choices)),
+    "primary_site": (gettext_noop("Primary site"), dict(PrimarySite.choices)),
+    "who_grade": (
+        gettext_noop("WHO grade"),
+        {code: name for code, name in WhoGrade.choices if code != WhoGrade.UNKNOWN},
+    ),
     "functional_syndrome": (
-        "Functional syndrome",
+        gettext_noop("Functional syndrome"),
         {code: name for code, name in FunctionalSyndrome.choices if code != FunctionalSyndrome.UNKNOWN},
     ),
-    "ecog": ("ECOG performance status", {str(score): f"ECOG {score}" for score in range(6)}),
-    "krenning": ("Krenning score at baseline", {str(score): f"Krenning {score}" for score in range(5)}),
-    "intent": ("Intent", dict(Intent.choices)),
-    "protocol": ("Protocol", {}),
+    "ecog": (gettext_noop("ECOG performance status"), {str(score): f"ECOG {score}" for score in range(6)}),
+    "krenning": (
+        gettext_noop("Krenning score at baseline"),
+        {str(score): f"Krenning {score}" for score in range(5)},
+    ),
+    "intent": (gettext_noop("Intent"), dict(Intent.choices)),
+    "protocol": (gettext_noop("Protocol"), {}),
 }
 # Codes of a choice that say that it is not known.
 _MISSING = {"missing", "unknown"}
@@ -48,17 +56,21 @@ _MISSING = {"missing", "unknown"}
 _KNOWN_UNKNOWN = {"primary_site"}
 
 _EXPOSURE: dict[str, tuple[str, str, int]] = {
-    "cycles_given": ("Cycles given", "cycles", 1),
-    "activity_mbq": ("Cumulative administered activity", "GBq", 1),
-    "dose_intensity_percent": ("Dose intensity", "%", 1),
-    "delayed_cycles": ("Cycles given after the protocol's window", "cycles", 1),
-    "reduced_cycles": ("Cycles prescribed below the protocol's activity", "cycles", 1),
+    "cycles_given": (gettext_noop("Cycles given"), gettext_noop("cycles"), 1),
+    "activity_mbq": (gettext_noop("Cumulative administered activity"), "GBq", 1),
+    "dose_intensity_percent": (gettext_noop("Dose intensity"), "%", 1),
+    "delayed_cycles": (gettext_noop("Cycles given after the protocol's window"), gettext_noop("cycles"), 1),
+    "reduced_cycles": (
+        gettext_noop("Cycles prescribed below the protocol's activity"),
+        gettext_noop("cycles"),
+        1,
+    ),
 }
 _EXPOSURE_STEPS = {**STEPS, "activity_mbq": 1000}  # counted in MBq, told in GBq
 
 
 def sections(counts: Counts, cohort: Cohort) -> Document:
-    """Return the sections ``table1``, ``exposure`` and ``toxicity`` of a result."""
+    """Return the sections ``table1``, ``exposure`` and ``toxicity`` of a result. Their words are stored: in English."""
     codes: list[str | None] = [None]
     if cohort.strata_by:
         codes += strata.in_order(cohort.strata_by, counts.strata)
@@ -98,7 +110,7 @@ def _table_1(counts: Counts, by: str, codes: Sequence[str | None]) -> Document:
     columns = [
         {
             "code": code,
-            "name": "All" if code is None else strata.name_of(by, code),
+            "name": gettext_noop("All") if code is None else strata.name_of(by, code),
             "n": counts.by_category("analysed", code).get("n", 0),
         }
         for code in codes
@@ -148,13 +160,17 @@ def _choice_row(
 
 def _prior_therapies(counts: Counts, codes: Sequence[str | None]) -> Document:
     """Return the row of earlier therapies: a patient counts under each kind, so shares do not add up to 100 %."""
-    names = {**dict(PriorTherapyKind.choices), "prrt": "Earlier PRRT", "none": "None recorded"}
+    names = {
+        **dict(PriorTherapyKind.choices),
+        "prrt": gettext_noop("Earlier PRRT"),
+        "none": gettext_noop("None recorded"),
+    }
     found = [counts.by_category("prior_therapy", code) for code in codes]
     present = set().union(*found)
     return {
         "key": "prior_therapy",
         "kind": "several",
-        "name": "Earlier therapies",
+        "name": gettext_noop("Earlier therapies"),
         "options": [
             {"code": code, "name": str(name), "cells": [column.get(code, 0) for column in found]}
             for code, name in names.items()

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.http import Http404, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -17,12 +19,21 @@ from accounts.http import SignedInRequest
 from analytics import cohorts, compute, dashboard, exploring, pairs, results, strata, tallies, views
 from analytics.behind import small_cell
 from analytics.charts import curves
-from analytics.charts.numbers import counted, median_limits_text, months_text
+from analytics.charts.numbers import (
+    begun_small,
+    confidence,
+    counted,
+    day_text,
+    localised,
+    median_limits_text,
+    months_text,
+)
 from analytics.charts.specs import Spec
 from analytics.cohort_forms import ExploreForm, canonical, definitions_for
 from analytics.dashboard import ENDPOINT_WORDS
 from analytics.exploring import Question
 from analytics.models import Cohort
+from analytics.rules.endpoints import EndpointDefinition
 from analytics.small_cells import suppressed
 from patients.models import DeathCause
 from treatments.models import DiscontinuationReason
@@ -30,25 +41,24 @@ from treatments.models import DiscontinuationReason
 Document = dict[str, Any]
 
 Y_TITLES = {
-    "pfs": "Progression-free survival",
-    "os": "Overall survival",
-    "ttr": "Without response",
-    "dor": "Still in response",
-    "ttnt": "Without next therapy",
-    "ttd": "Not discontinued",
-}
-_SPOKEN_OF = {
-    "pfs": ("Time zero", "PFS"),
-    "os": ("Time zero", "(OS)"),
-    "ttr": ("Time zero", "Time to response:"),
-    "dor": ("Duration of response:", "PFS"),
-    "ttnt": ("Time zero", "Time to next treatment:"),
-    "ttd": ("Time zero", "Time to discontinuation:"),
+    "pfs": gettext_lazy("Progression-free survival"),
+    "os": gettext_lazy("Overall survival"),
+    "ttr": gettext_lazy("Without response"),
+    "dor": gettext_lazy("Still in response"),
+    "ttnt": gettext_lazy("Without next therapy"),
+    "ttd": gettext_lazy("Not discontinued"),
 }
 _CAUSES = {"death": "os", "discontinuation": "ttd"}  # figure to the endpoint that it divides
-_CAUSE_TITLES = {"death": "Death by cause", "discontinuation": "End of treatment by reason"}
-ESTIMATED = "Kaplan–Meier estimate with pointwise 95 % limits (log–log)."
-INCIDENCE = "Cumulative incidence with competing causes (Aalen–Johansen), pointwise 95 % limits (log–log)."
+_CAUSE_TITLES = {
+    "death": gettext_lazy("Death by cause"),
+    "discontinuation": gettext_lazy("End of treatment by reason"),
+}
+# xgettext:no-python-format
+ESTIMATED = gettext_lazy("Kaplan–Meier estimate with pointwise 95 % limits (log–log).")
+INCIDENCE = gettext_lazy(
+    # xgettext:no-python-format
+    "Cumulative incidence with competing causes (Aalen–Johansen), pointwise 95 % limits (log–log)."
+)
 
 
 @dataclass(frozen=True)
@@ -76,15 +86,16 @@ def _shown(figure: Drawn, kind: str, name: str, query: str) -> Document:
     }
 
 
-def _definition_of(endpoint: str, in_words: Sequence[str]) -> str:
-    spoken = _SPOKEN_OF[endpoint]
-    return " ".join(said for said in in_words if any(word in said for word in spoken))
+def _definition_of(endpoint: str, rules: EndpointDefinition) -> str:
+    return " ".join(rules.in_words(endpoint))
 
 
 def _x_title(endpoint: str, rules: Any) -> str:
     if endpoint == "dor":
-        return "Months since first response"
-    return f"Months since {'diagnosis' if rules.time_zero == 'diagnosis' else 'first administration'}"
+        return _("Months since first response")
+    if rules.time_zero == "diagnosis":
+        return _("Months since diagnosis")
+    return _("Months since first administration")
 
 
 # The explorer
@@ -121,6 +132,11 @@ class Asked:
     def cutoff(self) -> str:
         return tallies.cutoff_of(self.cohort).isoformat()
 
+    @property
+    def until(self) -> str:
+        """The cut-off as the reader writes it."""
+        return day_text(self.cutoff)
+
 
 def _asked(request: SignedInRequest, form: ExploreForm) -> Asked:
     question = form.question()
@@ -154,7 +170,7 @@ def _answer(asked: Asked) -> Document:
     """Return what the page of an answered question shows."""
     question, cohort = asked.question, asked.cohort
     counts = tallies.counts_now(cohort, asked.codes)
-    data, _ = compute.document(counts, cohort, asked.codes, cutoff=tallies.cutoff_of(cohort))
+    data = compute.document(counts, cohort, asked.codes, cutoff=tallies.cutoff_of(cohort))[0]
     result = results.in_order(results.described(cohort, data))
     if not question.tests:
         for row in result["table1"]["rows"]:
@@ -165,7 +181,7 @@ def _answer(asked: Asked) -> Document:
         "question": question,
         "n": n,
         "codes": asked.codes,
-        "cutoff": asked.cutoff,
+        "cutoff": asked.until,
     }
     context["name"], context["short"] = ENDPOINT_WORDS[question.endpoint]
     context["save_url"] = f"{reverse('cohort-new')}?{asked.query_to_save}"
@@ -195,10 +211,10 @@ def _answer(asked: Asked) -> Document:
         "result": result,
         "shown": shown,
         "found": found,
-        "rows": [{"name": "All", **found["overall"]}, *found["groups"]],
+        "rows": [{"name": _("All"), **found["overall"]}, *found["groups"]],
         "by": strata.within_sentence(found["by"]) if found["groups"] else "",
         "hides_strata": bool(cohort.strata_by) and not told.cohort.strata_by,
-        "orr": _response_rates(result) if told.cohort.strata_by else [("All", result["orr"])],
+        "orr": _response_rates(result, told.cohort.strata_by if told.cohort.strata_by else ""),
         "model": model,
         "limit": small_cell(),
         "figures": {name: _shown(figure, "explore", name, asked.query) for name, figure in figures.items()},
@@ -226,30 +242,32 @@ def _of_all(table1: Document) -> Document:
     return {"columns": table1["columns"][:1], "rows": rows}
 
 
-def _response_rates(result: Mapping[str, Any]) -> list[tuple[str, Document]]:
-    groups = result.get("strata", {}).get("groups", [])
-    return [("All", result["orr"]), *((group["name"], group["orr"]) for group in groups)]
+def _response_rates(result: Mapping[str, Any], by: str) -> list[tuple[str, Document]]:
+    groups = result.get("strata", {}).get("groups", []) if by else []
+    return [(_("All"), result["orr"]), *((strata.name_of(by, one["code"]), one["orr"]) for one in groups)]
 
 
 def _methods(asked: Asked) -> list[str]:
     more = []
     if asked.cohort.strata_by:
         more.append(
-            "Strata are compared by the log-rank test and by Cox's model (Efron's ties), its assumption by the test of "
-            "Grambsch and Therneau; who is in no known stratum is left out of both."
+            _(
+                "Strata are compared by the log-rank test and by Cox's model (Efron's ties), its assumption by the test of "
+                "Grambsch and Therneau; who is in no known stratum is left out of both."
+            )
         )
     if asked.question.covariates:
         more.append(
-            "The Cox model of several covariates counts who has all of them recorded; it is refused below 10 events per "
-            "coefficient."
+            _(
+                "The Cox model of several covariates counts who has all of them recorded; it is refused below 10 events per "
+                "coefficient."
+            )
         )
     return [*cohorts.methods(asked.cohort, asked.cutoff), *more]
 
 
 def _whom(asked: Asked) -> str:
-    return " ".join(
-        said for said in cohorts.filter_in_words(asked.cohort) if not said.startswith("Who lacks")
-    )
+    return " ".join(said for said in cohorts.filter_in_words(asked.cohort) if said != cohorts.LACKING)
 
 
 def _about(asked: Asked, title: str, alt: str, facts: Sequence[str], **more: Any) -> curves.About:
@@ -258,10 +276,10 @@ def _about(asked: Asked, title: str, alt: str, facts: Sequence[str], **more: Any
     return curves.About(
         title=title,
         facts=[_whom(asked), *facts],
-        y_title=more.pop("y_title", Y_TITLES[endpoint]),
+        y_title=str(more.pop("y_title", Y_TITLES[endpoint])),
         x_title=more.pop("x_title", _x_title(endpoint, rules)),
         alt=alt,
-        definition=_definition_of(endpoint, rules.in_words()),
+        definition=_definition_of(endpoint, rules),
         synthetic=settings.SYNTHETIC_DATA_BANNER,
         **more,
     )
@@ -269,22 +287,35 @@ def _about(asked: Asked, title: str, alt: str, facts: Sequence[str], **more: Any
 
 def _facts_of(data: Mapping[str, Any], cutoff: str) -> list[str]:
     median = data["median_days"]
-    said = "median not reached" if median is None else f"median {months_text(median)} months"
-    limits = median_limits_text(data.get("median_ci95"))
+    said = (
+        _("Median not reached")
+        if median is None
+        else _("Median {months} months").format(months=months_text(median))
+    )
     return [
-        f"{counted(data['n'], 'patient')}, {counted(data['events'], 'event')}, data cut-off {cutoff}",
-        f"{said[0].upper()}{said[1:]}, 95 % CI {limits}",
+        f"{counted(data['n'], 'patient')}, {counted(data['events'], 'event')}, {_until(cutoff)}",
+        f"{said}, {confidence(median_limits_text(data.get('median_ci95')))}",
     ]
 
 
+def _until(cutoff: str) -> str:
+    return _("data cut-off {cutoff}").format(cutoff=cutoff)
+
+
 def _curves_figure(asked: Asked, found: Document) -> Drawn:
-    name = ENDPOINT_WORDS[asked.question.endpoint][0]
-    groups = found["groups"] or [{"name": "All", **found["overall"]}]
+    name = str(ENDPOINT_WORDS[asked.question.endpoint][0])
+    groups = found["groups"] or [{"name": _("All"), **found["overall"]}]
     lines = [curves.Line.of(group["name"], group["table"]) for group in groups]
-    title = f"{name} by {strata.within_sentence(found['by'])}" if found["groups"] else name
-    alt = curves.curves_alt(title, [(group["name"], group) for group in groups], asked.cutoff)
+    title = name
+    if found["groups"]:
+        title = _("{name} by {by}").format(name=name, by=strata.within_sentence(found["by"]))
+    alt = curves.curves_alt(title, [(group["name"], group) for group in groups], asked.until)
     about = _about(
-        asked, title, alt, _facts_of(found["overall"], asked.cutoff), notes=[ESTIMATED, _log_rank(found)]
+        asked,
+        title,
+        alt,
+        _facts_of(found["overall"], asked.until),
+        notes=[str(ESTIMATED), _log_rank(found)],
     )
     return Drawn(
         title, partial(curves.curves_spec, lines, about), alt, partial(curves.curves_csv, lines, asked.cutoff)
@@ -295,8 +326,8 @@ def _log_rank(found: Document) -> str:
     test = found.get("comparison", {}).get("log_rank", {})
     if "p" not in test:
         return ""
-    p = "p < 0.001" if test["p"] < 0.001 else f"p = {test['p']:.3f}"
-    return f"Log-rank {p}."
+    p = localised("p < 0.001" if test["p"] < 0.001 else f"p = {test['p']:.3f}")
+    return _("Log-rank {p}.").format(p=p)
 
 
 def _hazards(document: Mapping[str, Any], group: Callable[[str], str]) -> list[curves.Hazard]:
@@ -307,11 +338,13 @@ def _hazards(document: Mapping[str, Any], group: Callable[[str], str]) -> list[c
 
 
 def _hazards_of_strata(found: Document) -> list[curves.Hazard]:
-    return _hazards(found.get("comparison", {}).get("cox", {}), lambda _: "")
+    return _hazards(found.get("comparison", {}).get("cox", {}), lambda _name: "")
 
 
 def _against(found: Document) -> str:
-    return f"Against {found['comparison']['cox']['reference']}." if "comparison" in found else ""
+    if "comparison" not in found:
+        return ""
+    return _("Against {reference}.").format(reference=found["comparison"]["cox"]["reference"])
 
 
 def _hazards_of_model(model: Document) -> list[curves.Hazard]:
@@ -319,17 +352,18 @@ def _hazards_of_model(model: Document) -> list[curves.Hazard]:
 
 
 def _forest_figure(asked: Asked, hazards: list[curves.Hazard], against: str) -> Drawn:
-    name = ENDPOINT_WORDS[asked.question.endpoint][0]
-    title = f"Hazard ratios, {name[0].lower()}{name[1:]}"
+    name = str(ENDPOINT_WORDS[asked.question.endpoint][0])
+    title = _("Hazard ratios, {endpoint}").format(endpoint=begun_small(name))
     alt = curves.forest_alt(title, hazards)
     about = _about(
         asked,
         title,
         alt,
-        [f"Data cut-off {asked.cutoff}"],
-        x_title="Hazard ratio, logarithmic",
+        [_("Data cut-off {cutoff}").format(cutoff=asked.until)],
+        x_title=_("Hazard ratio, logarithmic"),
         y_title="",
-        notes=["Cox's model, Efron's ties, 95 % limits.", against],
+        # xgettext:no-python-format
+        notes=[_("Cox's model, Efron's ties, 95 % limits."), against],
     )
     return Drawn(
         title,
@@ -349,7 +383,7 @@ def _incidence_drawn(asked: Asked, name: str, found: Document, table: Mapping[st
     labels: Mapping[str, Any] = (
         dict(DeathCause.choices)
         if name == "death"
-        else {**dict(DiscontinuationReason.choices), "completed": "Completed"}
+        else {**dict(DiscontinuationReason.choices), "completed": _("Completed")}
     )
     lines, said = [], []
     for cause in found["causes"]:
@@ -368,17 +402,17 @@ def _incidence_drawn(asked: Asked, name: str, found: Document, table: Mapping[st
                 table["censored"],
             )
         )
-    title = _CAUSE_TITLES[name]
-    alt = curves.incidence_alt(title, said, asked.cutoff)
-    at_risk = curves.Line("At risk", *(getattr(lines[0], part) for part in _PARTS)) if lines else None
+    title = str(_CAUSE_TITLES[name])
+    alt = curves.incidence_alt(title, said, asked.until)
+    at_risk = curves.Line(_("At risk"), *(getattr(lines[0], part) for part in _PARTS)) if lines else None
     about = _about(
         asked,
         title,
         alt,
-        [f"Data cut-off {asked.cutoff}"],
+        [_("Data cut-off {cutoff}").format(cutoff=asked.until)],
         endpoint=_CAUSES[name],
-        y_title="Cumulative incidence",
-        notes=[INCIDENCE],
+        y_title=_("Cumulative incidence"),
+        notes=[str(INCIDENCE)],
         rises=True,
         risk=[at_risk] if at_risk else [],
     )
@@ -413,7 +447,7 @@ def _explore_figure(request: SignedInRequest, name: str) -> tuple[Asked, Drawn]:
         return asked, _causes_figure(asked, name, counts)
     if name == "model":
         model = (
-            exploring.model(question, asked.codes) if question.covariates else {"problem": "no covariates"}
+            exploring.model(question, asked.codes) if question.covariates else {"problem": _("no covariates")}
         )
         if model.get("problem"):
             raise Http404
@@ -444,7 +478,8 @@ def explore_spec(request: SignedInRequest, explore_figure: str) -> HttpResponse:
 @require_safe
 def explore_file(request: SignedInRequest, explore_figure: str, file_type: str) -> HttpResponse:
     """Return a figure as a file for print (SVG, PNG, PDF), or the numbers behind it (CSV)."""
-    asked, figure = _explore_figure(request, explore_figure)
+    with views.of_file(file_type):
+        asked, figure = _explore_figure(request, explore_figure)
     return views._file(
         request,
         f"{asked.question.endpoint}-{explore_figure}-{asked.cutoff}.{file_type}",
@@ -487,32 +522,47 @@ def compare(request: SignedInRequest) -> HttpResponse:
 
 
 def _pair_figure(found: pairs.Pair, endpoint: str) -> Drawn:
-    name = ENDPOINT_WORDS[endpoint][0]
+    name = str(ENDPOINT_WORDS[endpoint][0])
     outcomes = [(side.name, side.result[endpoint]) for side in found.sides]
     lines = [curves.Line.of(name, data["table"]) for name, data in outcomes]
-    cutoff = " and ".join(dict.fromkeys(str(side.result["data_cutoff"]) for side in found.sides))
-    alt = curves.curves_alt(f"{name} of two cohorts", outcomes, cutoff)
+    cutoffs = dict.fromkeys(str(side.result["data_cutoff"]) for side in found.sides)
+    cutoff = _and([day_text(one) for one in cutoffs])
+    alt = curves.curves_alt(_("{endpoint} of two cohorts").format(endpoint=name), outcomes, cutoff)
     rules = found.sides[0].cohort.definition.rules
     facts = [
-        f"{side.name}: {counted(data['n'], 'patient')}, {counted(data['events'], 'event')}, "
-        f"cut-off {side.result['data_cutoff']}"
-        for side, (_, data) in zip(found.sides, outcomes, strict=True)
+        _("{cohort}: {patients}, {events}, cut-off {cutoff}").format(
+            cohort=side.name,
+            patients=counted(data["n"], "patient"),
+            events=counted(data["events"], "event"),
+            cutoff=day_text(side.result["data_cutoff"]),
+        )
+        for side, (_name, data) in zip(found.sides, outcomes, strict=True)
     ]
     tested = found.comparisons.get(endpoint)
-    warned = _log_rank({"comparison": tested}) if tested else "No test: " + "; ".join(found.why_no_test) + "."
+    warned = (
+        _log_rank({"comparison": tested})
+        if tested
+        else _("No test: {reasons}.").format(reasons="; ".join(found.why_no_test))
+    )
     about = curves.About(
         title=name,
         facts=facts,
-        y_title=Y_TITLES[endpoint],
+        y_title=str(Y_TITLES[endpoint]),
         x_title=_x_title(endpoint, rules),
         alt=alt,
-        notes=[ESTIMATED, warned],
-        definition=_definition_of(endpoint, rules.in_words()) if not found.differ else "",
+        notes=[str(ESTIMATED), warned],
+        definition=_definition_of(endpoint, rules) if not found.differ else "",
         synthetic=settings.SYNTHETIC_DATA_BANNER,
     )
     return Drawn(
         name, partial(curves.curves_spec, lines, about), alt, partial(curves.curves_csv, lines, cutoff)
     )
+
+
+def _and(words: Sequence[str]) -> str:
+    if len(words) < 2:
+        return "".join(words)
+    return _("{first} and {last}").format(first=", ".join(words[:-1]), last=words[-1])
 
 
 def _compare_figure(request: SignedInRequest, name: str) -> tuple[tuple[Cohort, Cohort], Drawn]:
@@ -533,7 +583,8 @@ def compare_spec(request: SignedInRequest, compare_figure: str) -> HttpResponse:
 @require_safe
 def compare_file(request: SignedInRequest, compare_figure: str, file_type: str) -> HttpResponse:
     """Return a figure as a file for print (SVG, PNG, PDF), or the numbers behind it (CSV)."""
-    pair, figure = _compare_figure(request, compare_figure)
+    with views.of_file(file_type):
+        pair, figure = _compare_figure(request, compare_figure)
     return views._file(
         request,
         f"{pair[0].slug}-{pair[1].slug}-{compare_figure}.{file_type}",

@@ -12,6 +12,8 @@ from uuid import UUID
 import numpy as np
 from django.db import connection
 from django.db.models import Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.access import Act
 from accounts.models import Centre, User
@@ -195,23 +197,23 @@ def _withheld(counts: Mapping[str, int]) -> dict[str, int | str]:
 class Covariate:
     """A covariate of a Cox model: a number as it is, or the levels that strata are made of."""
 
-    title: str
+    title: Any  # told when it is shown
     levels: Strata | None = None
 
 
 COVARIATES: dict[str, Covariate] = {
-    "sex": Covariate("Sex", Strata.SEX),
-    "age_10": Covariate("Age, per 10 years"),
-    "age_65": Covariate("Age 65 and over", Strata.AGE),
-    "tumour_type": Covariate("Tumour type", Strata.TUMOUR_TYPE),
-    "primary_site": Covariate("Primary site", Strata.PRIMARY_SITE),
-    "who_grade": Covariate("WHO grade", Strata.WHO_GRADE),
-    "ki67": Covariate("Ki-67", Strata.KI67),
-    "functional": Covariate("Functional syndrome", Strata.FUNCTIONAL),
-    "ecog": Covariate("ECOG", Strata.ECOG),
-    "prior_prrt": Covariate("Earlier PRRT", Strata.PRIOR_PRRT),
-    "intent": Covariate("Intent", Strata.INTENT),
-    "krenning": Covariate("Krenning score", Strata.KRENNING),
+    "sex": Covariate(gettext_lazy("Sex"), Strata.SEX),
+    "age_10": Covariate(gettext_lazy("Age, per 10 years")),
+    "age_65": Covariate(gettext_lazy("Age 65 and over"), Strata.AGE),
+    "tumour_type": Covariate(gettext_lazy("Tumour type"), Strata.TUMOUR_TYPE),
+    "primary_site": Covariate(gettext_lazy("Primary site"), Strata.PRIMARY_SITE),
+    "who_grade": Covariate(gettext_lazy("WHO grade"), Strata.WHO_GRADE),
+    "ki67": Covariate(gettext_lazy("Ki-67"), Strata.KI67),
+    "functional": Covariate(gettext_lazy("Functional syndrome"), Strata.FUNCTIONAL),
+    "ecog": Covariate(gettext_lazy("ECOG"), Strata.ECOG),
+    "prior_prrt": Covariate(gettext_lazy("Earlier PRRT"), Strata.PRIOR_PRRT),
+    "intent": Covariate(gettext_lazy("Intent"), Strata.INTENT),
+    "krenning": Covariate(gettext_lazy("Krenning score"), Strata.KRENNING),
 }
 
 
@@ -284,10 +286,13 @@ def model(question: Question, codes: Sequence[str]) -> Document:
     chosen = {key: COVARIATES[key] for key in question.covariates}
     rows = _by_covariates(question, codes, list(chosen.values()))
     complete = [row for row in rows if None not in row[0]]
-    missing = sum(int(n.sum()) for values, _, _, _, n in rows if None in values)
-    found: Document = {"missing": missing, "covariates": [covariate.title for covariate in chosen.values()]}
+    missing = sum(int(n.sum()) for values, *_others, n in rows if None in values)
+    found: Document = {
+        "missing": missing,
+        "covariates": [str(covariate.title) for covariate in chosen.values()],
+    }
     if not complete:
-        return found | {"problem": "nobody has every covariate recorded"}
+        return found | {"problem": _("nobody has every covariate recorded")}
     columns: list[tuple[int, Any]] = []  # place of the covariate, and the level that the column stands for
     names: list[str] = []
     terms: list[str] = []
@@ -295,22 +300,27 @@ def model(question: Question, codes: Sequence[str]) -> Document:
     for place, covariate in enumerate(chosen.values()):
         if covariate.levels is None:
             columns.append((place, None))
-            names.append(covariate.title)
-            terms.append(covariate.title)
+            names.append(str(covariate.title))
+            terms.append(str(covariate.title))
             continue
         sizes: dict[str, int] = {}
-        for values, _, _, _, n in complete:
+        for values, *_others, n in complete:
             sizes[values[place]] = sizes.get(values[place], 0) + int(n.sum())
         if len(sizes) < 2:
-            problems.append(f"{covariate.title}: all patients with every covariate known are alike")
+            problems.append(
+                _("{covariate}: all patients with every covariate known are alike").format(
+                    covariate=covariate.title
+                )
+            )
             continue
         reference = max(sizes, key=lambda level: sizes[level])
         of_reference = strata.name_of(covariate.levels, reference)
         for level in strata.in_order(covariate.levels, sizes):
             if level != reference:
                 columns.append((place, level))
-                names.append(f"{strata.name_of(covariate.levels, level)} against {of_reference}")
-                terms.append(covariate.title)
+                of_level = strata.name_of(covariate.levels, level)
+                names.append(_("{level} against {reference}").format(level=of_level, reference=of_reference))
+                terms.append(str(covariate.title))
     if problems:
         return found | {"problem": "; ".join(problems)}
     groups = [

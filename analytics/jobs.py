@@ -19,10 +19,12 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.access import Act
 from accounts.errors import RegistryError
 from accounts.models import Centre, User
+from analytics import job_words
 from analytics.models import Cohort, Definition, Job, JobKind, JobState
 
 logger = logging.getLogger(__name__)
@@ -134,7 +136,9 @@ def start(
         if asked.count() >= MOST_AT_ONCE:
             raise RegistryError(
                 "too_many_jobs",
-                f"{MOST_AT_ONCE} pieces of work that you asked for are not finished: wait for one, or cancel it.",
+                _(
+                    "{n} pieces of work that you asked for are not finished: wait for one, or cancel it."
+                ).format(n=MOST_AT_ONCE),
             )
     job = Job.objects.create(requested_by=requested_by, **words)
     transaction.on_commit(tasks.ask_for_job, robust=True)
@@ -235,7 +239,7 @@ def _run(job: Job) -> None:
             logger.error("Job %s (%s) is given up: it ended %d workers.", job.pk, job.kind, kind.attempts)
             progress.end(
                 JobState.FAILED,
-                problem="Given up: every worker that took it up was ended by it or meanwhile.",
+                problem=job_words.GIVEN_UP,
             )
             return
         made = kind.work(job, progress)
@@ -260,7 +264,7 @@ def _run(job: Job) -> None:
         # Only where it happened: what an exception says may name a patient.
         place = "".join(traceback.format_tb(error.__traceback__))
         logger.error("Job %s (%s) failed: %s\n%s", job.pk, job.kind, type(error).__name__, place)
-        _fail(job, progress, f"It failed for a fault of the registry, which its log tells of under {job.pk}.")
+        _fail(job, progress, job_words.FAULT.format(job=job.pk))
 
 
 def _fail(job: Job, progress: Progress, problem: str) -> None:

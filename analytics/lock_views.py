@@ -11,7 +11,9 @@ from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -19,8 +21,8 @@ from accounts.access import Act
 from accounts.errors import RegistryError
 from accounts.http import SignedInRequest
 from accounts.models import Centre
-from analytics import dashboard, locks, results
-from analytics.charts.numbers import cutoff_text
+from analytics import dashboard, locks, results, telling
+from analytics.charts.numbers import cutoff_text, whole
 from analytics.datasets import export
 from analytics.models import Cohort, DataLock
 from analytics.small_cells import suppressed
@@ -32,8 +34,12 @@ class LockForm(forms.ModelForm):
     class Meta:
         model = DataLock
         fields = ["name", "note"]
-        labels = {"name": "Name", "note": "What it is for"}
-        help_texts = {"name": "Letters, digits, hyphens and underscores. It cannot be changed or used again."}
+        labels = {"name": gettext_lazy("Name"), "note": gettext_lazy("What it is for")}
+        help_texts = {
+            "name": gettext_lazy(
+                "Letters, digits, hyphens and underscores. It cannot be changed or used again."
+            )
+        }
 
 
 def _cohort(request: SignedInRequest, slug: str) -> Cohort:
@@ -103,6 +109,7 @@ def _context(request: SignedInRequest, frozen: DataLock) -> dict[str, Any]:
     return {
         "lock": frozen,
         "result": result,
+        "in_words": telling.definition_in_words(result["definition"]),
         "cutoff": cutoff_text(result),
         "shown": dashboard.of_result(result, dashboard.Behind("")),
         "cohort_is_visible": Cohort.objects.visible_to(request.user).filter(pk=frozen.cohort_id).exists(),
@@ -166,15 +173,17 @@ def _download(request: SignedInRequest, source: export.Source) -> FileResponse:
     if n_patients > MOST_PATIENTS:
         raise RegistryError(
             "too_many_patients",
-            f"These are {n_patients:,} patients. More than {MOST_PATIENTS:,} are exported on the server, with "
-            "manage.py export_datasets.",
+            _(
+                "These are {n} patients. More than {most} are exported on the server, with manage.py export_datasets."
+            ).format(n=whole(n_patients), most=whole(MOST_PATIENTS)),
         )
     level = export.level_for(request.user, source)
     asked = [name for name in export.FORMATS if name in request.GET.getlist("format")]
     # Closed, and so removed, by the response.
     out = tempfile.TemporaryFile()  # noqa: SIM115
     try:
-        export.write(out, source, level=level, by=request.user, formats=asked or export.FORMATS)
+        with translation.override(settings.LANGUAGE_CODE):  # data sets are the same whoever asks for them
+            export.write(out, source, level=level, by=request.user, formats=asked or export.FORMATS)
     except BaseException:
         out.close()
         raise

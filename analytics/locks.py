@@ -14,6 +14,9 @@ import orjson
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.access import Act
 from accounts.errors import RegistryError
@@ -70,7 +73,7 @@ def lock(cohort: Cohort, name: str, codes: Sequence[str], by: User | None, note:
         ValidationError: a name or note that the model refuses.
     """
     if cohort.pk is None:
-        raise RegistryError("not_saved", "Save the cohort first: a data lock is of a saved cohort.")
+        raise RegistryError("not_saved", _("Save the cohort first: a data lock is of a saved cohort."))
     with transaction.atomic():
         # Neither the cohort nor its definition changes between what is said of them here and the rows; workers that only
         # bring its numbers along take the same kind of lock, and go on.
@@ -114,7 +117,8 @@ def lock(cohort: Cohort, name: str, codes: Sequence[str], by: User | None, note:
 
 def _name_taken(name: str) -> RegistryError:
     return RegistryError(
-        "name_taken", f"There is a data lock {name} already, and a lock is kept: choose another name."
+        "name_taken",
+        _("There is a data lock {name} already, and a lock is kept: choose another name.").format(name=name),
     )
 
 
@@ -124,12 +128,14 @@ def _centres(cohort: Cohort, codes: Sequence[str], by: User | None) -> list[str]
     known = set(Centre.objects.filter(code__in=wanted).values_list("code", flat=True))
     if not wanted or known != set(wanted):
         raise RegistryError(
-            "no_centres", "Name at least one centre of the cohort, and only those that exist."
+            "no_centres", _("Name at least one centre of the cohort, and only those that exist.")
         )
     if by is not None:
         visible = Centre.objects.visible_to(by, Act.VIEW_RESULTS).filter(code__in=wanted).count()
         if visible < len(wanted):
-            raise PermissionDenied("With your roles here you may not see the results of all these centres.")
+            raise PermissionDenied(
+                _("With your roles here you may not see the results of all these centres.")
+            )
     return wanted
 
 
@@ -157,7 +163,9 @@ def _keep_rows(frozen: DataLock, cohort: Cohort, centres: Sequence[str]) -> int:
     if unfinished.exists() or not tallies.is_counted_as_described(cohort):
         raise RegistryError(
             "pending",
-            "The cohort or its definition has changed, and its outcomes are still being derived: lock it when they are.",
+            _(
+                "The cohort or its definition has changed, and its outcomes are still being derived: lock it when they are."
+            ),
         )
     conditions, values = tallies.filter_of(cohort, centres)
     sql = _KEEP.format(
@@ -169,14 +177,20 @@ def _keep_rows(frozen: DataLock, cohort: Cohort, centres: Sequence[str]) -> int:
         cursor.execute(sql, [list(centres), cohort.definition_id, frozen.pk, *values])
         pending, kept = cursor.fetchone()
     if pending:
-        courses = "1 course is" if pending == 1 else f"{pending:,} courses are"
         raise RegistryError(
             "pending",
-            f"{courses} still to be derived after the latest changes: lock the cohort when that is done (manage.py "
-            "rebuild_outcomes does it at once).",
+            ngettext(
+                "{n} course is still to be derived after the latest changes: lock the cohort when that is done (manage.py "
+                "rebuild_outcomes does it at once).",
+                "{n} courses are still to be derived after the latest changes: lock the cohort when that is done (manage.py "
+                "rebuild_outcomes does it at once).",
+                pending,
+            ).format(n=number_format(pending, force_grouping=True)),
         )
     if not kept:
-        raise RegistryError("empty", "The cohort has no course at these centres: there is nothing to lock.")
+        raise RegistryError(
+            "empty", _("The cohort has no course at these centres: there is nothing to lock.")
+        )
     return int(kept)
 
 
@@ -260,28 +274,38 @@ def verify(frozen: DataLock) -> list[str]:
     found = []
     n_rows = frozen.rows.count()
     if n_rows != frozen.n_rows:
-        found.append(f"It has {n_rows} rows, and says that {frozen.n_rows} were locked.")
+        found.append(
+            _("It has {n} rows, and says that {n_locked} were locked.").format(
+                n=n_rows, n_locked=frozen.n_rows
+            )
+        )
     try:
         now = content_hash(frozen)
     except (ValueError, KeyError, TypeError) as error:
-        found.append(f"Its rows cannot be hashed: {error}.")
+        found.append(_("Its rows cannot be hashed: {error}.").format(error=error))
     else:
         if now != frozen.content_hash:
             found.append(
-                f"Its rows, filter, definition, cut-off or centres were changed: their hash is {now}, and was "
-                f"{frozen.content_hash}."
+                _(
+                    "Its rows, filter, definition, cut-off or centres were changed: their hash is {now}, and was {then}."
+                ).format(now=now, then=frozen.content_hash)
             )
     if _hash_of_results(frozen.results) != frozen.results_hash:
-        found.append(f"Its stored results were changed: their hash was {frozen.results_hash}.")
+        found.append(
+            _("Its stored results were changed: their hash was {then}.").format(then=frozen.results_hash)
+        )
     try:
-        computed, _ = results(frozen)
+        computed = results(frozen)[0]
     except (ValueError, KeyError, TypeError) as error:
-        found.append(f"Its results cannot be computed: {error}.")
+        found.append(_("Its results cannot be computed: {error}.").format(error=error))
     else:
         differences = list(_differences(frozen.results, computed, ""))
         found += differences[:MOST_DIFFERENCES]
         if len(differences) > MOST_DIFFERENCES:
-            found.append(f"{len(differences) - MOST_DIFFERENCES} more figures differ.")
+            more = len(differences) - MOST_DIFFERENCES
+            found.append(
+                ngettext("{n} more figure differs.", "{n} more figures differ.", more).format(n=more)
+            )
     return found
 
 
@@ -289,7 +313,7 @@ def other_versions(frozen: DataLock) -> list[str]:
     """Return what computed the lock's results in another version than is here now, in words."""
     now = versions()
     return [
-        f"{name} {then}, now {now.get(name, 'none')}"
+        _("{name} {then}, now {now}").format(name=name, then=then, now=now.get(name, _("none")))
         for name, then in sorted(frozen.versions.items())
         if now.get(name) != then
     ]
@@ -302,12 +326,14 @@ def _differences(then: Any, now: Any, path: str) -> Iterator[str]:
             if key in now:
                 yield from _differences(then[key], now[key], where)
             else:
-                yield f"{where} is not computed any more; it was {_short(then[key])}."
+                yield _("{figure} is not computed any more; it was {then}.").format(
+                    figure=where, then=_short(then[key])
+                )
     elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         for place, pair in enumerate(zip(then, now, strict=True)):
             yield from _differences(*pair, f"{path}[{place}]")
     elif not _is_same(then, now):
-        yield f"{path} is {_short(now)}, and was {_short(then)}."
+        yield _("{figure} is {now}, and was {then}.").format(figure=path, now=_short(now), then=_short(then))
 
 
 def _is_same(then: Any, now: Any) -> bool:

@@ -4,7 +4,7 @@
 """
 
 import uuid
-from typing import Self
+from typing import Any, Self
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
@@ -12,12 +12,15 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Act
 from accounts.models import Centre, User
 from accounts.records import known_codes
 from accounts.tracking import tracked
-from analytics.rules.data_queries import RULES, words
+from analytics import job_words
+from analytics.rules.data_queries import ANSWERS, RULES, words
 from analytics.rules.endpoints import EndpointDefinition
 from patients.models import Patient
 from treatments.models import Course
@@ -27,13 +30,19 @@ from treatments.models import Course
 class Definition(models.Model):
     """How endpoints are derived, and up to which date facts exist. Data: printed beside every figure."""
 
-    name = models.CharField(max_length=100, unique=True)
-    endpoints = models.JSONField(help_text="The fields of analytics.rules.endpoints.EndpointDefinition.")
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    endpoints = models.JSONField(
+        _("endpoints"), help_text=_("The fields of analytics.rules.endpoints.EndpointDefinition.")
+    )
     data_cutoff = models.DateField(
-        null=True, blank=True, help_text="Facts after it do not exist. Blank: today."
+        _("data cutoff"), null=True, blank=True, help_text=_("Facts after it do not exist. Blank: today.")
     )
     # Raised by a database trigger with every change of what it says; as a cohort's.
     version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta:
+        verbose_name = _("definition")
+        verbose_name_plural = _("definitions")
 
     def __str__(self) -> str:
         return self.name
@@ -65,35 +74,35 @@ class CohortQuerySet(models.QuerySet["Cohort"]):
 
 
 class CoursesCounted(models.TextChoices):
-    FIRST = "first", "Each patient's first course"
-    ALL = "all", "Every course"
+    FIRST = "first", _("Each patient's first course")
+    ALL = "all", _("Every course")
 
 
 class Strata(models.TextChoices):
     """By what a cohort's courses are divided."""
 
-    NONE = "", "Not divided"
-    CENTRE = "centre", "Centre"
-    SEX = "sex", "Sex"
-    AGE = "age", "Age below 65, 65 and over"
-    TUMOUR_TYPE = "tumour_type", "Tumour type"
-    PRIMARY_SITE = "primary_site", "Primary site"
-    WHO_GRADE = "who_grade", "WHO grade"
-    KI67 = "ki67", "Ki-67 below 3 %, 3 to 20 %, above 20 %"
-    FUNCTIONAL = "functional", "Functional syndrome or none"
-    ECOG = "ecog", "ECOG 0, 1, 2 and over"
-    PRIOR_PRRT = "prior_prrt", "With and without earlier PRRT"
-    PROTOCOL = "protocol", "Protocol"
-    INTENT = "intent", "Intent"
-    KRENNING = "krenning", "Krenning score at baseline"
-    STATUS = "status", "Completed, discontinued, ongoing"
+    NONE = "", _("Not divided")
+    CENTRE = "centre", _("Centre")
+    SEX = "sex", _("Sex")
+    AGE = "age", _("Age below 65, 65 and over")
+    TUMOUR_TYPE = "tumour_type", _("Tumour type")
+    PRIMARY_SITE = "primary_site", _("Primary site")
+    WHO_GRADE = "who_grade", _("WHO grade")
+    KI67 = "ki67", _("Ki-67 below 3 %, 3 to 20 %, above 20 %")
+    FUNCTIONAL = "functional", _("Functional syndrome or none")
+    ECOG = "ecog", _("ECOG 0, 1, 2 and over")
+    PRIOR_PRRT = "prior_prrt", _("With and without earlier PRRT")
+    PROTOCOL = "protocol", _("Protocol")
+    INTENT = "intent", _("Intent")
+    KRENNING = "krenning", _("Krenning score at baseline")
+    STATUS = "status", _("Completed, discontinued, ongoing")
 
 
-def _codes(length: int, help_text: str = "") -> ArrayField:
+def _codes(length: int, help_text: Any = "") -> ArrayField:
     return ArrayField(models.CharField(max_length=length), default=list, blank=True, help_text=help_text)
 
 
-def _bound(help_text: str) -> models.PositiveSmallIntegerField:
+def _bound(help_text: Any) -> models.PositiveSmallIntegerField:
     return models.PositiveSmallIntegerField(null=True, blank=True, help_text=help_text)
 
 
@@ -104,54 +113,78 @@ class Cohort(models.Model):
     A user is shown the part of it that was treated at the centres whose results the user may see.
     """
 
-    slug = models.SlugField(unique=True)
-    name = models.CharField(max_length=120)
-    description = models.TextField(blank=True)
+    slug = models.SlugField(_("slug"), unique=True)
+    name = models.CharField(_("name"), max_length=120)
+    description = models.TextField(_("description"), blank=True)
     # Plain words shown on the dashboard beside a figure: what a reader would otherwise stumble over.
     remarks = models.JSONField(
-        default=dict, blank=True, help_text='Figure ("orr", "pfs", "os") to explanation.'
+        _("remarks"), default=dict, blank=True, help_text=_('Figure ("orr", "pfs", "os") to explanation.')
     )
-    definition = models.ForeignKey(Definition, on_delete=models.PROTECT, related_name="cohorts")
-    courses_counted = models.CharField(max_length=5, choices=CoursesCounted, default=CoursesCounted.FIRST)
+    definition = models.ForeignKey(
+        Definition, verbose_name=_("definition"), on_delete=models.PROTECT, related_name="cohorts"
+    )
+    courses_counted = models.CharField(
+        _("courses counted"), max_length=5, choices=CoursesCounted, default=CoursesCounted.FIRST
+    )
     # The filter. An empty list does not restrict.
-    centre_codes = ArrayField(models.CharField(max_length=8), default=list, blank=True)
-    tumour_types = ArrayField(models.CharField(max_length=24), default=list, blank=True)
-    primary_sites = ArrayField(models.CharField(max_length=20), default=list, blank=True)
-    started_from = models.DateField(null=True, blank=True, help_text="First administration on or after.")
-    started_to = models.DateField(null=True, blank=True, help_text="First administration on or before.")
+    centre_codes = ArrayField(
+        models.CharField(max_length=8), verbose_name=_("centre codes"), default=list, blank=True
+    )
+    tumour_types = ArrayField(
+        models.CharField(max_length=24), verbose_name=_("tumour types"), default=list, blank=True
+    )
+    primary_sites = ArrayField(
+        models.CharField(max_length=20), verbose_name=_("primary sites"), default=list, blank=True
+    )
+    started_from = models.DateField(
+        _("started from"), null=True, blank=True, help_text=_("First administration on or after.")
+    )
+    started_to = models.DateField(
+        _("started to"), null=True, blank=True, help_text=_("First administration on or before.")
+    )
     sexes = _codes(10)
-    age_from = _bound("Age at the first administration, in years, at least.")
-    age_to = _bound("Age at the first administration, in years, at most.")
+    age_from = _bound(_("Age at the first administration, in years, at least."))
+    age_to = _bound(_("Age at the first administration, in years, at most."))
     who_grades = _codes(8)
     ki67_from = models.DecimalField(
-        "Ki-67 from (%)", max_digits=4, decimal_places=1, null=True, blank=True, help_text="At least, in %."
+        _("Ki-67 from (%)"),
+        max_digits=4,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        help_text=_("At least, in %."),
     )
     ki67_to = models.DecimalField(
-        "Ki-67 to (%)", max_digits=4, decimal_places=1, null=True, blank=True, help_text="At most, in %."
+        _("Ki-67 to (%)"),
+        max_digits=4,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        help_text=_("At most, in %."),
     )
     functional_syndromes = _codes(16)
     ecogs = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)
-    with_prior_therapies = _codes(24, "With at least one of these before the first administration.")
-    without_prior_therapies = _codes(24, "With none of these before the first administration.")
+    with_prior_therapies = _codes(24, _("With at least one of these before the first administration."))
+    without_prior_therapies = _codes(24, _("With none of these before the first administration."))
     protocols = _codes(70)
     intents = _codes(8)
-    cycles_from = _bound("Cycles given, at least.")
-    cycles_to = _bound("Cycles given, at most.")
+    cycles_from = _bound(_("Cycles given, at least."))
+    cycles_to = _bound(_("Cycles given, at most."))
     suv_max_from = models.DecimalField(
-        "baseline SUVmax from",
+        _("baseline SUVmax from"),
         max_digits=6,
         decimal_places=2,
         null=True,
         blank=True,
-        help_text="At least, in g/mL.",
+        help_text=_("At least, in g/mL."),
     )
     suv_max_to = models.DecimalField(
-        "baseline SUVmax to",
+        _("baseline SUVmax to"),
         max_digits=6,
         decimal_places=2,
         null=True,
         blank=True,
-        help_text="At most, in g/mL.",
+        help_text=_("At most, in g/mL."),
     )
     krenning_scores = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)
     statuses = _codes(12)
@@ -163,9 +196,9 @@ class Cohort(models.Model):
         User, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="+"
     )
     is_shared = models.BooleanField(
-        "shared",
+        _("shared"),
         default=True,
-        help_text="Shown to everybody who may see results; otherwise to its owner alone.",
+        help_text=_("Shown to everybody who may see results; otherwise to its owner alone."),
     )
 
     # What its tallies were last counted by, and the cut-off of their fixed-horizon rates; see analytics.tallies.
@@ -175,6 +208,8 @@ class Cohort(models.Model):
     objects = CohortQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("cohort")
+        verbose_name_plural = _("cohorts")
         ordering = ["name"]
 
     def __str__(self) -> str:
@@ -533,17 +568,17 @@ class LockedOutcome(AnalysisRow):
 
 
 class JobKind(models.TextChoices):
-    REBUILD = "rebuild", "Derive outcomes"
-    REPORT = "report", "Cohort report"
-    EXPORT = "export", "Export of a cohort"
+    REBUILD = "rebuild", _("Derive outcomes")
+    REPORT = "report", _("Cohort report")
+    EXPORT = "export", _("Export of a cohort")
 
 
 class JobState(models.TextChoices):
-    QUEUED = "queued", "Waiting"
-    RUNNING = "running", "Running"
-    DONE = "done", "Done"
-    FAILED = "failed", "Failed"
-    CANCELLED = "cancelled", "Cancelled"
+    QUEUED = "queued", pgettext_lazy("job", "Waiting")
+    RUNNING = "running", pgettext_lazy("job", "Running")
+    DONE = "done", pgettext_lazy("job", "Done")
+    FAILED = "failed", pgettext_lazy("job", "Failed")
+    CANCELLED = "cancelled", pgettext_lazy("job", "Cancelled")
 
 
 class Job(models.Model):
@@ -583,6 +618,16 @@ class Job(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}: {self.state}"
 
+    @property
+    def step_in_words(self) -> str:
+        """``step`` in the reader's language: it is stored in English."""
+        return job_words.STEPS.retold(self.step)
+
+    @property
+    def problem_in_words(self) -> str:
+        """``problem`` in the reader's language: it is stored in English."""
+        return job_words.PROBLEMS.retold(self.problem)
+
 
 class RebuildChunk(models.Model):
     """A range of courses of a rebuild: claimed by one worker, done in one transaction."""
@@ -609,33 +654,33 @@ class RebuildChunk(models.Model):
 class QueryRule(models.TextChoices):
     """What opened a query: a rule of ``analytics.rules.data_queries``, or a person."""
 
-    LABS_MISSING = "labs_missing", RULES["labs_missing"].title
-    ACTIVITY_DEVIATION = "activity_deviation", RULES["activity_deviation"].title
-    CYCLE_DATE_PAST = "cycle_date_past", RULES["cycle_date_past"].title
-    BASELINE_MISSING = "baseline_missing", RULES["baseline_missing"].title
-    IMAGING_MISSING = "imaging_missing", RULES["imaging_missing"].title
-    FINAL_IMAGING_MISSING = "final_imaging_missing", RULES["final_imaging_missing"].title
-    PROGRESSION_NOT_NOTED = "progression_not_noted", RULES["progression_not_noted"].title
-    FOLLOW_UP_OLD = "follow_up_old", RULES["follow_up_old"].title
-    DEATH_CAUSE_UNKNOWN = "death_cause_unknown", RULES["death_cause_unknown"].title
-    COURSE_OPEN_AFTER_DEATH = "course_open_after_death", RULES["course_open_after_death"].title
-    DIAGNOSIS_MISSING = "diagnosis_missing", RULES["diagnosis_missing"].title
-    MANUAL = "manual", "Raised by hand"
+    LABS_MISSING = "labs_missing", _(RULES["labs_missing"].title)
+    ACTIVITY_DEVIATION = "activity_deviation", _(RULES["activity_deviation"].title)
+    CYCLE_DATE_PAST = "cycle_date_past", _(RULES["cycle_date_past"].title)
+    BASELINE_MISSING = "baseline_missing", _(RULES["baseline_missing"].title)
+    IMAGING_MISSING = "imaging_missing", _(RULES["imaging_missing"].title)
+    FINAL_IMAGING_MISSING = "final_imaging_missing", _(RULES["final_imaging_missing"].title)
+    PROGRESSION_NOT_NOTED = "progression_not_noted", _(RULES["progression_not_noted"].title)
+    FOLLOW_UP_OLD = "follow_up_old", _(RULES["follow_up_old"].title)
+    DEATH_CAUSE_UNKNOWN = "death_cause_unknown", _(RULES["death_cause_unknown"].title)
+    COURSE_OPEN_AFTER_DEATH = "course_open_after_death", _(RULES["course_open_after_death"].title)
+    DIAGNOSIS_MISSING = "diagnosis_missing", _(RULES["diagnosis_missing"].title)
+    MANUAL = "manual", _("Raised by hand")
 
 
 class QueryStatus(models.TextChoices):
-    OPEN = "open", "Open"
-    ANSWERED = "answered", "Answered"
-    CLOSED = "closed", "Closed"
+    OPEN = "open", pgettext_lazy("data query", "Open")
+    ANSWERED = "answered", pgettext_lazy("data query", "Answered")
+    CLOSED = "closed", pgettext_lazy("data query", "Closed")
 
 
 class QueriedRecord(models.TextChoices):
-    PATIENT = "patient", "Patient"
-    COURSE = "course", "Course"
-    CYCLE = "cycle", "Cycle"
-    ADMINISTRATION = "administration", "Given cycle"
-    STUDY = "study", "Study"
-    DEATH = "death", "Death"
+    PATIENT = "patient", _("Patient")
+    COURSE = "course", _("Course")
+    CYCLE = "cycle", _("Cycle")
+    ADMINISTRATION = "administration", _("Given cycle")
+    STUDY = "study", _("Study")
+    DEATH = "death", _("Death")
 
 
 class DataQueryQuerySet(models.QuerySet["DataQuery"]):
@@ -688,19 +733,21 @@ class DataQuery(models.Model):
 
     class Meta:
         ordering = ["-opened_at", "-id"]
-        verbose_name_plural = "data queries"
+        verbose_name_plural = _("data queries")
         constraints = [
             models.UniqueConstraint(
                 fields=["rule", "record_id"],
                 condition=~Q(status="closed") & ~Q(rule="manual"),
                 name="analytics_dataquery_one_open",
-                violation_error_message="This is asked of the record already.",
+                violation_error_message=_("This is asked of the record already."),
             ),
             models.CheckConstraint(
                 condition=Q(status="closed", closed_at__isnull=False)
                 | (~Q(status="closed") & Q(closed_at__isnull=True, closed_by__isnull=True)),
                 name="analytics_dataquery_closed_has_time",
-                violation_error_message="A closed query has the time at which it was closed, no other has.",
+                violation_error_message=_(
+                    "A closed query has the time at which it was closed, no other has."
+                ),
             ),
             *known_codes(rule=QueryRule.values, record_kind=QueriedRecord.values, status=QueryStatus.values),
         ]
@@ -726,15 +773,15 @@ class DataQuery(models.Model):
     def words(self) -> tuple[str, str]:
         """What is asked, and why."""
         if self.rule == QueryRule.MANUAL:
-            return "Raised by hand", self.facts["text"]
+            return gettext("Raised by hand"), self.facts["text"]
         return words(self.rule, self.facts)
 
 
 class QueryAction(models.TextChoices):
-    ANSWERED = "answered", "Answered"
-    ASSIGNED = "assigned", "Assigned"
-    CLOSED = "closed", "Closed"
-    REOPENED = "reopened", "Opened again"
+    ANSWERED = "answered", pgettext_lazy("data query", "Answered")
+    ASSIGNED = "assigned", pgettext_lazy("data query", "Assigned")
+    CLOSED = "closed", pgettext_lazy("data query", "Closed")
+    REOPENED = "reopened", pgettext_lazy("data query", "Opened again")
 
 
 class DataQueryAnswer(models.Model):
@@ -763,6 +810,11 @@ class DataQueryAnswer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} at {self.at}"
+
+    @property
+    def said(self) -> str:
+        """Its words for who reads them: as a person wrote them, or a rule's own in the reader's language."""
+        return self.text if self.by_id is not None else ANSWERS.retold(self.text)
 
 
 class DataCheck(models.Model):

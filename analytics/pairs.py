@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import User
 from analytics import cohorts, comparing, compute, exploring, results, tallies
 from analytics.behind import shown, small_cell
+from analytics.charts.numbers import whole
 from analytics.models import Cohort
 from analytics.rules.difference import Difference, difference_of_rates
 from analytics.small_cells import suppressed
@@ -62,11 +65,12 @@ def compare(a: Cohort, b: Cohort, user: User) -> Pair:
     courses, patients = overlap(a, b, sides[0].codes, sides[1].codes)
     exact = all(exploring.sees_all_records(user, side.codes) for side in sides)
     differ = _differences(a, b)
-    why = [f"{one} differ" for one in differ]
+    why = [_("{what} differ").format(what=one) for one in differ]
     if patients:
         told = shown(patients, exact=exact)
-        many = f"{told:,}" if told is not None else f"fewer than {small_cell()}"
-        why.append(f"the two share {many} patient{'' if patients == 1 else 's'}")
+        many = whole(told) if told is not None else _("fewer than {n}").format(n=small_cell())
+        said = ngettext("the two share {many} patient", "the two share {many} patients", patients)
+        why.append(said.format(many=many))
     comparisons: dict[str, Document] = {}
     rates = None
     if not why:
@@ -100,11 +104,11 @@ def _side(cohort: Cohort, name: str, user: User) -> Side:
 def _differences(a: Cohort, b: Cohort) -> list[str]:
     found = []
     if tallies.cutoff_of(a) != tallies.cutoff_of(b):
-        found.append("their data cut-offs")
+        found.append(_("their data cut-offs"))
     if a.definition.rules.to_json() != b.definition.rules.to_json():
-        found.append("the definitions of their endpoints")
+        found.append(_("the definitions of their endpoints"))
     if a.courses_counted != b.courses_counted:
-        found.append("the courses they count (each patient's first, or every one)")
+        found.append(_("the courses they count (each patient's first, or every one)"))
     return found
 
 

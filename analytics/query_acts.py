@@ -6,6 +6,8 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 
 from accounts.access import Act, roles_with
 from accounts.errors import RegistryError
@@ -52,7 +54,7 @@ def assignable(centre_id: UUID) -> QuerySet[User]:
 
 def _require(by: User, centre_id: UUID) -> None:
     if not may_act(by, centre_id):
-        raise PermissionDenied("With your roles here you may read queries, not answer them.")
+        raise PermissionDenied(_("With your roles here you may read queries, not answer them."))
 
 
 def _text(text: str, *, field: str, missing: str) -> str:
@@ -61,7 +63,14 @@ def _text(text: str, *, field: str, missing: str) -> str:
         raise ValidationError({field: ValidationError(missing, code="required")})
     if len(text) > MOST_TEXT:
         raise ValidationError(
-            {field: ValidationError(f"Say it in at most {MOST_TEXT:,} characters.", code="max_length")}
+            {
+                field: ValidationError(
+                    _("Say it in at most {n} characters.").format(
+                        n=number_format(MOST_TEXT, force_grouping=True)
+                    ),
+                    code="max_length",
+                )
+            }
         )
     return text
 
@@ -86,16 +95,16 @@ def raise_query(
         ValidationError: no text, another patient's record, or an assignee who may not answer.
     """
     _require(by, patient.centre_id)
-    text = _text(text, field="text", missing="Say what is to be looked at.")
+    text = _text(text, field="text", missing=_("Say what is to be looked at."))
     if record_id is None:
         record_kind, record_id = QueriedRecord.PATIENT, patient.pk
     if record_kind not in QueriedRecord.values:
-        raise ValidationError({"record_kind": "This record kind is not one of the list."})
+        raise ValidationError({"record_kind": _("This record kind is not one of the list.")})
     model, path = _RECORDS[QueriedRecord(record_kind)]
     current = model.objects.current()  # type: ignore[attr-defined]
     record = current.filter(**{path: patient.pk}).filter(pk=record_id).first()
     if record is None:
-        raise ValidationError({"record_id": "There is no such record of this patient."})
+        raise ValidationError({"record_id": _("There is no such record of this patient.")})
     facts = {"text": text}
     query = DataQuery.objects.create(
         patient=patient,
@@ -131,7 +140,7 @@ def _lock(query: DataQuery, by: User) -> DataQuery:
 
 def _require_pending(query: DataQuery) -> None:
     if query.is_closed:
-        raise RegistryError("query_closed", "This query is closed. Open it again first.")
+        raise RegistryError("query_closed", _("This query is closed. Open it again first."))
 
 
 @transaction.atomic
@@ -142,7 +151,7 @@ def answer_query(query: DataQuery, *, text: str, by: User) -> DataQuery:
         PermissionDenied, ValidationError: as ``raise_query``.
         RegistryError: ``query_closed``.
     """
-    text = _text(text, field="text", missing="Write the answer.")
+    text = _text(text, field="text", missing=_("Write the answer."))
     locked = _lock(query, by)
     _require_pending(locked)
     locked.status = QueryStatus.ANSWERED
@@ -153,7 +162,7 @@ def answer_query(query: DataQuery, *, text: str, by: User) -> DataQuery:
 
 def _assign(query: DataQuery, to: User | None, by: User) -> None:
     if to is not None and not assignable(query.patient.centre_id).filter(pk=to.pk).exists():
-        raise ValidationError({"assigned_to": "This person may not answer queries at this centre."})
+        raise ValidationError({"assigned_to": _("This person may not answer queries at this centre.")})
     if query.assigned_to_id == (to.pk if to else None):
         return
     query.assigned_to = to
@@ -181,7 +190,7 @@ def close_query(query: DataQuery, *, reason: str, by: User) -> DataQuery:
     Raises:
         PermissionDenied, ValidationError, RegistryError: as ``answer_query``.
     """
-    reason = _text(reason, field="reason", missing="Say why the record is right as it is.")
+    reason = _text(reason, field="reason", missing=_("Say why the record is right as it is."))
     locked = _lock(query, by)
     _require_pending(locked)
     locked.status, locked.closed_at, locked.closed_by = QueryStatus.CLOSED, timezone.now(), by
@@ -198,15 +207,15 @@ def reopen_query(query: DataQuery, *, reason: str, by: User) -> DataQuery:
         RegistryError: ``query_open``, it is not closed; ``query_again``, the rule has opened another one since.
         PermissionDenied, ValidationError: as ``answer_query``.
     """
-    reason = _text(reason, field="reason", missing="Say why it is opened again.")
+    reason = _text(reason, field="reason", missing=_("Say why it is opened again."))
     locked = _lock(query, by)
     if not locked.is_closed:
-        raise RegistryError("query_open", "This query is not closed.")
+        raise RegistryError("query_open", _("This query is not closed."))
     locked.status, locked.closed_at, locked.closed_by = QueryStatus.OPEN, None, None
     try:
         with transaction.atomic():
             locked.save(update_fields=["status", "closed_at", "closed_by"])
     except IntegrityError as error:
-        raise RegistryError("query_again", "The rule asks this again in a newer query.") from error
+        raise RegistryError("query_again", _("The rule asks this again in a newer query.")) from error
     locked.answers.create(action=QueryAction.REOPENED, text=reason, by=by)
     return locked

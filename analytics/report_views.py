@@ -3,9 +3,12 @@
 import base64
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import translation
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -54,7 +57,8 @@ def report_start(request: SignedInRequest, slug: str) -> HttpResponse:
     """Ask for the report as a PDF and show how far it is."""
     cohort = _cohort(request, slug)
     try:
-        job = jobs.start(JobKind.REPORT, request.user, cohort=cohort)
+        language = translation.get_language() or settings.LANGUAGE_CODE
+        job = jobs.start(JobKind.REPORT, request.user, cohort=cohort, parameters={"language": language})
     except RegistryError as error:
         messages.error(request, str(error))
         return redirect("cohort-report", slug)
@@ -76,7 +80,7 @@ def job_cancel(request: SignedInRequest, job_id: Any) -> HttpResponse:
     """Cancel a piece of work that is not finished."""
     job = _job(request, job_id)
     if not jobs.cancel(job):
-        messages.info(request, "It had ended already.")
+        messages.info(request, _("It had ended already."))
     return redirect("job-detail", job.pk)
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import connection
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.access import Act
 from accounts.models import Centre, User
@@ -127,7 +128,9 @@ def _treated(cohort: Cohort, centre_codes: Sequence[str], *, most: int) -> tuple
 
 
 def _number_of(course: Course) -> str:
-    return course.patient.registry_number + ("" if course.number == 1 else f" course {course.number}")
+    if course.number == 1:
+        return course.patient.registry_number
+    return _("{patient} course {number}").format(patient=course.patient.registry_number, number=course.number)
 
 
 def _chart_of(course: Course) -> str:

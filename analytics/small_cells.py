@@ -9,10 +9,12 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 Document = dict[str, Any]
 Cell = Hashable
 
-WITHHELD = "withheld"  # not small itself, but would give a small one away
+WITHHELD = gettext_noop("withheld")  # not small itself, but would give a small one away
 
 
 def fewer_than(limit: int) -> str:

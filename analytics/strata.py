@@ -1,25 +1,38 @@
 """The strata a cohort can be divided into: their codes in the order people read them, and their names."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from analytics.charts.numbers import keeps_capitals
 from analytics.models import Strata
 from analytics.tallies import UNKNOWN_STRATUM
 from patients.models import PrimarySite, Sex, TumourType, WhoGrade
 from treatments.models import Intent
 
-_NAMES: dict[str, Mapping[str, str]] = {
+_NAMES: dict[str, Mapping[str, Any]] = {
     Strata.SEX: dict(Sex.choices),
-    Strata.AGE: {"below_65": "below 65 years", "from_65": "65 years and over"},
+    Strata.AGE: {"below_65": gettext_lazy("below 65 years"), "from_65": gettext_lazy("65 years and over")},
     Strata.TUMOUR_TYPE: dict(TumourType.choices),
     Strata.PRIMARY_SITE: dict(PrimarySite.choices),
     Strata.WHO_GRADE: dict(WhoGrade.choices),
-    Strata.KI67: {"below_3": "Ki-67 below 3 %", "3_to_20": "Ki-67 3 to 20 %", "above_20": "Ki-67 above 20 %"},
-    Strata.FUNCTIONAL: {"none": "Non-functional", "functional": "Functional"},
-    Strata.ECOG: {"0": "ECOG 0", "1": "ECOG 1", "from_2": "ECOG 2 and over"},
-    Strata.PRIOR_PRRT: {"without": "No earlier PRRT", "with": "Earlier PRRT"},
+    Strata.KI67: {
+        "below_3": gettext_lazy("Ki-67 below 3 %"),
+        "3_to_20": gettext_lazy("Ki-67 3 to 20 %"),
+        "above_20": gettext_lazy("Ki-67 above 20 %"),
+    },
+    Strata.FUNCTIONAL: {"none": gettext_lazy("Non-functional"), "functional": gettext_lazy("Functional")},
+    Strata.ECOG: {"0": "ECOG 0", "1": "ECOG 1", "from_2": gettext_lazy("ECOG 2 and over")},
+    Strata.PRIOR_PRRT: {"without": gettext_lazy("No earlier PRRT"), "with": gettext_lazy("Earlier PRRT")},
     Strata.INTENT: dict(Intent.choices),
     Strata.KRENNING: {str(score): f"Krenning {score}" for score in range(5)},
-    Strata.STATUS: {"completed": "Completed", "discontinued": "Discontinued", "ongoing": "Ongoing"},
+    Strata.STATUS: {
+        "completed": gettext_lazy("Completed"),
+        "discontinued": gettext_lazy("Discontinued"),
+        "ongoing": gettext_lazy("Ongoing"),
+    },
 }
 
 
@@ -29,6 +42,8 @@ def title_of(by: str) -> str:
 
 def within_sentence(title: str) -> str:
     """Return a title as it stands within a sentence: abbreviations and names stay as they are (WHO grade, Ki-67)."""
+    if keeps_capitals():
+        return title
     first = title.split(" ")[0]
     is_word = first[1:].islower() and first != "Krenning" and not any(sign.isdigit() for sign in first)
     return title[:1].lower() + title[1:] if is_word else title
@@ -37,7 +52,7 @@ def within_sentence(title: str) -> str:
 def name_of(by: str, code: str) -> str:
     """Return the stratum's name for people; centres and protocols are called by their codes."""
     if code == UNKNOWN_STRATUM:
-        return _NAMES.get(by, {}).get(code, "Not known")
+        return str(_NAMES.get(by, {}).get(code, _("Not known")))
     return str(_NAMES.get(by, {}).get(code, code))
 
 

@@ -1,6 +1,7 @@
 """Dashboards of cohorts: the page, the part of it that keeps asking whether it is still true, figures and files."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -10,14 +11,16 @@ from django.conf import settings
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils import translation
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.access import Act
 from accounts.http import SignedInRequest
 from accounts.models import Centre
-from analytics import benchmarks, cohorts, dashboard, responses, results
+from analytics import benchmarks, cohorts, dashboard, responses, results, telling
 from analytics.charts import CONTENT_TYPES, FIGURES, numbers_csv
 from analytics.charts import render as render_figure
 from analytics.charts.numbers import cutoff_text
@@ -101,9 +104,11 @@ def _context(request: SignedInRequest, cohort: Cohort, result: dict[str, Any]) -
         "computed_at": parse_datetime(result["computed_at"]) if result.get("computed_at") else None,
         "cutoff": cutoff,
         "poll_seconds": POLL_SECONDS,
-        "in_words": result.get("definition", {}).get("in_words") or cohort.definition.rules.in_words(),
+        "in_words": telling.definition_in_words(result["definition"])
+        if result.get("definition", {}).get("in_words")
+        else cohort.definition.rules.in_words(),
         "filter_in_words": cohorts.filter_in_words(cohort),
-        "methods": cohorts.methods(cohort, cutoff),
+        "methods": cohorts.methods(cohort, str(result.get("data_cutoff") or cutoff)),
         "shown": dashboard.of_result(result, dashboard.Behind(cohort.slug)),
         "benchmarks": benchmarks.published(),
         "benchmark_caution": benchmarks.CAUTION,
@@ -218,7 +223,7 @@ def figure_file(request: SignedInRequest, slug: str, figure: str, file_type: str
     cohort, name = _cohort(request, slug), _figure(figure)
     # A file leaves the pages that say that the patients are synthetic, so the figure says it too.
     found = _payload(request, cohort, with_curves=True)
-    result = found | {"synthetic": settings.SYNTHETIC_DATA_BANNER}
+    result = telling.with_definition_told(found | {"synthetic": settings.SYNTHETIC_DATA_BANNER})
     return _file(
         request,
         f"{cohort.slug}-{name}-r{result['revision']}.{file_type}",
@@ -226,6 +231,11 @@ def figure_file(request: SignedInRequest, slug: str, figure: str, file_type: str
         spec=lambda: FIGURES[name].build(result, theme="print", **_drawn(request, name)),
         numbers=lambda: numbers_csv(result, name),
     )
+
+
+def of_file(file_type: str) -> AbstractContextManager[Any]:
+    """Speak the language of a kind of file: numbers to compute with are in English, a drawing speaks the reader's."""
+    return translation.override(settings.LANGUAGE_CODE) if file_type == "csv" else nullcontext()
 
 
 def _file(
@@ -239,7 +249,8 @@ def _file(
     """Return a figure as the kind of file that its name ends in; 404 for another kind."""
     file_type = file_name.rpartition(".")[2]
     if file_type == "csv":
-        content: bytes = numbers().encode()
+        with of_file(file_type):
+            content: bytes = numbers().encode()
         content_type = "text/csv; charset=utf-8"
     elif file_type in CONTENT_TYPES:
         content = render_figure(spec(), file_type, scale=4, title=title)  # type: ignore[arg-type]
@@ -281,7 +292,7 @@ def _course_figures(cohort: Cohort, found: responses.CohortCourses) -> dict[str,
 def _agreement_figure(cohort: Cohort, found: responses.ReaderAgreement) -> _Drawn:
     drawn_from = found.agreement, found.n_courses, _about(cohort, found.cutoff)
     return _Drawn(
-        "Agreement of two readers",
+        _("Agreement of two readers"),
         partial(agreement_spec, *drawn_from),
         partial(agreement_alt, *drawn_from),
         partial(agreement_csv, *drawn_from),
@@ -336,8 +347,7 @@ def cohort_response(request: SignedInRequest, slug: str) -> HttpResponse:
 @require_safe
 def response_figure_spec(request: SignedInRequest, slug: str, response_figure: str) -> HttpResponse:
     """Return the figure's Vega-Lite specification for the browser; each course opens its patient."""
-    _, _, figure = _response_figure(request, slug, response_figure)
-    return JsonResponse(figure.build())
+    return JsonResponse(_response_figure(request, slug, response_figure)[-1].build())
 
 
 @never_cache
@@ -346,7 +356,8 @@ def response_figure_file(
     request: SignedInRequest, slug: str, response_figure: str, file_type: str
 ) -> HttpResponse:
     """Return the figure as a file for print (SVG, PNG, PDF), or the numbers behind it (CSV)."""
-    cohort, cutoff, figure = _response_figure(request, slug, response_figure)
+    with of_file(file_type):
+        cohort, cutoff, figure = _response_figure(request, slug, response_figure)
     return _file(
         request,
         f"{slug}-{response_figure}-{cutoff}.{file_type}",

@@ -12,14 +12,17 @@ from typing import Any
 
 from django.core import signing
 from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from clinic.lesion_grid import cell_of
+from clinic.typed import moment, number_shown, with_reader_sign
 from imaging.dicom.facts import NO_PET, DicomStudy, ReportedMeasurement, StudyFacts
 from imaging.dicom.suv import SuvFactor
 from imaging.models import Lesion, LesionOrgan, Measurement, Modality, Role, Study, Timepoint
-from imaging.rules.recist import number
 from imaging.services.dicom import is_other_than
+from languages.wording import day
 from patients.models import Patient
 
 SALT = "clinic.dicom_check"
@@ -76,11 +79,11 @@ def unsealed(text: str, *, user: User, patient: Patient, course_number: int) -> 
     try:
         payload = signing.loads(text, salt=SALT, max_age=VALID_SECONDS, serializer=_Plain)
     except signing.SignatureExpired as error:
-        raise SealBroken("What was read an hour ago is not kept.") from error
+        raise SealBroken(_("What was read an hour ago is not kept.")) from error
     except signing.BadSignature as error:
-        raise SealBroken("What was read did not come back as it was.") from error
+        raise SealBroken(_("What was read did not come back as it was.")) from error
     if payload["of"] != [str(user.pk), str(patient.pk), course_number]:
-        raise SealBroken("What was read belongs to another page.")
+        raise SealBroken(_("What was read belongs to another page."))
     value, unit, basis = payload["suvbw"]
     facts = {name: _FACTS[name](written) for name, written in payload["facts"].items() if written is not None}
     return Read(
@@ -186,31 +189,38 @@ def rows_of(facts: StudyFacts, study: Study | None, patient: Patient) -> list[Ro
     # Of a PET alone it is not what lesions are measured on.
     slice_mm = facts.slice_thickness_mm if facts.modality is not None else None
     rows = [
-        _row("study_instance_uid", "Study Instance UID", facts.study_instance_uid, study),
-        _row("tracer", "Tracer", facts.tracer, study),
-        _row("tracer_activity_mbq", "Injected activity", facts.injected_activity_mbq, study, "MBq"),
-        _row("injected_at", "Injected at", injected_at(facts, patient), study),
-        Row("half_life", "Half-life", _shown(facts.half_life_s, "s"), state="shown"),
-        _row("body_weight_kg", "Body weight", facts.body_weight_kg, study, "kg"),
-        _row("uptake_minutes", "Uptake time", facts.uptake_minutes, study, "min"),
+        _row("study_instance_uid", _("Study Instance UID"), facts.study_instance_uid, study),
+        _row("tracer", _("Tracer"), facts.tracer, study),
+        _row("tracer_activity_mbq", _("Injected activity"), facts.injected_activity_mbq, study, "MBq"),
+        _row("injected_at", _("Injected at"), injected_at(facts, patient), study),
+        Row("half_life", _("Half-life"), _shown(facts.half_life_s, "s"), state="shown"),
+        _row("body_weight_kg", _("Body weight"), facts.body_weight_kg, study, "kg"),
+        _row("uptake_minutes", _("Uptake time"), facts.uptake_minutes, study, "min"),
         _factor_row(in_g_per_bq, factor, study),
         _row(
             "slice_thickness_mm",
-            "Slice thickness",
+            _("Slice thickness"),
             slice_mm.quantize(_HUNDREDTH, ROUND_HALF_UP) if slice_mm is not None else None,
             study,
             "mm",
             note=""
             if slice_mm is not None or facts.slice_thickness_mm is None
-            else f"{_shown(facts.slice_thickness_mm, 'mm')} is the PET's; lesions are measured on CT or MRI.",
+            else _("{thickness} is the PET's; lesions are measured on CT or MRI.").format(
+                thickness=_shown(facts.slice_thickness_mm, "mm")
+            ),
         ),
-        Row("files", "Files read", f"{facts.file_count:,}", state="shown"),
+        Row(
+            "files",
+            _("Files read"),
+            number_format(facts.file_count, use_l10n=True, force_grouping=True),
+            state="shown",
+        ),
     ]
     if study is not None:
         modality = Modality(facts.modality) if facts.modality else None
         rows[:0] = [
-            _row("performed_on", "Study date", facts.performed_on, study),
-            _row("modality", "Modality", modality, study),
+            _row("performed_on", _("Study date"), facts.performed_on, study),
+            _row("modality", _("Modality"), modality, study),
         ]
     return rows
 
@@ -236,7 +246,7 @@ def _factor_row(in_g_per_bq: Decimal | None, factor: SuvFactor, study: Study | N
     stored = ""
     state = "new" if found else "absent"
     if study is not None:
-        stored = _shown(study.suvbw_factor, G_PER_BQ) or ("see below" if study.suvbw_basis else "")
+        stored = _shown(study.suvbw_factor, G_PER_BQ) or (_("see below") if study.suvbw_basis else "")
         if found and study.suvbw_basis:
             stands = study.suvbw_factor == in_g_per_bq and study.suvbw_basis == values["suvbw_basis"]
             state = "same" if stands else "differs"
@@ -244,7 +254,7 @@ def _factor_row(in_g_per_bq: Decimal | None, factor: SuvFactor, study: Study | N
             state = "fills"
     unit = G_PER_BQ if factor.unit == G_PER_BQ else factor.unit.removeprefix("1")
     return Row(
-        "suvbw_factor", "SUVbw factor", _shown(factor.value, unit), stored, values, state, factor.basis
+        "suvbw_factor", _("SUVbw factor"), _shown(factor.value, unit), stored, values, state, factor.basis
     )
 
 
@@ -260,9 +270,11 @@ def _shown(value: Any, unit: str = "") -> str:
     if isinstance(value, Modality):
         return str(value.label)
     if isinstance(value, datetime):
-        return f"{timezone.localtime(value):%Y-%m-%d %H:%M}"
+        return moment(timezone.localtime(value))
+    if isinstance(value, date):
+        return day(value)
     if isinstance(value, Decimal):
-        value = f"{value:.4g}" if abs(value) < _HUNDREDTH else number(value)
+        value = with_reader_sign(f"{value:.4g}") if abs(value) < _HUNDREDTH else number_shown(value)
     return f"{value} {unit}".strip()
 
 
@@ -363,15 +375,18 @@ class LesionRow:
     def size(self) -> str:
         one = self.measured
         said = [
-            f"{number(value)} mm {words}"
-            for value, words in ((one.long_axis_mm, "long axis"), (one.short_axis_mm, "short axis"))
+            words.format(size=number_shown(value))
+            for value, words in (
+                (one.long_axis_mm, _("{size} mm long axis")),
+                (one.short_axis_mm, _("{size} mm short axis")),
+            )
             if value is not None
         ]
         return ", ".join(said)
 
     @property
     def suv(self) -> str:
-        return number(self.measured.suv_max) if self.measured.suv_max is not None else ""
+        return number_shown(self.measured.suv_max) if self.measured.suv_max is not None else ""
 
 
 def lesion_rows(
@@ -398,7 +413,11 @@ def lesion_rows(
             role = measured.role if is_baseline and measured.role in Role.values else ""
             found.append(LesionRow(index, measured, role or "", organ_of(measured.finding_site)))
             continue
-        by = "tracking UID" if lesion.tracking_uid == measured.tracking_uid != "" else "label"
+        by = (
+            _("{lesion}, by its tracking UID")
+            if lesion.tracking_uid == measured.tracking_uid != ""
+            else _("{lesion}, by its label")
+        )
         one = stored.get(lesion.pk)
         stands = ""
         goes_to = str(lesion.pk)
@@ -408,14 +427,14 @@ def lesion_rows(
             if not one.is_draft and is_other_than(one, measured):
                 goes_to = LEFT_OUT
         found.append(
-            LesionRow(index, measured, goes_to, lesion.organ, f"{lesion.label}, by its {by}", stands)
+            LesionRow(index, measured, goes_to, lesion.organ, by.format(lesion=lesion.label), stands)
         )
     return found
 
 
 def _stands(cell: Any) -> str:
     said = ", ".join(filter(None, [cell.size, f"SUVmax {cell.suv}" if cell.suv else ""]))
-    return f"{said} (imported, not accepted)" if cell.is_draft else said
+    return _("{found} (imported, not accepted)").format(found=said) if cell.is_draft else said
 
 
 def timepoint_at_first(studies: list[Study]) -> str:

@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from clinic.dicom_check import (
     LEFT_OUT,
@@ -16,21 +18,32 @@ from clinic.dicom_check import (
     study_like,
     timepoint_at_first,
 )
-from clinic.forms import CHOOSE, ISO_DATE, NO_DATE, DayField, date_input, reason_field
+from clinic.forms import CHOOSE, ISO_DATE, NO_DATE, date_input, reason_field
+from clinic.typed import DayField, within
 from imaging.models import Lesion, LesionOrgan, Modality, ReaderRole, Role, Study, Timepoint
 from imaging.services import ReportedLesion
+from languages.wording import day
 from patients.models import Patient
+
+
+def study_words(study: Study) -> str:
+    """Return what a study is and of which day, such as "Interim PET/CT of 2019-04-01"."""
+    return gettext("{timepoint} {modality} of {day}").format(
+        timepoint=study.get_timepoint_display(),
+        modality=study.get_modality_display(),
+        day=day(study.performed_on),
+    )
 
 
 class DicomFetchForm(forms.Form):
     """A study that a DICOMweb server has."""
 
     study_uid = forms.CharField(
-        label="Study Instance UID",
+        label=_("Study Instance UID"),
         max_length=64,
-        help_text="Digits and dots, as the PACS shows it.",
+        help_text=_("Digits and dots, as the PACS shows it."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "inputmode": "decimal"}),
-        error_messages={"required": "Type the Study Instance UID."},
+        error_messages={"required": _("Type the Study Instance UID.")},
     )
 
 
@@ -98,22 +111,22 @@ class DicomStudyForm(forms.Form):
         self._add_fields()
 
     def _add_fields(self) -> None:
-        choices = [(NEW_STUDY, "A new study")]
-        choices += [
-            (str(one.pk), f"{one.get_timepoint_display()} {one.get_modality_display()} of {one.performed_on}")
-            for one in self.studies
-        ]
-        self.fields["study"] = forms.ChoiceField(label="Store it in", choices=choices)
+        choices: list[tuple[str, Any]] = [(NEW_STUDY, _("A new study"))]
+        choices += [(str(one.pk), study_words(one)) for one in self.studies]
+        self.fields["study"] = forms.ChoiceField(label=_("Store it in"), choices=choices)
         if self.into is None:
             self.fields["timepoint"] = forms.ChoiceField(
+                label=_("Timepoint"),
                 choices=[("", CHOOSE), *Timepoint.choices],
-                error_messages={"required": "Choose the timepoint of the new study."},
+                error_messages={"required": _("Choose the timepoint of the new study.")},
             )
             self.fields["modality"] = forms.ChoiceField(
-                choices=[("", CHOOSE), *Modality.choices], error_messages={"required": "Choose the modality."}
+                label=_("Modality"),
+                choices=[("", CHOOSE), *Modality.choices],
+                error_messages={"required": _("Choose the modality.")},
             )
             self.fields["performed_on"] = DayField(
-                label="Study date",
+                label=_("Study date"),
                 widget=date_input(),
                 help_text=ISO_DATE,
                 error_messages={"invalid": NO_DATE},
@@ -121,28 +134,28 @@ class DicomStudyForm(forms.Form):
         for row in self.rows:
             if row.may_be_taken:
                 self.fields[f"take_{row.name}"] = forms.BooleanField(
-                    label=f"Take the {row.label.lower()} of the files",
+                    label=gettext("Take the {value} of the files").format(value=within(row.label)),
                     required=False,
                     initial=row.is_taken_at_first,
                 )
         if self.lesion_rows:
             self.fields["reader"] = forms.ChoiceField(
-                label="Measured as",
+                label=_("Measured as"),
                 choices=ReaderRole.choices,
-                help_text="Whose lesions these are: each reader has lesions of their own.",
+                help_text=_("Whose lesions these are: each reader has lesions of their own."),
             )
             self._add_lesion_fields()
         if self.read.is_other_person:
             self.fields["identity_reason"] = forms.CharField(
-                label="Why these files are this patient's",
+                label=_("Why these files are this patient's"),
                 max_length=200,
-                help_text="Such as: pseudonymised for a trial. Kept in the history.",
-                error_messages={"required": "Say why these files are this patient's, or read others."},
+                help_text=_("Such as: pseudonymised for a trial. Kept in the history."),
+                error_messages={"required": _("Say why these files are this patient's, or read others.")},
                 widget=forms.Textarea(attrs={"rows": 2}),
             )
-        reason = reason_field("Reason for the change", "")
+        reason = reason_field(_("Reason for the change"), "")
         reason.required, reason.max_length = False, 250
-        reason.help_text = (
+        reason.help_text = _(
             "Needed where a value that is recorded already is changed, and for lesions of a signed course."
         )
         self.fields["reason"] = reason
@@ -151,31 +164,33 @@ class DicomStudyForm(forms.Form):
         known = [
             (
                 str(one.pk),
-                f"{one.label}: {', '.join(filter(None, [one.get_organ_display(), one.site]))}"
-                f" ({one.get_role_display().lower()})",
+                f"{one.label}: {', '.join(filter(None, [str(one.get_organ_display()), one.site]))}"
+                f" ({within(one.get_role_display())})",
             )
             for one in self.lesions
         ]
         offered: list[Any] = [
             ("", CHOOSE),
-            *([("Lesions of this course", known)] if known else []),
+            *([(_("Lesions of this course"), known)] if known else []),
             (
-                "A lesion not followed yet",
-                [(role, f"Add as {label.lower()}") for role, label in Role.choices],
+                _("A lesion not followed yet"),
+                [(role, gettext("Add as {kind}").format(kind=within(label))) for role, label in Role.choices],
             ),
-            (LEFT_OUT, "Leave out"),
+            (LEFT_OUT, _("Leave out")),
         ]
         for row in self.lesion_rows:
             self.fields[f"lesion_{row.index}"] = forms.ChoiceField(
-                label=f"Lesion for {row.measured.tracking_identifier}",
+                label=gettext("Lesion for {name}").format(name=row.measured.tracking_identifier),
                 choices=offered,
                 initial=row.goes_to,
                 error_messages={
-                    "required": f"Say which lesion {row.measured.tracking_identifier} is, or leave it out."
+                    "required": gettext("Say which lesion {name} is, or leave it out.").format(
+                        name=row.measured.tracking_identifier
+                    )
                 },
             )
             self.fields[f"organ_{row.index}"] = forms.ChoiceField(
-                label=f"Organ of {row.measured.tracking_identifier}",
+                label=gettext("Organ of {name}").format(name=row.measured.tracking_identifier),
                 choices=[("", CHOOSE), *LesionOrgan.choices],
                 required=False,
                 initial=row.organ,
@@ -188,12 +203,16 @@ class DicomStudyForm(forms.Form):
             goes_to = values.get(f"lesion_{row.index}")
             label = row.measured.tracking_identifier
             if goes_to in Role.values and not values.get(f"organ_{row.index}"):
-                self.add_error(f"organ_{row.index}", f"Choose the organ of {label}.")
+                self.add_error(
+                    f"organ_{row.index}", gettext("Choose the organ of {name}.").format(name=label)
+                )
             elif goes_to and goes_to not in Role.values and goes_to != LEFT_OUT:
                 if goes_to in gone_to:
                     self.add_error(
                         f"lesion_{row.index}",
-                        f"{label} and {gone_to[goes_to]} cannot go to one lesion: leave one out.",
+                        gettext("{one} and {other} cannot go to one lesion: leave one out.").format(
+                            one=label, other=gone_to[goes_to]
+                        ),
                     )
                 gone_to[goes_to] = label
         return values

@@ -6,6 +6,7 @@ from typing import IO, Any, cast
 
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
+from django.utils.translation import gettext as _
 
 from imaging.dicom.errors import DicomError
 from imaging.dicom.facts import DicomStudy
@@ -35,8 +36,10 @@ class DicomUploadHandler(FileUploadHandler):
         if content_length > LIMITS.upload_bytes:
             self._refused = DicomError(
                 "too_large",
-                f"The upload is larger than {LIMITS.upload_bytes // GIB} GiB. Send the PET series and the CT series of one"
-                " study alone, as a zip.",
+                _(
+                    "The upload is larger than {most} GiB. Send the PET series and the CT series of one study alone, as a"
+                    " zip."
+                ).format(most=LIMITS.upload_bytes // GIB),
             )
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
@@ -71,7 +74,7 @@ class DicomUploadHandler(FileUploadHandler):
     def upload_interrupted(self) -> None:
         self._held.close()
         self._refused = self._refused or DicomError(
-            "interrupted", "The upload broke off before its end. Send it again."
+            "interrupted", _("The upload broke off before its end. Send it again.")
         )
 
     def result(self) -> DicomStudy:
@@ -94,5 +97,5 @@ class DicomUploadHandler(FileUploadHandler):
             self._held.write(data)
         except OSError:
             self._refused = DicomError(
-                "no_space", "The server has no room for a zip of this size. Send its files instead."
+                "no_space", _("The server has no room for a zip of this size. Send its files instead.")
             )

@@ -1,19 +1,36 @@
 """The forms of the clinic. They parse and word; every rule is the records' own, every write a service's."""
 
-import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
+from django.utils.formats import number_format
+from django.utils.text import capfirst, format_lazy
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Act
 from accounts.models import Centre, User
 from accounts.records import plausible_plan
 from clinic.selectors.duplicates import Resembling, resembling
+from clinic.typed import (
+    ISO_PATTERN,
+    DayField,
+    DayInput,
+    MomentField,
+    MomentInput,
+    NumberField,
+    NumberText,
+    WholeNumberField,
+    told,
+    trimmed,
+    with_reader_sign,
+)
 from imaging.models import Reading, Study
 from patients.models import (
     Contact,
@@ -48,22 +65,19 @@ from treatments.models import (
 from treatments.rules.activity import MBQ_PER_UNIT, to_mbq
 from treatments.rules.checks import Warned
 from treatments.rules.ctcae_terms import TERMS
-from treatments.rules.lab_tables import with_dashes
 from treatments.rules.labs import ANALYTES, with_unit
 from treatments.rules.words import NBSP
 
 STALE_FIELD = "version"
 
 
-CHOOSE = "Choose"
-ISO_DATE, ISO_MOMENT = "YYYY-MM-DD", "YYYY-MM-DD HH:MM"
-NO_DATE = f"Type the date as {ISO_DATE}, or with the name of the month, such as 4 Mar 2019."
+CHOOSE = _("Choose")
+ISO_DATE, ISO_MOMENT = _("YYYY-MM-DD"), _("YYYY-MM-DD HH:MM")
+NO_DATE = _("Type the date as YYYY-MM-DD, or with the name of the month, such as 4 Mar 2019.")
 
 
-def date_input() -> forms.DateInput:
-    """Return a text field for a date: browsers show their own in the order of their language, 01/07 or 07/01."""
-    return forms.DateInput(
-        format="%Y-%m-%d",
+def date_input() -> DayInput:
+    return DayInput(
         attrs={
             "class": "iso-date",
             "autocomplete": "off",
@@ -72,47 +86,48 @@ def date_input() -> forms.DateInput:
     )
 
 
-def moment_input() -> forms.DateTimeInput:
-    return forms.DateTimeInput(
-        format="%Y-%m-%d %H:%M",
+def moment_input() -> MomentInput:
+    return MomentInput(
         attrs={
             "class": "iso-date",
             "autocomplete": "off",
             "maxlength": 19,
-            "pattern": r"\d{4}-?\d{2}-?\d{2}[ T]\d{2}:\d{2}(:\d{2})?",
+            "pattern": ISO_PATTERN,
         },
     )
 
 
-class DayField(forms.DateField):
-    """A day as YYYY-MM-DD; its eight digits alone are as unambiguous, and sooner typed."""
-
-    def to_python(self, value: Any) -> Any:
-        return super().to_python(with_dashes(value) if isinstance(value, str) else value)
-
-
-class MomentField(forms.DateTimeField):
-    """A day and a time; the day as in ``DayField``."""
-
-    def to_python(self, value: Any) -> Any:
-        return super().to_python(with_dashes(value) if isinstance(value, str) else value)
-
-
 def _above_zero(value: Decimal) -> None:
     if value <= 0:
-        raise ValidationError(f"An activity must be above 0{NBSP}MBq.", code="not_positive")
+        raise ValidationError(
+            gettext("An activity must be above {limit}.").format(limit=f"0{NBSP}MBq"), code="not_positive"
+        )
+
+
+def _too_much(limit: Any) -> str:
+    return gettext("An activity cannot be above {limit}.").format(limit=f"{grouped_number(limit)}{NBSP}MBq")
+
+
+def grouped_number(value: Any) -> str:
+    """Return a large number with signs between its thousands."""
+    return number_format(value, use_l10n=True, force_grouping=True)
 
 
 def _activity_messages(column: models.DecimalField) -> dict[str, str]:
     """Return what is said of a number that is none of MBq, in these words instead of in digits."""
     places = column.decimal_places
-    digits = f"{places} digit" if places == 1 else f"{places} digits"
-    said = f"Type the activity in MBq, such as 7400, with at most {digits} after the point."
+    said = told(
+        lambda: ngettext(
+            "Type the activity in MBq, such as 7400, with at most {n} digit after the point.",
+            "Type the activity in MBq, such as 7400, with at most {n} digits after the point.",
+            places,
+        ).format(n=places)
+    )
     codes = ("invalid", "max_digits", "max_whole_digits", "max_decimal_places")
     found = dict.fromkeys(codes, said)
     for validator in column.validators:
         if isinstance(validator, MaxValueValidator):
-            too_much = f"An activity cannot be above {validator.limit_value:,}{NBSP}MBq."
+            too_much = told(partial(_too_much, validator.limit_value))
             found |= {"max_value": too_much, "max_digits": too_much, "max_whole_digits": too_much}
     return found
 
@@ -121,20 +136,24 @@ def _for_column(column: models.Field, **kwargs: Any) -> forms.Field | None:
     """Return the form's field for a column: ISO dates, activities in words of MBq, and what is to be chosen."""
     if isinstance(column, models.DateTimeField):
         return MomentField(
-            label=kwargs.get("label") or _capital(column.verbose_name),
+            label=kwargs.get("label") or capfirst(column.verbose_name),
             required=not column.blank,
-            help_text=" ".join(filter(None, [str(column.help_text), ISO_MOMENT])),
-            error_messages={"invalid": f"Type the date and the time as {ISO_MOMENT}."},
+            help_text=_with_form(column.help_text, ISO_MOMENT),
+            error_messages={"invalid": _("Type the date and the time as YYYY-MM-DD HH:MM.")},
             widget=moment_input(),
             input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"],
         )
     if isinstance(column, models.DateField):
         kwargs["form_class"] = DayField
         kwargs["widget"] = date_input()
-        kwargs["help_text"] = " ".join(filter(None, [str(column.help_text), ISO_DATE]))
+        kwargs["help_text"] = _with_form(column.help_text, ISO_DATE)
         kwargs["error_messages"] = {"invalid": NO_DATE}
-    if isinstance(column, models.DecimalField) and column.name.endswith("_mbq"):
-        kwargs["error_messages"] = _activity_messages(column)
+    if isinstance(column, models.DecimalField):
+        kwargs["form_class"] = NumberField
+        if column.name.endswith("_mbq"):
+            kwargs["error_messages"] = _activity_messages(column)
+    if isinstance(column, models.IntegerField):
+        kwargs["form_class"] = WholeNumberField
     field = column.formfield(**kwargs)
     if column.name.endswith("_mbq") and field is not None:
         field.validators.append(_above_zero)
@@ -144,15 +163,16 @@ def _for_column(column: models.Field, **kwargs: Any) -> forms.Field | None:
     return field
 
 
-def _capital(words: Any) -> str:
-    return str(words)[:1].upper() + str(words)[1:]
+def _with_form(help_text: Any, form: Any) -> Any:
+    """Return the help of a column with the form in which it is typed."""
+    return format_lazy("{} {}", help_text, form) if help_text else form
 
 
 class RecordForm(forms.ModelForm):
     """A clinical record's form. With ``correcting`` it asks for a reason and carries the version that was read."""
 
     # Legends with the names of their fields, where a form is long; fields that are in none come last.
-    sections: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = ()
+    sections: ClassVar[tuple[tuple[Any, tuple[str, ...]], ...]] = ()
     # What the reason of a correction is called here: some records have a reason of their own.
     reason_name: ClassVar[str] = "reason"
 
@@ -161,13 +181,13 @@ class RecordForm(forms.ModelForm):
         self.correcting = correcting
         if correcting:
             self.fields[self.reason_name] = reason_field(
-                "Reason for the correction", "Say why this is corrected."
+                _("Reason for the correction"), _("Say why this is corrected.")
             )
             self.fields[STALE_FIELD] = forms.IntegerField(widget=forms.HiddenInput)
             self.initial[STALE_FIELD] = self.instance.version
 
     @property
-    def grouped(self) -> list[tuple[str, list[forms.BoundField]]]:
+    def grouped(self) -> list[tuple[Any, list[forms.BoundField]]]:
         """The visible and hidden fields by their legend; one group without a legend where there are no sections."""
         named = {name for _, names in self.sections for name in names}
         groups = [
@@ -186,23 +206,25 @@ class RecordForm(forms.ModelForm):
 
 
 # Offered beside the field: one key instead of a sentence.
-COMMON_REASONS = ("Typing error", "Source document read again", "Reported later", "Wrong unit")
+COMMON_REASONS = (_("Typing error"), _("Source document read again"), _("Reported later"), _("Wrong unit"))
 
 
-def reason_field(label: str, missing: str) -> forms.CharField:
+def reason_field(label: Any, missing: Any) -> forms.CharField:
     return forms.CharField(
         label=label,
         max_length=500,
-        help_text="Kept in the history beside the old and the new values.",
+        help_text=_("Kept in the history beside the old and the new values."),
         error_messages={"required": missing},
-        widget=forms.Textarea(attrs={"rows": 2, "data-reasons": " · ".join(COMMON_REASONS)}),
+        widget=forms.Textarea(
+            attrs={"rows": 2, "data-reasons": told(lambda: " · ".join(str(one) for one in COMMON_REASONS))}
+        ),
     )
 
 
 class VoidForm(forms.Form):
     """Why a record is taken out, and the version that was read."""
 
-    reason = reason_field("Reason for voiding", "Say why this is voided.")
+    reason = reason_field(_("Reason for voiding"), _("Say why this is voided."))
     version = forms.IntegerField(widget=forms.HiddenInput)
 
 
@@ -211,7 +233,7 @@ class PatientForm(RecordForm):
         model = Patient
         fields = ["sex", "birth_date"]
         formfield_callback = _for_column
-        labels = {"birth_date": "Date of birth"}
+        labels = {"birth_date": _("Date of birth")}
 
 
 class IdentityForm(RecordForm):
@@ -223,7 +245,10 @@ class IdentityForm(RecordForm):
 
 class DiagnosisForm(RecordForm):
     metastatic_sites = forms.MultipleChoiceField(
-        choices=MetastaticSite.choices, required=False, widget=forms.CheckboxSelectMultiple
+        label=_("Metastatic sites"),
+        choices=MetastaticSite.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
     )
 
     class Meta:
@@ -278,13 +303,13 @@ class DeathForm(RecordForm):
 
 class StudyForm(RecordForm):
     sections = (
-        ("Study", ("course_number", "timepoint", "modality", "performed_on", "study_instance_uid")),
+        (_("Study"), ("course_number", "timepoint", "modality", "performed_on", "study_instance_uid")),
         (
-            "Tracer",
+            _("Tracer"),
             ("tracer", "tracer_activity_mbq", "injected_at", "uptake_minutes", "body_weight_kg"),
         ),
         (
-            "Reading",
+            _("Reading"),
             ("slice_thickness_mm", "liver_suv_mean", "spleen_suv_mean", "krenning_score"),
         ),
     )
@@ -308,7 +333,7 @@ class StudyForm(RecordForm):
             "krenning_score",
         ]
         formfield_callback = _for_column
-        labels = {"course_number": "Course"}
+        labels = {"course_number": _("Course")}
 
 
 class ReadingForm(RecordForm):
@@ -316,16 +341,16 @@ class ReadingForm(RecordForm):
         model = Reading
         fields = ["overall_response", "new_lesions", "note"]
         formfield_callback = _for_column
-        labels = {"overall_response": "Overall response (RECIST 1.1)", "new_lesions": "New lesions were seen"}
+        labels = {
+            "overall_response": _("Overall response (RECIST 1.1)"),
+            "new_lesions": _("New lesions were seen"),
+        }
 
 
-class ActivityField(forms.DecimalField):
-    """A number with a point, or with a comma where that cannot be taken for thousands."""
+class ActivityField(NumberField):
+    """An activity in any unit: a number in a field of text."""
 
-    def to_python(self, value: Any) -> Any:
-        if isinstance(value, str) and re.fullmatch(r"\s*\d+,(\d{1,2}|\d{4})\s*", value):
-            value = value.replace(",", ".")
-        return super().to_python(value)
+    widget: type[forms.Widget] = NumberText
 
 
 class AdministrationForm(RecordForm):
@@ -338,15 +363,15 @@ class AdministrationForm(RecordForm):
         "prescribed_activity_mbq",
     )
     activity_unit = forms.ChoiceField(
-        label="Unit of the activities",
+        label=_("Unit of the activities"),
         choices=[(unit, unit) for unit in MBQ_PER_UNIT],
         initial="MBq",
         required=False,
-        help_text="As typed below; stored in MBq.",
+        help_text=_("As typed below; stored in MBq."),
     )
     sections = (
         (
-            "Activity",
+            _("Activity"),
             (
                 "activity_unit",
                 "prescribed_activity_mbq",
@@ -361,7 +386,7 @@ class AdministrationForm(RecordForm):
             ),
         ),
         (
-            "Infusion",
+            _("Infusion"),
             (
                 "lot",
                 "volume_ml",
@@ -371,7 +396,7 @@ class AdministrationForm(RecordForm):
             ),
         ),
         (
-            "Protection and staff",
+            _("Protection and staff"),
             ("amino_acid_regimen", "amino_acid_minutes", "antiemetic", "body_weight_kg", "staff"),
         ),
     )
@@ -401,20 +426,26 @@ class AdministrationForm(RecordForm):
         ]
         formfield_callback = _for_column
         labels = {
-            "administered_at": "Start of the infusion (local time of the centre)",
-            "administered_activity_mbq": "Net activity, where no syringe is recorded",
-            "prescribed_activity_mbq": "Prescribed activity",
-            "syringe_activity_mbq": "Syringe activity",
-            "residual_activity_mbq": "Residual activity",
-            "staff": "Given by",
+            "administered_at": _("Start of the infusion (local time of the centre)"),
+            "administered_activity_mbq": _("Net activity, where no syringe is recorded"),
+            "prescribed_activity_mbq": _("Prescribed activity"),
+            "syringe_activity_mbq": _("Syringe activity"),
+            "residual_activity_mbq": _("Residual activity"),
+            "staff": _("Given by"),
         }
         help_texts = {
-            "administered_activity_mbq": "At the start of the infusion, residual taken off. With a syringe it is computed.",
-            "deviation_explanation": f"Needed past ±20{NBSP}% of the prescription (10 CFR 35.63).",
-            "residual_activity_mbq": "Blank: not measured.",
+            "administered_activity_mbq": _(
+                "At the start of the infusion, residual taken off. With a syringe it is computed."
+            ),
+            "deviation_explanation": format_lazy(
+                _("Needed past {limit} of the prescription (10 CFR 35.63)."), limit=f"±20{NBSP}%"
+            ),
+            "residual_activity_mbq": _("Blank: not measured."),
         }
         widgets = {
-            "is_extravasated": forms.Select(choices=[("", "Not noted"), ("true", "Yes"), ("false", "No")])
+            "is_extravasated": forms.Select(
+                choices=[("", _("Not noted")), ("true", _("Yes")), ("false", _("No"))]
+            )
         }
 
     def __init__(self, *args: Any, warnings: Sequence[Warned] = (), **kwargs: Any) -> None:
@@ -429,15 +460,19 @@ class AdministrationForm(RecordForm):
                 required=name == "prescribed_activity_mbq",
                 error_messages=dict.fromkeys(
                     ("invalid", "max_digits", "max_decimal_places", "max_whole_digits"),
-                    "Type the activity as a number, such as 7400 or 7.4, with at most 4 digits after the point.",
+                    _(
+                        "Type the activity as a number, such as 7400 or 7.4, with at most 4 digits after the point."
+                    ),
                 ),
                 validators=[] if name == "residual_activity_mbq" else [_above_zero],
-                widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+                widget=NumberText(attrs={"inputmode": "decimal", "autocomplete": "off"}),
             )
         self.fields["is_extravasated"] = forms.NullBooleanField(
-            label="Extravasation",
+            label=_("Extravasation"),
             required=False,
-            widget=forms.Select(choices=[("unknown", "Not noted"), ("true", "Yes"), ("false", "No")]),
+            widget=forms.Select(
+                choices=[("unknown", _("Not noted")), ("true", _("Yes")), ("false", _("No"))]
+            ),
         )
         noted = {True: "true", False: "false", None: "unknown"}
         self.initial["is_extravasated"] = noted[self.instance.is_extravasated]
@@ -451,10 +486,10 @@ class AdministrationForm(RecordForm):
         self.warnings = list(warnings)
         self.seen_warnings = dict.fromkeys([*self._confirmed(), *(warned.code for warned in warnings)])
         self.fields["confirmation_reason"] = forms.CharField(
-            label="Why it is recorded all the same",
+            label=_("Why it is recorded all the same"),
             max_length=500,
-            help_text="Kept with the cycle beside the warnings.",
-            error_messages={"required": "Say why the cycle is recorded in spite of the warnings."},
+            help_text=_("Kept with the cycle beside the warnings."),
+            error_messages={"required": _("Say why the cycle is recorded in spite of the warnings.")},
             widget=forms.Textarea(attrs={"rows": 2}),
         )
 
@@ -486,9 +521,7 @@ class AdministrationForm(RecordForm):
             if mbq > MOST_ACTIVITY_MBQ:
                 self.add_error(
                     name,
-                    ValidationError(
-                        f"An activity cannot be above {MOST_ACTIVITY_MBQ:,}{NBSP}MBq.", code="max_value"
-                    ),
+                    ValidationError(_too_much(MOST_ACTIVITY_MBQ), code="max_value"),
                 )
             else:
                 values[name] = mbq
@@ -499,22 +532,26 @@ class CyclePlanForm(RecordForm):
     """The plan of a cycle that has not been given: its date, and whether it is on hold."""
 
     status = forms.ChoiceField(
+        label=_("Status"),
         choices=[
             (CycleStatus.PLANNED, CycleStatus.PLANNED.label),
             (CycleStatus.HELD, CycleStatus.HELD.label),
-        ]
+        ],
     )
 
     class Meta:
         model = Cycle
         fields = ["planned_on", "prescribed_activity_mbq", "status", "note"]
         formfield_callback = _for_column
-        help_texts = {"planned_on": "A day set by hand goes before the protocol's; blank: the protocol's."}
+        help_texts = {"planned_on": _("A day set by hand goes before the protocol's; blank: the protocol's.")}
 
 
 class DiscontinuationForm(RecordForm):
     further_reasons = forms.MultipleChoiceField(
-        choices=DiscontinuationReason.choices, required=False, widget=forms.CheckboxSelectMultiple
+        label=_("Further reasons"),
+        choices=DiscontinuationReason.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
     )
 
     class Meta:
@@ -527,9 +564,9 @@ class LabResultForm(RecordForm):
     """A stored laboratory value in the unit of its analyte. An unlikely one is stored once its box is ticked."""
 
     confirm_unlikely = forms.BooleanField(
-        label="The value is right, even if it is unlikely",
+        label=_("The value is right, even if it is unlikely"),
         required=False,
-        help_text="Needed only where the value is far from what is usual.",
+        help_text=_("Needed only where the value is far from what is usual."),
     )
 
     class Meta:
@@ -544,20 +581,24 @@ class LabResultForm(RecordForm):
         result = self.instance
         self.fields["value"].label = f"{analyte.label} ({unit})"
         if result.original_unit and result.original_unit != analyte.unit:
-            self.fields["value"].help_text = (
-                f"Written as {with_unit(result.original_value, result.original_unit)}."
-                f" A new value is written in {unit}."
-            )
-        for name, words in (("lower_limit", "Lower"), ("upper_limit", "Upper")):
-            self.fields[name].label = f"{words} limit of normal ({unit})"
-            self.fields[name].help_text = "Of the laboratory that measured it. Empty: that of the centre."
-        self.fields[
-            "taken_at"
-        ].help_text = f"{ISO_MOMENT}, local time of the centre; 00:00 where it is not known."
+            written = with_unit(with_reader_sign(result.original_value), result.original_unit)
+            self.fields["value"].help_text = gettext(
+                "Written as {written}. A new value is written in {unit}."
+            ).format(written=written, unit=unit)
+        limits = {
+            "lower_limit": gettext("Lower limit of normal ({unit})"),
+            "upper_limit": gettext("Upper limit of normal ({unit})"),
+        }
+        for name, words in limits.items():
+            self.fields[name].label = words.format(unit=unit)
+            self.fields[name].help_text = _("Of the laboratory that measured it. Empty: that of the centre.")
+        self.fields["taken_at"].help_text = _(
+            "YYYY-MM-DD HH:MM, local time of the centre; 00:00 where it is not known."
+        )
         for name in ("value", "lower_limit", "upper_limit"):
             stored = getattr(result, name)
             if isinstance(stored, Decimal):  # 92 and not 92.0000
-                self.initial[name] = f"{stored:f}".rstrip("0").rstrip(".") if "." in f"{stored:f}" else stored
+                self.initial[name] = trimmed(stored)
         self.order_fields(["value", "confirm_unlikely"])
 
     def values(self) -> dict[str, Any]:
@@ -582,25 +623,30 @@ class HoldCorrectionForm(RecordForm):
         model = Hold
         fields = ["held_on", "reason", "review_on", "resumed_on", "note"]
         formfield_callback = _for_column
-        help_texts = {"resumed_on": "Blank: the cycle is still on hold."}
+        help_texts = {"resumed_on": _("Blank: the cycle is still on hold.")}
 
 
 class ResumeForm(forms.Form):
     """The day on which a hold ended."""
 
-    resumed_on = DayField(widget=date_input(), help_text=ISO_DATE, error_messages={"invalid": NO_DATE})
+    resumed_on = DayField(
+        label=_("Resumed on"),
+        widget=date_input(),
+        help_text=ISO_DATE,
+        error_messages={"invalid": NO_DATE},
+    )
 
 
 class ReasonForm(forms.Form):
     """Why something of a course is changed."""
 
-    reason = reason_field("Reason", "Say why.")
+    reason = reason_field(_("Reason"), _("Say why."))
 
 
 class MoveForm(ReasonForm):
     """The protocol that a running course is to follow, and why."""
 
-    protocol = forms.ModelChoiceField(queryset=Protocol.objects.all(), empty_label=None)
+    protocol = forms.ModelChoiceField(label=_("Protocol"), queryset=Protocol.objects.all(), empty_label=None)
     field_order = ["protocol", "reason"]
 
 
@@ -608,22 +654,24 @@ class DecisionForm(forms.Form):
     """What is decided for the next cycle, beside the advice."""
 
     decision = forms.ChoiceField(
+        label=_("Decision"),
         choices=[choice for choice in DoseAdvice.choices if choice[0] != DoseAdvice.INSUFFICIENT],
         widget=forms.RadioSelect,
     )
-    prescribed_activity_mbq = forms.DecimalField(
-        label="Another activity (MBq)",
+    prescribed_activity_mbq = NumberField(
+        label=_("Another activity (MBq)"),
         required=False,
         max_digits=7,
         decimal_places=1,
         min_value=Decimal("0.1"),
         max_value=MOST_ACTIVITY_MBQ,
-        help_text="Blank: what the decision stands for.",
+        help_text=_("Blank: what the decision stands for."),
     )
     reason = forms.CharField(
+        label=_("Reason"),
         required=False,
         max_length=500,
-        help_text="Needed where the decision or the activity differs from the advice. Kept beside it.",
+        help_text=_("Needed where the decision or the activity differs from the advice. Kept beside it."),
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
@@ -635,7 +683,7 @@ class DecisionCorrectionForm(RecordForm):
         model = DoseDecision
         fields = ["reason"]
         formfield_callback = _for_column
-        labels = {"reason": "Why it was decided"}
+        labels = {"reason": _("Why it was decided")}
 
 
 class AdverseEventForm(RecordForm):
@@ -645,8 +693,8 @@ class AdverseEventForm(RecordForm):
         model = AdverseEvent
         fields = ["term", "grade", "onset_on", "resolved_on", "attribution", "is_serious", "action", "note"]
         formfield_callback = _for_column
-        labels = {"term": "CTCAE term", "is_serious": "Serious"}
-        help_texts = {"term": "Type to search the list; a term that is not in it is kept as typed."}
+        labels = {"term": _("CTCAE term"), "is_serious": _("Serious")}
+        help_texts = {"term": _("Type to search the list; a term that is not in it is kept as typed.")}
         widgets = {"term": forms.TextInput(attrs={"list": "ctcae-terms", "autocomplete": "off"})}
 
     suggestions = TERMS
@@ -687,15 +735,17 @@ class CourseForm(forms.Form):
 
     # Of each protocol the newest version; a course is moved to an older one with a reason.
     protocol = forms.ModelChoiceField(
-        queryset=Protocol.objects.order_by("code", "-version").distinct("code"), empty_label=None
+        label=_("Protocol"),
+        queryset=Protocol.objects.order_by("code", "-version").distinct("code"),
+        empty_label=None,
     )
-    intent = forms.ChoiceField(choices=Intent.choices, initial=Intent.INITIAL)
+    intent = forms.ChoiceField(label=_("Intent"), choices=Intent.choices, initial=Intent.INITIAL)
     first_planned_on = DayField(
-        label="Cycle 1 planned on",
+        label=_("Cycle 1 planned on"),
         required=False,
         widget=date_input(),
         validators=[plausible_plan],
-        help_text=f"{ISO_DATE}. The following cycles are planned from it by the protocol.",
+        help_text=_("YYYY-MM-DD. The following cycles are planned from it by the protocol."),
         error_messages={"invalid": NO_DATE},
     )
 
@@ -703,20 +753,20 @@ class CourseForm(forms.Form):
 class RegistrationForm(forms.Form):
     """A person to register."""
 
-    centre = forms.ModelChoiceField(queryset=Centre.objects.none(), empty_label=None)
-    mrn = forms.CharField(label="MRN", max_length=40, help_text="The hospital's number of this person.")
-    family_name = forms.CharField(max_length=100)
-    given_names = forms.CharField(max_length=100, required=False)
-    sex = forms.ChoiceField(choices=[("", CHOOSE), *Sex.choices])
+    centre = forms.ModelChoiceField(label=_("Centre"), queryset=Centre.objects.none(), empty_label=None)
+    mrn = forms.CharField(label=_("MRN"), max_length=40, help_text=_("The hospital's number of this person."))
+    family_name = forms.CharField(label=_("Family name"), max_length=100)
+    given_names = forms.CharField(label=_("Given names"), max_length=100, required=False)
+    sex = forms.ChoiceField(label=_("Sex"), choices=[("", CHOOSE), *Sex.choices])
     birth_date = DayField(
-        label="Date of birth",
+        label=_("Date of birth"),
         widget=date_input(),
         help_text=ISO_DATE,
         error_messages={"invalid": NO_DATE},
     )
 
     is_another_person = forms.BooleanField(
-        label="This is another person: register a new patient", required=False, widget=forms.HiddenInput
+        label=_("This is another person: register a new patient"), required=False, widget=forms.HiddenInput
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
@@ -749,10 +799,10 @@ class RegistrationForm(forms.Form):
             self.resembling = found
             self.fields["is_another_person"].widget = forms.CheckboxInput()
             if any(one.is_same_mrn for one in found):
-                self.add_error("mrn", "Another patient of this centre has this MRN.")
+                self.add_error("mrn", _("Another patient of this centre has this MRN."))
             else:
                 self.add_error(
-                    None, "A patient of this centre may be the same person: look at the list below."
+                    None, _("A patient of this centre may be the same person: look at the list below.")
                 )
         return values
 
@@ -760,7 +810,7 @@ class RegistrationForm(forms.Form):
 class StartForm(CourseForm):
     """The first course, which may also be started later."""
 
-    start_now = forms.BooleanField(label="Start the first course now", required=False, initial=True)
+    start_now = forms.BooleanField(label=_("Start the first course now"), required=False, initial=True)
     field_order = ["start_now"]
 
 
@@ -768,7 +818,11 @@ def study_form(*args: Any, course_numbers: list[int], **kwargs: Any) -> StudyFor
     """Return the form of a study, with the patient's courses to choose from."""
     form = StudyForm(*args, **kwargs)
     form.fields["course_number"] = forms.TypedChoiceField(
-        label="Course", coerce=int, choices=[(number, f"Course {number}") for number in course_numbers or [1]]
+        label=_("Course"),
+        coerce=int,
+        choices=[
+            (number, gettext("Course {number}").format(number=number)) for number in course_numbers or [1]
+        ],
     )
     form.order_fields(["course_number"])
     return form

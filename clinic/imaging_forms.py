@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from clinic.forms import CHOOSE, reason_field
 from clinic.selectors.imaging import SigningPage
@@ -10,20 +12,27 @@ from imaging.models import Lesion, LesionOrgan, OverallResponse, Role
 
 
 class NewLesionForm(forms.Form):
-    role = forms.ChoiceField(label="Kind", choices=Role.choices, initial=Role.TARGET)
+    role = forms.ChoiceField(label=_("Kind"), choices=Role.choices, initial=Role.TARGET)
     organ = forms.ChoiceField(
-        choices=[("", CHOOSE), *LesionOrgan.choices], error_messages={"required": "Choose the organ."}
+        label=_("Organ"),
+        choices=[("", CHOOSE), *LesionOrgan.choices],
+        error_messages={"required": _("Choose the organ.")},
     )
     site = forms.CharField(
-        label="Where in it", max_length=80, required=False, help_text="Such as segment VII."
+        label=_("Where in it"), max_length=80, required=False, help_text=_("Such as segment VII.")
     )
     label = forms.CharField(
-        max_length=12, required=False, help_text="Blank: the next number, such as L4.", strip=True
+        label=_("Label"),
+        max_length=12,
+        required=False,
+        help_text=_("Blank: the next number, such as L4."),
+        strip=True,
     )
     reason = forms.CharField(
+        label=_("Reason"),
         max_length=500,
         required=False,
-        help_text="Needed for target and non-target lesions once a study of the course has been signed.",
+        help_text=_("Needed for target and non-target lesions once a study of the course has been signed."),
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
@@ -34,24 +43,26 @@ class NewLesionForm(forms.Form):
 
 
 class LesionForm(forms.Form):
-    role = forms.ChoiceField(label="Kind", choices=Role.choices)
-    organ = forms.ChoiceField(choices=LesionOrgan.choices)
+    role = forms.ChoiceField(label=_("Kind"), choices=Role.choices)
+    organ = forms.ChoiceField(label=_("Organ"), choices=LesionOrgan.choices)
     site = forms.CharField(
-        label="Where in it", max_length=80, required=False, help_text="Such as segment VII."
+        label=_("Where in it"), max_length=80, required=False, help_text=_("Such as segment VII.")
     )
-    label = forms.CharField(max_length=12)
+    label = forms.CharField(label=_("Label"), max_length=12)
     selection_reason = forms.CharField(
-        label="Kept against RECIST 1.1 because",
+        label=_("Kept against RECIST 1.1 because"),
         max_length=500,
         required=False,
-        help_text="A reader may keep a lesion that is too small by the rule: say why. Blank: the rule holds.",
+        help_text=_(
+            "A reader may keep a lesion that is too small by the rule: say why. Blank: the rule holds."
+        ),
         widget=forms.Textarea(attrs={"rows": 2}),
     )
     reason = forms.CharField(
-        label="Reason for the change",
+        label=_("Reason for the change"),
         max_length=500,
         required=False,
-        help_text="Needed once a study of the course has been signed; kept in the history.",
+        help_text=_("Needed once a study of the course has been signed; kept in the history."),
         widget=forms.Textarea(attrs={"rows": 2}),
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
@@ -66,24 +77,27 @@ class LesionForm(forms.Form):
 
 
 class VoidLesionForm(forms.Form):
-    reason = reason_field("Reason for voiding", "Say why this is voided.")
+    reason = reason_field(_("Reason for voiding"), _("Say why this is voided."))
 
 
 class ReadingSignForm(forms.Form):
     """The response that a reader signs. Without a choice it is the derived one."""
 
-    overall_response = forms.ChoiceField(label="Overall response", required=False)
+    overall_response = forms.ChoiceField(label=_("Overall response"), required=False)
     override_reason = forms.CharField(
-        label="Why it differs from the derived response",
+        label=_("Why it differs from the derived response"),
         max_length=500,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
-    note = forms.CharField(max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    note = forms.CharField(
+        label=_("Note"), max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
     password = forms.CharField(
+        label=_("Password"),
         strip=False,
-        error_messages={"required": "Type your password: it is your signature."},
-        help_text="Your own, once more: it is your signature.",
+        error_messages={"required": _("Type your password: it is your signature.")},
+        help_text=_("Your own, once more: it is your signature."),
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
@@ -94,21 +108,21 @@ class ReadingSignForm(forms.Form):
         is_draft = self.is_bound and "draft" in self.data
         self.fields["password"].required = not is_draft
         derived = page.derived.response
-        choices: list[tuple[str, str]] = list(OverallResponse.choices)
+        choices: list[tuple[str, Any]] = list(OverallResponse.choices)
         if derived:
-            first = ("", f"{OverallResponse(derived).label}, as derived")
+            first = ("", gettext("{response}, as derived").format(response=OverallResponse(derived).label))
             choices = [first, *[one for one in choices if one[0] != derived]]
         else:
             choices = [("", CHOOSE), *choices]
             self.fields["overall_response"].required = True
-            self.fields["overall_response"].error_messages["required"] = (
+            self.fields["overall_response"].error_messages["required"] = _(
                 "No response can be derived: choose one."
             )
             del self.fields["override_reason"]
         self.fields["overall_response"].choices = choices  # type: ignore[attr-defined]
         if page.asks_reason:
             self.fields["reason"] = reason_field(
-                "Reason for signing it anew", "Say why the reading is changed."
+                _("Reason for signing it anew"), _("Say why the reading is changed.")
             )
             self.fields[
                 "reason"

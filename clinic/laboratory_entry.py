@@ -1,5 +1,6 @@
 """Laboratory values as they are typed, pasted or sent as a file: read, with what is wrong beside its cell."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,8 +10,11 @@ from django.core.files.uploadedfile import UploadedFile
 from django.forms.utils import from_current_timezone
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 
 from accounts.records import not_in_future_moment
+from clinic.typed import has_decimal_comma, iso_day, iso_days, plain_number, refuse_thousands
 from patients.models import Patient
 from treatments.rules.lab_tables import (
     MOST_BYTES,
@@ -20,6 +24,7 @@ from treatments.rules.lab_tables import (
     known_names,
     parse_sample_time,
     read_table,
+    split_table,
 )
 from treatments.rules.labs import ANALYTES, Analyte, find_unit, parse_value
 from treatments.services.laboratory import LabEntry
@@ -94,7 +99,7 @@ class LabGrid:
         self.columns = [
             Cell(
                 f"date-{at}",
-                f"Date of sample {at + 1}",
+                _("Date of sample {n}").format(n=at + 1),
                 sent.get(f"date-{at}", "").replace("\0", "").strip()[:MOST_WRITTEN],
             )
             for at in range(COLUMNS)
@@ -107,7 +112,7 @@ class LabGrid:
                 [
                     Cell(
                         f"value-{code}-{at}",
-                        f"{analyte.label}, sample {at + 1}",
+                        _("{analyte}, sample {n}").format(analyte=analyte.label, n=at + 1),
                         sent.get(f"value-{code}-{at}", "").replace("\0", "").strip()[:MOST_WRITTEN],
                     )
                     for at in range(COLUMNS)
@@ -120,7 +125,11 @@ class LabGrid:
             for row in self.rows:
                 chosen = sent.get(row.unit_name, "")
                 if chosen and row.unit != chosen:
-                    self.add(f"{row.analyte.label}: there is no unit {chosen[:MOST_WRITTEN]!r} to choose.")
+                    self.add(
+                        _("{analyte}: there is no unit {unit} to choose.").format(
+                            analyte=row.analyte.label, unit=repr(chosen[:MOST_WRITTEN])
+                        )
+                    )
             self._read(patient)
 
     def _read(self, patient: Patient) -> None:
@@ -130,10 +139,10 @@ class LabGrid:
             is_used = any(row.cells[at].written for row in self.rows)
             if not column.written:
                 if is_used:
-                    column.error = "Type the date of this sample: YYYY-MM-DD."
+                    column.error = _("Type the date of this sample: YYYY-MM-DD.")
                 continue
             try:
-                taken = parse_sample_time(column.written)
+                taken = parse_sample_time(iso_day(column.written))
                 moment = local_moment(taken, patient)
             except ValidationError as refused:
                 column.error = " ".join(refused.messages)
@@ -141,7 +150,9 @@ class LabGrid:
                 column.error = str(refused)
             else:
                 if moment in first:
-                    column.error = f"This is the same date as that of sample {first[moment] + 1}."
+                    column.error = _("This is the same date as that of sample {n}.").format(
+                        n=first[moment] + 1
+                    )
                 first.setdefault(moment, at)
                 moments[at] = taken, moment
         for row in self.rows:
@@ -149,7 +160,11 @@ class LabGrid:
                 if not cell.written:
                     continue
                 try:
-                    value = parse_value(cell.written)
+                    plain = plain_number(cell.written)
+                    value = parse_value(plain)
+                except ValidationError as refused:
+                    cell.error = " ".join(refused.messages)
+                    continue
                 except ValueError as refused:
                     cell.error = str(refused)
                     continue
@@ -161,13 +176,13 @@ class LabGrid:
                             taken_at=moment,
                             value=value,
                             unit=row.unit,
-                            original_value=cell.written,
+                            original_value=_kept(cell.written, plain),
                             place=str(taken),
                         )
                     )
                     self._of_entry.append(cell)
         if not self.entries and not self.problems:
-            self.add("Nothing was typed: a value stands beside its analyte, under the date of its sample.")
+            self.add(_("Nothing was typed: a value stands beside its analyte, under the date of its sample."))
 
     def refuse(self, at: int, message: str) -> None:
         """Put what is wrong with an entry beside its cell."""
@@ -225,14 +240,27 @@ class LabTable:
 
     def _read(self, file: UploadedFile | None) -> None:
         if file is not None and self.text.strip() and not self.is_from_file:
-            raise TableError(["Paste a table or choose a file, not both."])
+            raise TableError([_("Paste a table or choose a file, not both.")])
         if file is not None:
             if (file.size or 0) > MOST_BYTES:
-                raise TableError([f"The file has {file.size:,} bytes; at most {MOST_BYTES:,} can be read."])
+                raise TableError(
+                    [
+                        _("The file has {size} bytes; at most {most} can be read.").format(
+                            size=_grouped(file.size or 0), most=_grouped(MOST_BYTES)
+                        )
+                    ]
+                )
             self.text, self.is_from_file = decode(file.read()), True
         elif len(self.text.encode()) > MOST_BYTES:
-            raise TableError([f"The table is too large; at most {MOST_BYTES:,} bytes can be read."])
-        for found in read_table(self.text):
+            raise TableError(
+                [
+                    _("The table is too large; at most {most} bytes can be read.").format(
+                        most=_grouped(MOST_BYTES)
+                    )
+                ]
+            )
+        self._refuse_thousands()
+        for found in read_table(iso_days(self.text)):
             try:
                 moment = local_moment(found.taken, self.patient)
             except ValidationError as refused:
@@ -253,12 +281,37 @@ class LabTable:
                 )
             )
 
+    def _refuse_thousands(self) -> None:
+        """Refuse a table with a number in it that may be read in two ways where a comma stands before decimals."""
+        if not has_decimal_comma():
+            return  # the rule itself refuses a comma that may part thousands
+        problems = []
+        for row, cells in split_table(self.text):
+            for column, cell in enumerate(cells, start=1):
+                if re.fullmatch(r"-?[0-9]+\.[0-9]{3}", cell):
+                    try:
+                        refuse_thousands(cell)
+                    except ValidationError as refused:
+                        place = _("Row {row}, column {column}").format(row=row, column=column)
+                        problems.append(f"{place}: {' '.join(refused.messages)}")
+        if problems:
+            raise TableError(problems)
+
     def refuse(self, at: int, message: str) -> None:
         """Say what is wrong with an entry, with its row and column."""
         self.problems.append(Problem(f"{self.entries[at].place}: {message}", "id_table"))
 
     def add(self, message: str) -> None:
         self.problems.append(Problem(message, "id_table"))
+
+
+def _kept(written: str, plain: str) -> str:
+    """Return what is stored of a number as it was written: alike in every language where a comma would be read otherwise."""
+    return plain if has_decimal_comma() else written
+
+
+def _grouped(value: int) -> str:
+    return number_format(value, use_l10n=True, force_grouping=True)
 
 
 LabForm = LabGrid | LabTable

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from clinic.typed import number_shown, with_reader_sign
 from imaging.models import (
     Lesion,
     Measurement,
@@ -16,7 +17,7 @@ from imaging.models import (
     Timepoint,
 )
 from imaging.rules.cells import expected, written_cell
-from imaging.rules.recist import LesionRole, number
+from imaging.rules.recist import LesionRole
 from imaging.selectors.response import CourseResponse, Derived, course_response, readings_of
 from imaging.services.lesions import signed_studies
 from patients.models import Patient
@@ -155,8 +156,8 @@ def cell_of(lesion: Lesion, study: Study, one: Measurement | None, labels: Mappi
     return GridCell(
         lesion,
         study,
-        size=written_cell(one.state, one.size_mm, one.parts_mm, merged_into),
-        suv=number(one.suv_max) if one.suv_max is not None else "",
+        size=with_reader_sign(written_cell(one.state, one.size_mm, one.parts_mm, merged_into)),
+        suv=number_shown(one.suv_max) if one.suv_max is not None else "",
         version=one.version,
         is_draft=one.is_draft,
     )

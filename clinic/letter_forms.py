@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from clinic.letters.placeholders import Kind
 from clinic.letters.shipped import Wording
@@ -12,18 +13,20 @@ from clinic.letters.text import MOST_BODY, MOST_TITLE, problems
 class LetterForm(forms.Form):
     """Title and text of a letter, and whose facts the preview shows."""
 
-    title = forms.CharField(label="Title", max_length=MOST_TITLE)
+    title = forms.CharField(label=_("Title"), max_length=MOST_TITLE)
     body = forms.CharField(
-        label="Text",
+        label=_("Text"),
         max_length=MOST_BODY,
-        help_text="An empty line begins a paragraph; a line with # in front is a heading, with - an item of a list.",
+        help_text=_(
+            "An empty line begins a paragraph; a line with # in front is a heading, with - an item of a list."
+        ),
         widget=forms.Textarea(attrs={"rows": 26, "spellcheck": "true"}),
     )
     preview_for = forms.CharField(
-        label="Preview for",
+        label=_("Preview for"),
         max_length=20,
         required=False,
-        help_text="The registry number of a patient of this centre; empty: an invented patient.",
+        help_text=_("The registry number of a patient of this centre; empty: an invented patient."),
     )
     seen_version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
 

@@ -8,10 +8,13 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib.postgres.forms import SimpleArrayField
 from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Act
 from accounts.models import Centre, User
 from clinic.forms import date_input
+from clinic.typed import DayField, NumberField, WholeNumberField
 from treatments.models import PROTOCOL_FIELDS, PROTOCOL_SECTIONS, LabAnalyte, Protocol, ReferenceRange
 from treatments.rules.advice import DoseRules
 
@@ -20,72 +23,86 @@ from treatments.rules.advice import DoseRules
 class RuleField:
     """A threshold of dose advice in words."""
 
-    label: str
-    unit: str
+    label: Any
+    unit: Any
 
 
 DOSE_RULE_FIELDS: dict[str, RuleField] = {
-    "platelets_hold_grade": RuleField("Thrombocytopenia: hold from", "grade"),
-    "platelets_resume_grade": RuleField("Thrombocytopenia: until", "grade"),
-    "haemoglobin_hold_grade": RuleField("Anaemia: hold from", "grade"),
-    "haemoglobin_resume_grade": RuleField("Anaemia: until", "grade"),
-    "neutrophils_hold_grade": RuleField("Neutropenia: hold from", "grade"),
-    "neutrophils_resume_grade": RuleField("Neutropenia: until", "grade"),
-    "creatinine_clearance_least_ml_min": RuleField("Renal: hold at a creatinine clearance below", "mL/min"),
-    "creatinine_rise_percent": RuleField("Renal: hold at a rise of creatinine of", "%"),
-    "creatinine_clearance_fall_percent": RuleField("Renal: hold at a fall of the clearance of", "%"),
-    "bilirubin_times_upper_limit": RuleField("Hepatic: hold at bilirubin above", "× ULN"),
-    "albumin_least_g_l": RuleField("Hepatic: hold at albumin below", "g/L"),
-    "prothrombin_ratio_least_percent": RuleField("… together with a prothrombin ratio below", "%"),
-    "other_hold_grade": RuleField("Other toxicity: hold from", "grade"),
-    "other_resume_grade": RuleField("Other toxicity: until", "grade"),
+    "platelets_hold_grade": RuleField(_("Thrombocytopenia: hold from"), _("grade")),
+    "platelets_resume_grade": RuleField(_("Thrombocytopenia: until"), _("grade")),
+    "haemoglobin_hold_grade": RuleField(_("Anaemia: hold from"), _("grade")),
+    "haemoglobin_resume_grade": RuleField(_("Anaemia: until"), _("grade")),
+    "neutrophils_hold_grade": RuleField(_("Neutropenia: hold from"), _("grade")),
+    "neutrophils_resume_grade": RuleField(_("Neutropenia: until"), _("grade")),
+    "creatinine_clearance_least_ml_min": RuleField(
+        _("Renal: hold at a creatinine clearance below"), "mL/min"
+    ),
+    "creatinine_rise_percent": RuleField(_("Renal: hold at a rise of creatinine of"), "%"),
+    "creatinine_clearance_fall_percent": RuleField(_("Renal: hold at a fall of the clearance of"), "%"),
+    "bilirubin_times_upper_limit": RuleField(_("Hepatic: hold at bilirubin above"), _("× ULN")),
+    "albumin_least_g_l": RuleField(_("Hepatic: hold at albumin below"), "g/L"),
+    "prothrombin_ratio_least_percent": RuleField(_("… together with a prothrombin ratio below"), "%"),
+    "other_hold_grade": RuleField(_("Other toxicity: hold from"), _("grade")),
+    "other_resume_grade": RuleField(_("Other toxicity: until"), _("grade")),
 }
 _PREFIX = "dose_"
+
+
+def _typed(column: models.Field, **kwargs: Any) -> forms.Field | None:
+    """Return the form's field for a column, whose numbers and days are read as the reader writes them."""
+    if isinstance(column, models.DecimalField):
+        kwargs["form_class"] = NumberField
+    elif isinstance(column, models.IntegerField):
+        kwargs["form_class"] = WholeNumberField
+    elif isinstance(column, models.DateField):
+        kwargs |= {"form_class": DayField, "widget": date_input()}
+    return column.formfield(**kwargs)
 
 
 class ProtocolForm(forms.ModelForm):
     """A protocol. Its version is given when it is added."""
 
     labs_before_cycle = forms.MultipleChoiceField(
-        label="Laboratory values needed before each cycle",
+        label=_("Laboratory values needed before each cycle"),
         choices=LabAnalyte.choices,
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
     imaging_after_cycles = SimpleArrayField(
-        forms.IntegerField(),
-        label="PET/CT after cycles",
+        WholeNumberField(),
+        label=_("PET/CT after cycles"),
         required=False,
-        help_text="Numbers with commas between them, such as 2,4.",
-        error_messages={"item_invalid": "Type numbers with commas between them, such as 2,4: "},
+        help_text=_("Numbers with commas between them, such as 2,4."),
+        error_messages={"item_invalid": _("Type numbers with commas between them, such as 2,4: ")},
     )
     imaging_after_completion_days = SimpleArrayField(
-        forms.IntegerField(min_value=1),
-        label="Follow-up PET/CT after the last cycle (d)",
+        WholeNumberField(min_value=1),
+        label=_("Follow-up PET/CT after the last cycle (d)"),
         required=False,
-        help_text="Days with commas between them, such as 90,180.",
-        error_messages={"item_invalid": "Type numbers with commas between them, such as 90,180: "},
+        help_text=_("Days with commas between them, such as 90,180."),
+        error_messages={"item_invalid": _("Type numbers with commas between them, such as 90,180: ")},
     )
-    gives_advice = forms.BooleanField(label="Give dose advice by the thresholds below", required=False)
+    gives_advice = forms.BooleanField(label=_("Give dose advice by the thresholds below"), required=False)
 
-    sections: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    sections: ClassVar[tuple[tuple[Any, tuple[str, ...]], ...]] = (
         *PROTOCOL_SECTIONS,
-        ("Dose advice", ("gives_advice", *(_PREFIX + name for name in DOSE_RULE_FIELDS), _PREFIX + "source",
+        (_("Dose advice"), ("gives_advice", *(_PREFIX + name for name in DOSE_RULE_FIELDS), _PREFIX + "source",
                          _PREFIX + "unconfirmed")),
     )  # fmt: skip
 
     class Meta:
         model = Protocol
         fields = PROTOCOL_FIELDS
+        formfield_callback = _typed
         labels = {
-            "physical_half_life_days": "Half-life (d)",
-            "planned_cycles": "Number of cycles",
-            "interval_days": "Interval (d)",
-            "window_days": "Window, either side (d)",
-            "imaging_due_days": "PET/CT due within, after such a cycle (d)",
+            "physical_half_life_days": _("Half-life (d)"),
+            "planned_cycles": _("Number of cycles"),
+            "interval_days": _("Interval (d)"),
+            "window_days": _("Window, either side (d)"),
+            "imaging_due_days": _("PET/CT due within, after such a cycle (d)"),
         }
         help_texts = {
-            "code": "Small letters, digits and hyphens. The same code makes the next version of it."
+            "code": _("Small letters, digits and hyphens. The same code makes the next version of it.")
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -95,19 +112,19 @@ class ProtocolForm(forms.ModelForm):
             name, value = field.name, getattr(plain, field.name)
             if name == "unconfirmed":
                 self.fields[_PREFIX + name] = forms.CharField(
-                    label="To be confirmed by the site before use",
+                    label=_("To be confirmed by the site before use"),
                     required=False,
-                    help_text="One line each; empty once they were checked.",
+                    help_text=_("One line each; empty once they were checked."),
                     initial="\n".join(value),
                     widget=forms.Textarea(attrs={"rows": 3}),
                 )
             elif name == "source":
                 self.fields[_PREFIX + name] = forms.CharField(
-                    label="Source of these thresholds", required=False, max_length=500, initial=value
+                    label=_("Source of these thresholds"), required=False, max_length=500, initial=value
                 )
             else:
                 words = DOSE_RULE_FIELDS[name]
-                kind = forms.DecimalField if isinstance(value, Decimal) else forms.IntegerField
+                kind = NumberField if isinstance(value, Decimal) else WholeNumberField
                 self.fields[_PREFIX + name] = kind(
                     label=f"{words.label} ({words.unit})", required=False, initial=value
                 )
@@ -129,7 +146,7 @@ class ProtocolForm(forms.ModelForm):
         return cls(initial=initial)
 
     @property
-    def grouped(self) -> list[tuple[str, list[forms.BoundField]]]:
+    def grouped(self) -> list[tuple[Any, list[forms.BoundField]]]:
         return [(legend, [self[name] for name in names]) for legend, names in self.sections]
 
     def clean(self) -> dict[str, Any]:
@@ -164,10 +181,10 @@ class ReferenceRangeForm(forms.ModelForm):
     class Meta:
         model = ReferenceRange
         fields = ["centre", "analyte", "sex", "lower_limit", "upper_limit", "valid_from", "valid_to"]
-        widgets = {"valid_from": date_input(), "valid_to": date_input()}
+        formfield_callback = _typed
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["centre"].queryset = Centre.objects.visible_to(user, Act.MANAGE_COHORTS)  # type: ignore[attr-defined]
         self.fields["centre"].empty_label = None  # type: ignore[attr-defined]
-        self.fields["sex"].choices = [("", "Every patient"), *list(self.fields["sex"].choices)[1:]]  # type: ignore[attr-defined]
+        self.fields["sex"].choices = [("", _("Every patient")), *list(self.fields["sex"].choices)[1:]]  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from analytics.models import QueriedRecord
@@ -13,7 +14,7 @@ from clinic.selectors.names import person_name
 from clinic.selectors.queries import records_of
 from patients.models import Patient
 
-NO_NAMES = "No names here: everybody who may see the record reads it."
+NO_NAMES = _("No names here: everybody who may see the record reads it.")
 
 
 class PersonField(forms.ModelChoiceField):
@@ -21,7 +22,7 @@ class PersonField(forms.ModelChoiceField):
         return person_name(person)
 
 
-def _text_field(label: str, missing: str, help_text: str = NO_NAMES) -> forms.CharField:
+def _text_field(label: Any, missing: Any, help_text: Any = NO_NAMES) -> forms.CharField:
     return forms.CharField(
         label=label,
         max_length=MOST_TEXT,
@@ -38,17 +39,17 @@ def _people(centre_id: uuid.UUID) -> QuerySet[User]:
 class SayForm(forms.Form):
     """What is said of a query: an answer, or why it is closed or opened again."""
 
-    text = _text_field("Answer, or reason", "Write what is to be said.")
+    text = _text_field(_("Answer, or reason"), _("Write what is to be said."))
 
 
 class AssignForm(forms.Form):
     """Who is to look at a query."""
 
     assigned_to = PersonField(
-        label="Who is to look at it",
+        label=_("Who is to look at it"),
         queryset=User.objects.none(),
         required=False,
-        empty_label="Nobody in particular",
+        empty_label=_("Nobody in particular"),
     )
 
     def __init__(self, *args: Any, centre_id: uuid.UUID, **kwargs: Any) -> None:
@@ -59,13 +60,13 @@ class AssignForm(forms.Form):
 class RaiseForm(forms.Form):
     """A query raised by hand."""
 
-    record = forms.ChoiceField(label="What it is about")
-    text = _text_field("What is to be looked at", "Say what is to be looked at.")
+    record = forms.ChoiceField(label=_("What it is about"))
+    text = _text_field(_("What is to be looked at"), _("Say what is to be looked at."))
     assigned_to = PersonField(
-        label="Who is to look at it",
+        label=_("Who is to look at it"),
         queryset=User.objects.none(),
         required=False,
-        empty_label="Nobody in particular",
+        empty_label=_("Nobody in particular"),
     )
 
     def __init__(self, *args: Any, patient: Patient, **kwargs: Any) -> None:
@@ -75,7 +76,7 @@ class RaiseForm(forms.Form):
 
     def values(self) -> dict[str, Any]:
         """Return the arguments of ``raise_query``."""
-        kind, _, pk = self.cleaned_data["record"].partition("~")
+        kind, pk = self.cleaned_data["record"].split("~", 1)
         return {
             "record_kind": QueriedRecord(kind),
             "record_id": uuid.UUID(pk),

@@ -12,14 +12,14 @@ from django.utils.cache import patch_vary_headers
 class LanguageMiddleware:
     """Speak the language that the signed-in person chose; else the one chosen in this browser; else the browser's own.
 
-    The API speaks English alone: its words are read by programs.
+    The API speaks English alone: its words are read by programs. What scripts say stands under an address for each language.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info.startswith(("/api/", "/health/")):
+        if request.path_info.startswith(("/api/", "/health/", "/jsi18n/")):
             return self.get_response(request)
         with translation.override(language_of(request)):
             response = self.get_response(request)

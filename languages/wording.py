@@ -83,6 +83,8 @@ def number(value: Decimal | float | int, decimals: int | None = None) -> str:
     """Return a number with the reader's decimal sign, rounded to ``decimals`` places where given; no grouping."""
     if isinstance(value, float) and decimals is None:
         value = Decimal(repr(value))  # no binary tail, no exponent
+    elif decimals is not None:
+        value = Decimal(f"{value:.{decimals}f}")  # Django cuts off what it does not show
     return _speaker["number"](value, decimals)
 
 

@@ -6,6 +6,9 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -29,9 +32,13 @@ from patients.services import register_patient
 
 
 class PatientEntryForm(DeskForm):
-    mrn = forms.CharField(label="MRN", max_length=40, required=False, widget=UnfoldAdminTextInputWidget)
-    family_name = forms.CharField(max_length=100, required=False, widget=UnfoldAdminTextInputWidget)
-    given_names = forms.CharField(max_length=100, required=False, widget=UnfoldAdminTextInputWidget)
+    mrn = forms.CharField(label=_("MRN"), max_length=40, required=False, widget=UnfoldAdminTextInputWidget)
+    family_name = forms.CharField(
+        label=_("Family name"), max_length=100, required=False, widget=UnfoldAdminTextInputWidget
+    )
+    given_names = forms.CharField(
+        label=_("Given names"), max_length=100, required=False, widget=UnfoldAdminTextInputWidget
+    )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -40,7 +47,7 @@ class PatientEntryForm(DeskForm):
             and not cleaned.get("mrn")
             and (cleaned.get("family_name") or cleaned.get("given_names"))
         ):
-            self.add_error("mrn", "A name is kept with an MRN only.")
+            self.add_error("mrn", gettext("A name is kept with an MRN only."))
         return cleaned
 
 
@@ -56,7 +63,7 @@ class PatientAdmin(ClinicalAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None and desk_centres(user_of(request), Act.VIEW_IDENTITY) != set():
-            fieldsets.append(("Identity", {"fields": ("mrn", "family_name", "given_names")}))
+            fieldsets.append((gettext("Identity"), {"fields": ("mrn", "family_name", "given_names")}))
         return fieldsets
 
     def links(self, request: HttpRequest, record: ClinicalRecord) -> list[tuple[str, str]]:
@@ -69,7 +76,7 @@ class PatientAdmin(ClinicalAdmin):
                 and model_admin.has_view_permission(request)
             ):
                 address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
-                found.append((str(model._meta.verbose_name_plural).capitalize(), f"{address}?q={record}"))
+                found.append((capfirst(str(model._meta.verbose_name_plural)), f"{address}?q={record}"))
         return found
 
     def store_entry(self, record: Any, *, form: Any, by: User) -> ClinicalRecord:
@@ -99,7 +106,10 @@ class OfPatientAdmin(ClinicalAdmin):
 
     def links(self, request: HttpRequest, record: Any) -> list[tuple[str, str]]:
         return [
-            (f"Patient {record.patient}", reverse("admin:patients_patient_change", args=[record.patient_id]))
+            (
+                gettext("Patient {number}").format(number=record.patient),
+                reverse("admin:patients_patient_change", args=[record.patient_id]),
+            )
         ]
 
 
@@ -166,9 +176,9 @@ class DiseaseEventAdmin(OfPatientAdmin):
     list_display = ("registry_number", "event", "occurred_on", "note")
     list_filter: ClassVar[Any] = ("kind",)
 
-    @display(description="Event", ordering="kind", label={"Clinical progression": "danger"})
-    def event(self, obj: DiseaseEvent) -> str:
-        return cast(Any, obj).get_kind_display()
+    @display(description=_("Event"), ordering="kind", label={"clinical_progression": "danger"})
+    def event(self, obj: DiseaseEvent) -> tuple[str, str]:
+        return obj.kind, cast(Any, obj).get_kind_display()
 
 
 @admin.register(Death)

@@ -10,6 +10,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Upper
+from django.utils.translation import gettext, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Act
 from accounts.models import Centre, User
@@ -21,110 +23,111 @@ from accounts.records import (
     not_in_future,
     plausible_days,
 )
+from languages.wording import day
 
 REGISTRY_NUMBER = r"^[A-Z]{2,8}-[0-9]{4,}$"
 
 
 class Sex(models.TextChoices):
-    FEMALE = "female", "Female"
-    MALE = "male", "Male"
-    OTHER = "other", "Other"
-    UNKNOWN = "unknown", "Unknown"
+    FEMALE = "female", _("Female")
+    MALE = "male", _("Male")
+    OTHER = "other", pgettext_lazy("sex", "Other")
+    UNKNOWN = "unknown", pgettext_lazy("sex", "Unknown")
 
 
 class TumourType(models.TextChoices):
-    NET = "net", "Neuroendocrine tumour"
-    PARAGANGLIOMA = "paraganglioma", "Paraganglioma"
-    PHAEOCHROMOCYTOMA = "phaeochromocytoma", "Phaeochromocytoma"
-    OTHER_SSTR_POSITIVE = "other_sstr_positive", "Other SSTR-positive tumour"
+    NET = "net", _("Neuroendocrine tumour")
+    PARAGANGLIOMA = "paraganglioma", _("Paraganglioma")
+    PHAEOCHROMOCYTOMA = "phaeochromocytoma", _("Phaeochromocytoma")
+    OTHER_SSTR_POSITIVE = "other_sstr_positive", _("Other SSTR-positive tumour")
 
 
 class PrimarySite(models.TextChoices):
-    PANCREAS = "pancreas", "Pancreas"
-    SMALL_INTESTINE = "small_intestine", "Small intestine"
-    CAECUM = "caecum", "Caecum"
-    APPENDIX = "appendix", "Appendix"
-    STOMACH = "stomach", "Stomach"
-    COLON_RECTUM = "colon_rectum", "Colon or rectum"
-    LUNG = "lung", "Lung"
-    ADRENAL = "adrenal", "Adrenal"
-    PARAGANGLIA = "paraganglia", "Paraganglia"
-    OTHER = "other", "Other"
-    UNKNOWN = "unknown", "Unknown primary"
+    PANCREAS = "pancreas", _("Pancreas")
+    SMALL_INTESTINE = "small_intestine", _("Small intestine")
+    CAECUM = "caecum", _("Caecum")
+    APPENDIX = "appendix", _("Appendix")
+    STOMACH = "stomach", _("Stomach")
+    COLON_RECTUM = "colon_rectum", _("Colon or rectum")
+    LUNG = "lung", _("Lung")
+    ADRENAL = "adrenal", _("Adrenal")
+    PARAGANGLIA = "paraganglia", _("Paraganglia")
+    OTHER = "other", _("Other")
+    UNKNOWN = "unknown", _("Unknown primary")
 
 
 class WhoGrade(models.TextChoices):
-    G1 = "g1", "G1"
-    G2 = "g2", "G2"
-    G3 = "g3", "G3"
-    UNKNOWN = "unknown", "Not known"
+    G1 = "g1", _("G1")
+    G2 = "g2", _("G2")
+    G3 = "g3", _("G3")
+    UNKNOWN = "unknown", _("Not known")
 
 
 class FunctionalSyndrome(models.TextChoices):
-    NONE = "none", "Non-functioning"
-    CARCINOID = "carcinoid", "Carcinoid syndrome"
-    INSULINOMA = "insulinoma", "Insulinoma"
-    GASTRINOMA = "gastrinoma", "Gastrinoma"
-    GLUCAGONOMA = "glucagonoma", "Glucagonoma"
-    VIPOMA = "vipoma", "VIPoma"
-    CATECHOLAMINE = "catecholamine", "Catecholamine excess"
-    OTHER = "other", "Other"
-    UNKNOWN = "unknown", "Not known"
+    NONE = "none", _("Non-functioning")
+    CARCINOID = "carcinoid", _("Carcinoid syndrome")
+    INSULINOMA = "insulinoma", _("Insulinoma")
+    GASTRINOMA = "gastrinoma", _("Gastrinoma")
+    GLUCAGONOMA = "glucagonoma", _("Glucagonoma")
+    VIPOMA = "vipoma", _("VIPoma")
+    CATECHOLAMINE = "catecholamine", _("Catecholamine excess")
+    OTHER = "other", _("Other")
+    UNKNOWN = "unknown", _("Not known")
 
 
 class MetastaticSite(models.TextChoices):
-    LIVER = "liver", "Liver"
-    LYMPH_NODE = "lymph_node", "Lymph node"
-    BONE = "bone", "Bone"
-    PERITONEUM = "peritoneum", "Peritoneum"
-    LUNG = "lung", "Lung"
-    BRAIN = "brain", "Brain"
-    OTHER = "other", "Other"
+    LIVER = "liver", _("Liver")
+    LYMPH_NODE = "lymph_node", _("Lymph node")
+    BONE = "bone", _("Bone")
+    PERITONEUM = "peritoneum", _("Peritoneum")
+    LUNG = "lung", _("Lung")
+    BRAIN = "brain", _("Brain")
+    OTHER = "other", _("Other")
 
 
 class Ecog(models.IntegerChoices):
     """ECOG performance status (Oken 1982, Am J Clin Oncol 5:649), in words of our own."""
 
-    FULLY_ACTIVE = 0, "0: fully active"
-    RESTRICTED = 1, "1: no strenuous work; walks and does light work"
-    SELF_CARING = 2, "2: looks after self, cannot work; up more than half of the day"
-    LIMITED = 3, "3: limited self-care; in bed or chair more than half of the day"
-    DISABLED = 4, "4: no self-care; always in bed or chair"
-    DEAD = 5, "5: dead"
+    FULLY_ACTIVE = 0, _("0: fully active")
+    RESTRICTED = 1, _("1: no strenuous work; walks and does light work")
+    SELF_CARING = 2, _("2: looks after self, cannot work; up more than half of the day")
+    LIMITED = 3, _("3: limited self-care; in bed or chair more than half of the day")
+    DISABLED = 4, _("4: no self-care; always in bed or chair")
+    DEAD = 5, _("5: dead")
 
 
 class PriorTherapyKind(models.TextChoices):
-    SOMATOSTATIN_ANALOGUE = "somatostatin_analogue", "Somatostatin analogue"
-    EVEROLIMUS = "everolimus", "Everolimus"
-    SUNITINIB = "sunitinib", "Sunitinib"
-    CHEMOTHERAPY = "chemotherapy", "Chemotherapy"
-    LIVER_DIRECTED = "liver_directed", "Liver-directed (embolisation, SIRT, ablation)"
-    SURGERY = "surgery", "Surgery"
-    EXTERNAL_RADIOTHERAPY = "external_radiotherapy", "External radiotherapy"
-    MIBG = "mibg", "131I-MIBG"
-    INTERFERON = "interferon", "Interferon"
-    OTHER = "other", "Other"
+    SOMATOSTATIN_ANALOGUE = "somatostatin_analogue", _("Somatostatin analogue")
+    EVEROLIMUS = "everolimus", _("Everolimus")
+    SUNITINIB = "sunitinib", _("Sunitinib")
+    CHEMOTHERAPY = "chemotherapy", _("Chemotherapy")
+    LIVER_DIRECTED = "liver_directed", _("Liver-directed (embolisation, SIRT, ablation)")
+    SURGERY = "surgery", _("Surgery")
+    EXTERNAL_RADIOTHERAPY = "external_radiotherapy", _("External radiotherapy")
+    MIBG = "mibg", _("131I-MIBG")
+    INTERFERON = "interferon", _("Interferon")
+    OTHER = "other", _("Other")
 
 
 class ContactSource(models.TextChoices):
-    VISIT = "visit", "Clinic visit"
-    TELEPHONE = "telephone", "Telephone"
-    LETTER = "letter", "Letter from another physician"
-    REGISTRY = "registry", "Population register"
-    OTHER = "other", "Other"
+    VISIT = "visit", _("Clinic visit")
+    TELEPHONE = "telephone", _("Telephone")
+    LETTER = "letter", _("Letter from another physician")
+    REGISTRY = "registry", _("Population register")
+    OTHER = "other", _("Other")
 
 
 class DiseaseEventKind(models.TextChoices):
-    CLINICAL_PROGRESSION = "clinical_progression", "Clinical progression"
-    NEW_THERAPY = "new_therapy", "Start of another anticancer therapy"
+    CLINICAL_PROGRESSION = "clinical_progression", _("Clinical progression")
+    NEW_THERAPY = "new_therapy", _("Start of another anticancer therapy")
 
 
 class DeathCause(models.TextChoices):
-    DISEASE = "disease", "The tumour"
-    TREATMENT = "treatment", "The treatment"
-    COMORBIDITY = "comorbidity", "Co-morbidity"
-    OTHER = "other", "Other"
-    UNKNOWN = "unknown", "Not known"
+    DISEASE = "disease", _("The tumour")
+    TREATMENT = "treatment", _("The treatment")
+    COMORBIDITY = "comorbidity", _("Co-morbidity")
+    OTHER = "other", _("Other")
+    UNKNOWN = "unknown", _("Not known")
 
 
 # As in the index patients_identity_names: both names without accents and capitals.
@@ -186,7 +189,7 @@ class Patient(ClinicalRecord):
     registry_number = models.CharField(
         max_length=20,
         unique=True,
-        validators=[RegexValidator(REGISTRY_NUMBER, "A centre code and a number, such as STA-0001.")],
+        validators=[RegexValidator(REGISTRY_NUMBER, _("A centre code and a number, such as STA-0001."))],
     )
     sex = models.CharField(max_length=10, choices=Sex)
     birth_date = models.DateField(validators=[not_in_future])
@@ -201,12 +204,14 @@ class Patient(ClinicalRecord):
             models.CheckConstraint(
                 condition=Q(sex__in=Sex.values),
                 name="patients_patient_sex_known",
-                violation_error_message="Sex must be female, male, other or unknown.",
+                violation_error_message=_("Sex must be female, male, other or unknown."),
             ),
             models.CheckConstraint(
                 condition=Q(registry_number__regex=REGISTRY_NUMBER),
                 name="patients_patient_registry_number_form",
-                violation_error_message="A registry number is a centre code and a number, such as STA-0001.",
+                violation_error_message=_(
+                    "A registry number is a centre code and a number, such as STA-0001."
+                ),
             ),
             *plausible_days("birth_date"),
         ]
@@ -223,13 +228,13 @@ class PatientIdentity(ClinicalRecord):
     patient = models.OneToOneField(Patient, on_delete=models.PROTECT, related_name="identity")
     # Kept equal to the patient's by a trigger: MRNs are unique per centre, so that a refusal tells nothing of another's.
     centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="+", editable=False)
-    mrn = models.CharField("MRN", max_length=40)
+    mrn = models.CharField(_("MRN"), max_length=40)
     family_name = models.CharField(max_length=100, blank=True)
     given_names = models.CharField(max_length=100, blank=True)
 
     class Meta(ClinicalRecord.Meta):
-        verbose_name = "identity"
-        verbose_name_plural = "identities"
+        verbose_name = _("identity")
+        verbose_name_plural = _("identities")
         triggers = [
             pgtrigger.Trigger(
                 name="centre_of_patient",
@@ -244,12 +249,12 @@ class PatientIdentity(ClinicalRecord):
                 fields=["centre", "mrn"],
                 condition=Q(voided_at__isnull=True),
                 name="patients_patientidentity_mrn_once",
-                violation_error_message="Another patient of this centre has this MRN.",
+                violation_error_message=_("Another patient of this centre has this MRN."),
             ),
             models.CheckConstraint(
                 condition=~Q(mrn=""),
                 name="patients_patientidentity_mrn_present",
-                violation_error_message="An identity needs an MRN.",
+                violation_error_message=_("An identity needs an MRN."),
             ),
         ]
         indexes = [
@@ -259,7 +264,7 @@ class PatientIdentity(ClinicalRecord):
         ]
 
     def __str__(self) -> str:
-        return f"identity of {self.patient}"
+        return gettext("identity of {patient}").format(patient=self.patient)
 
 
 @clinical_record
@@ -270,9 +275,9 @@ class Diagnosis(ClinicalRecord):
     tumour_type = models.CharField(max_length=24, choices=TumourType)
     primary_site = models.CharField(max_length=20, choices=PrimarySite)
     diagnosed_on = models.DateField(null=True, blank=True, validators=[not_in_future])
-    who_grade = models.CharField("WHO grade", max_length=8, choices=WhoGrade, default=WhoGrade.UNKNOWN)
+    who_grade = models.CharField(_("WHO grade"), max_length=8, choices=WhoGrade, default=WhoGrade.UNKNOWN)
     ki67_percent = models.DecimalField(
-        "Ki-67 (%)",
+        _("Ki-67 (%)"),
         max_digits=4,
         decimal_places=1,
         null=True,
@@ -289,14 +294,14 @@ class Diagnosis(ClinicalRecord):
     )
 
     class Meta(ClinicalRecord.Meta):
-        verbose_name_plural = "diagnoses"
+        verbose_name_plural = _("diagnoses")
         constraints = [
             *ClinicalRecord.Meta.constraints,
             models.UniqueConstraint(
                 fields=["patient"],
                 condition=Q(voided_at__isnull=True),
                 name="patients_diagnosis_one_per_patient",
-                violation_error_message="This patient already has a diagnosis: correct that one.",
+                violation_error_message=_("This patient already has a diagnosis: correct that one."),
             ),
             *known_codes(
                 tumour_type=TumourType.values,
@@ -307,18 +312,21 @@ class Diagnosis(ClinicalRecord):
             models.CheckConstraint(
                 condition=Q(metastatic_sites__contained_by=MetastaticSite.values),
                 name="patients_diagnosis_metastatic_sites_known",
-                violation_error_message="A metastatic site is not one of the list.",
+                violation_error_message=_("A metastatic site is not one of the list."),
             ),
             *plausible_days("diagnosed_on"),
             models.CheckConstraint(
                 condition=Q(ki67_percent__isnull=True) | Q(ki67_percent__gte=0, ki67_percent__lte=100),
                 name="patients_diagnosis_ki67_is_percent",
-                violation_error_message="Ki-67 must lie between 0 and 100 percent.",
+                violation_error_message=_("Ki-67 must lie between 0 and 100 percent."),
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_tumour_type_display()}, {self.get_primary_site_display().lower()}"
+        site = str(self.get_primary_site_display())
+        if pgettext("nouns within a sentence", "small") == "small":
+            site = site.lower()  # German nouns keep their capital
+        return f"{self.get_tumour_type_display()}, {site}"
 
 
 @clinical_record
@@ -327,14 +335,14 @@ class PerformanceStatus(ClinicalRecord):
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="performance_statuses")
     ecog = models.PositiveSmallIntegerField(
-        "ECOG", choices=Ecog, db_comment="ECOG performance status, 0 to 5"
+        _("ECOG"), choices=Ecog, db_comment="ECOG performance status, 0 to 5"
     )
     assessed_on = models.DateField(validators=[not_in_future])
     note = models.CharField(max_length=500, blank=True)
 
     class Meta(ClinicalRecord.Meta):
-        verbose_name = "performance status"
-        verbose_name_plural = "performance statuses"
+        verbose_name = _("performance status")
+        verbose_name_plural = _("performance statuses")
         ordering = ["assessed_on"]
         constraints = [
             *ClinicalRecord.Meta.constraints,
@@ -342,18 +350,20 @@ class PerformanceStatus(ClinicalRecord):
                 fields=["patient", "assessed_on"],
                 condition=Q(voided_at__isnull=True),
                 name="patients_performancestatus_once_a_day",
-                violation_error_message="The performance status of this day is already there: correct that record.",
+                violation_error_message=_(
+                    "The performance status of this day is already there: correct that record."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(ecog__gte=0, ecog__lte=5),
                 name="patients_performancestatus_ecog_known",
-                violation_error_message="An ECOG performance status is a whole number from 0 to 5.",
+                violation_error_message=_("An ECOG performance status is a whole number from 0 to 5."),
             ),
             *plausible_days("assessed_on"),
         ]
 
     def __str__(self) -> str:
-        return f"ECOG {self.ecog} on {self.assessed_on}"
+        return gettext("ECOG {ecog} on {day}").format(ecog=self.ecog, day=day(self.assessed_on))
 
 
 @clinical_record
@@ -364,25 +374,27 @@ class PriorTherapy(ClinicalRecord):
     kind = models.CharField(
         max_length=24,
         choices=PriorTherapyKind,
-        help_text="Earlier PRRT is not entered here: it has a record of its own, with its activity and doses.",
+        help_text=_(
+            "Earlier PRRT is not entered here: it has a record of its own, with its activity and doses."
+        ),
     )
     agent = models.CharField(
-        max_length=100, blank=True, help_text="Drug, regimen or procedure, such as lanreotide."
+        max_length=100, blank=True, help_text=_("Drug, regimen or procedure, such as lanreotide.")
     )
     started_on = models.DateField(
-        null=True, blank=True, validators=[not_in_future], help_text="Blank where it is not known."
+        null=True, blank=True, validators=[not_in_future], help_text=_("Blank where it is not known.")
     )
     ended_on = models.DateField(
         null=True,
         blank=True,
         validators=[not_in_future],
-        help_text="Blank where it goes on, or is not known.",
+        help_text=_("Blank where it goes on, or is not known."),
     )
     note = models.CharField(max_length=500, blank=True)
 
     class Meta(ClinicalRecord.Meta):
-        verbose_name = "prior therapy"
-        verbose_name_plural = "prior therapies"
+        verbose_name = _("prior therapy")
+        verbose_name_plural = _("prior therapies")
         ordering = [F("started_on").asc(nulls_first=True), "kind"]
         constraints = [
             *ClinicalRecord.Meta.constraints,
@@ -391,7 +403,7 @@ class PriorTherapy(ClinicalRecord):
                 condition=Q(voided_at__isnull=True),
                 nulls_distinct=False,
                 name="patients_priortherapy_once",
-                violation_error_message="This prior therapy is already there: correct that record.",
+                violation_error_message=_("This prior therapy is already there: correct that record."),
             ),
             *known_codes(kind=PriorTherapyKind.values),
             models.CheckConstraint(
@@ -399,13 +411,13 @@ class PriorTherapy(ClinicalRecord):
                 | Q(ended_on__isnull=True)
                 | Q(ended_on__gte=F("started_on")),
                 name="patients_priortherapy_ends_after_start",
-                violation_error_message="A therapy cannot end before it started.",
+                violation_error_message=_("A therapy cannot end before it started."),
             ),
             *plausible_days("started_on", "ended_on"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} of {self.patient}"
+        return gettext("{therapy} of {patient}").format(therapy=self.get_kind_display(), patient=self.patient)
 
 
 @clinical_record
@@ -425,14 +437,14 @@ class Contact(ClinicalRecord):
                 fields=["patient", "known_alive_on", "source"],
                 condition=Q(voided_at__isnull=True),
                 name="patients_contact_once",
-                violation_error_message="This contact has already been recorded.",
+                violation_error_message=_("This contact has already been recorded."),
             ),
             *known_codes(source=ContactSource.values),
             *plausible_days("known_alive_on"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.patient} alive on {self.known_alive_on}"
+        return gettext("{patient} alive on {day}").format(patient=self.patient, day=day(self.known_alive_on))
 
 
 @clinical_record
@@ -452,18 +464,20 @@ class DiseaseEvent(ClinicalRecord):
                 fields=["patient", "kind", "occurred_on"],
                 condition=Q(voided_at__isnull=True),
                 name="patients_diseaseevent_once",
-                violation_error_message="This event has already been recorded.",
+                violation_error_message=_("This event has already been recorded."),
             ),
             models.CheckConstraint(
                 condition=Q(kind__in=DiseaseEventKind.values),
                 name="patients_diseaseevent_kind_known",
-                violation_error_message="An event is a clinical progression or the start of another therapy.",
+                violation_error_message=_(
+                    "An event is a clinical progression or the start of another therapy."
+                ),
             ),
             *plausible_days("occurred_on"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} on {self.occurred_on}"
+        return gettext("{event} on {day}").format(event=self.get_kind_display(), day=day(self.occurred_on))
 
 
 @clinical_record
@@ -482,15 +496,17 @@ class Death(ClinicalRecord):
                 fields=["patient"],
                 condition=Q(voided_at__isnull=True),
                 name="patients_death_one_per_patient",
-                violation_error_message="The death of this patient has already been recorded: correct that record.",
+                violation_error_message=_(
+                    "The death of this patient has already been recorded: correct that record."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(cause__in=DeathCause.values),
                 name="patients_death_cause_known",
-                violation_error_message="The cause of death is not one of the list.",
+                violation_error_message=_("The cause of death is not one of the list."),
             ),
             *plausible_days("died_on"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.patient} died on {self.died_on}"
+        return gettext("{patient} died on {day}").format(patient=self.patient, day=day(self.died_on))

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 
 def registry(request: HttpRequest) -> dict[str, object]:
@@ -11,4 +12,6 @@ def registry(request: HttpRequest) -> dict[str, object]:
 
 def desk_environment(request: HttpRequest) -> list[str] | None:
     """Return the label that the correction desk shows on every page, with its colour; None for real patients."""
-    return ["Synthetic patients: demonstration data", "warning"] if settings.SYNTHETIC_DATA_BANNER else None
+    return (
+        [_("Synthetic patients: demonstration data"), "warning"] if settings.SYNTHETIC_DATA_BANNER else None
+    )

@@ -13,6 +13,7 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
+from django.utils.translation import gettext_lazy
 
 from prrt_registry import env
 from prrt_registry.embedded import broker
@@ -54,6 +55,7 @@ SYNTHETIC_DATA_BANNER = env.flag("SYNTHETIC_DATA_BANNER", default=not IN_PRODUCT
 SMALL_CELL = env.whole_number("SMALL_CELL", default=5)
 
 INSTALLED_APPS = [
+    "languages",  # first: names are in the reader's language before the admin makes its pages of them
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "accounts.admin_app.CorrectionDeskConfig",
@@ -79,7 +81,6 @@ INSTALLED_APPS = [
     "pghistory",
     "pgtrigger",
     "rest_framework",
-    "languages",
     "accounts",
     "patients",
     "treatments",
@@ -236,10 +237,18 @@ LANGUAGES = [("en-gb", "English"), ("de", "Deutsch")]
 # The registry's own words go before those that Django and the admin's theme bring.
 LOCALE_PATHS = [
     BASE_DIR / app / "locale"
-    for app in ("clinic", "exchange", "analytics", "imaging", "treatments", "patients", "accounts", "prrt_registry")
+    for app in (
+        "clinic",
+        "exchange",
+        "analytics",
+        "imaging",
+        "treatments",
+        "patients",
+        "accounts",
+        "prrt_registry",
+        "languages",
+    )
 ]
-LANGUAGE_COOKIE_SAMESITE = "Lax"
-LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
 LANGUAGE_COOKIE_SECURE = IN_PRODUCTION
 TIME_ZONE = "UTC"
@@ -407,9 +416,9 @@ SPECTACULAR_SETTINGS = {
 }
 
 UNFOLD = {
-    "SITE_TITLE": "PRRT registry",
-    "SITE_HEADER": "PRRT registry",
-    "SITE_SUBHEADER": "Correction desk",
+    "SITE_TITLE": gettext_lazy("PRRT registry"),
+    "SITE_HEADER": gettext_lazy("PRRT registry"),
+    "SITE_SUBHEADER": gettext_lazy("Correction desk"),
     "SHOW_HISTORY": True,
     "SITE_URL": "/",
     "SITE_FAVICONS": [

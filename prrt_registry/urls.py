@@ -5,11 +5,13 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts.resetting import ForgottenPasswordView
+from languages.views import words_of_scripts
 from prrt_registry import health
 
 urlpatterns = [
     path("health/live/", health.live, name="health-live"),
     path("health/ready/", health.ready, name="health-ready"),
+    path("jsi18n/<str:language>/", words_of_scripts, name="script-words"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("prrt_registry.api_urls")),
     # Nobody signs up by themselves: this asks to sign in as every page does, and goes on to home.

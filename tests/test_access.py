@@ -42,7 +42,7 @@ from tests.factories import (
 )
 
 PUBLIC = re.compile(
-    r"health/|calendar/feed/|account/(login|logout|language|inactive|signup|password/reset|confirm-email|\^|2fa/authenticate|login/code)"
+    r"health/|jsi18n/|calendar/feed/|account/(login|logout|language|inactive|signup|password/reset|confirm-email|\^|2fa/authenticate|login/code)"
 )
 # Jobs are shown to who asked for them alone: tests/analytics/test_jobs.py.
 OWN_ACCOUNT = re.compile(r"account/|drafts/|jobs/|api/v1/(schema|docs|tokens|jobs|$|\^)")

@@ -1,5 +1,6 @@
 """What is done with several records of a list at once: voided with one reason, or taken away as a file."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -9,7 +10,10 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.http import content_disposition_header
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from accounts import list_files
@@ -26,7 +30,9 @@ class VoidSelectedForm(forms.Form):
     """Why several records are voided, and the version of each as it stood on the page."""
 
     reason = forms.CharField(
-        label="Reason", max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "required": True})
+        label=gettext_lazy("Reason"),
+        max_length=500,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "required": True}),
     )
     versions = forms.CharField(widget=forms.HiddenInput)
 
@@ -42,13 +48,13 @@ class BulkAdmin(VoidingAdmin):
 
     actions = ("void_selected", "export_csv", "export_xlsx")
 
-    @admin.action(description="Void with a reason", permissions=["change"])
+    @admin.action(description=gettext_lazy("Void with a reason"), permissions=["change"])
     def void_selected(self, request: HttpRequest, rows: models.QuerySet) -> HttpResponse | None:
         """Ask for one reason, then void all that are ticked or, where one is refused, none."""
         records = list(rows.filter(voided_at__isnull=True)[: MOST_VOIDED + 1])
         if not records or len(records) > MOST_VOIDED:
-            said = "Nothing is left to void." if not records else f"Void up to {MOST_VOIDED} records at once."
-            messages.warning(request, said)
+            limit = _("Void up to {n} records at once.").format(n=MOST_VOIDED)
+            messages.warning(request, limit if records else _("Nothing is left to void."))
             return None
         versions = ",".join(f"{record.pk}:{record.version}" for record in records)
         asked = "reason" in request.POST
@@ -58,13 +64,16 @@ class BulkAdmin(VoidingAdmin):
             refused = self._void_all(request, records, form)
             if not refused:
                 n = len(records)
-                messages.success(
-                    request, f"Voided: {n} record{'s' if n != 1 else ''}. They stay in the history."
+                said = ngettext(
+                    "Voided: {n} record. They stay in the history.",
+                    "Voided: {n} records. They stay in the history.",
+                    n,
                 )
+                messages.success(request, said.format(n=n))
                 return None
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Void {len(records)} of {self.opts.verbose_name_plural}",
+            "title": _("Void {n} of {kind}").format(n=len(records), kind=self.opts.verbose_name_plural),
             "opts": self.opts,
             "records": [(record, self.patient_of(record)) for record in records],
             "form": form,
@@ -81,7 +90,7 @@ class BulkAdmin(VoidingAdmin):
         with transaction.atomic():
             for record in records:
                 if not self.has_void_permission(request, str(record.pk)):
-                    refused.append(f"{record}: it cannot be voided here.")
+                    refused.append(_("{record}: it cannot be voided here.").format(record=record))
                     continue
                 try:
                     self.store_void(
@@ -98,21 +107,23 @@ class BulkAdmin(VoidingAdmin):
                 transaction.set_rollback(True)
         return refused
 
-    @admin.action(description="Take away as CSV", permissions=["view"])
+    @admin.action(description=gettext_lazy("Take away as CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, rows: models.QuerySet) -> HttpResponse:
         headings, lines = self._lines(rows)
         return self._file(list_files.as_csv(headings, lines), "csv", "text/csv; charset=utf-8")
 
-    @admin.action(description="Take away as XLSX", permissions=["view"])
+    @admin.action(description=gettext_lazy("Take away as XLSX"), permissions=["view"])
     def export_xlsx(self, request: HttpRequest, rows: models.QuerySet) -> HttpResponse:
         headings, lines = self._lines(rows)
-        title = str(self.opts.verbose_name_plural)[:31]
+        title = re.sub(r"[\\*?:/\[\]]", " ", str(self.opts.verbose_name_plural))[
+            :31
+        ]  # what a sheet may be called
         return self._file(list_files.as_xlsx(title, headings, lines), "xlsx", list_files.XLSX)
 
     def _lines(self, rows: models.QuerySet) -> tuple[list[str], list[list[Any]]]:
         """Return headings and lines of the records: dates and numbers as they are, the rest in words."""
         columns = [column for column in self.opts.concrete_fields if column.name not in {"id", "patient"}]
-        headings = ["Registry number", *(capfirst(str(column.verbose_name)) for column in columns)]
+        headings = [_("Registry number"), *(capfirst(str(column.verbose_name)) for column in columns)]
         lines = []
         for record in rows[:MOST_EXPORTED]:
             words = Words(self.zone_of(record))
@@ -123,7 +134,7 @@ class BulkAdmin(VoidingAdmin):
     def _file(self, body: bytes, file_type: str, content_type: str) -> HttpResponse:
         answer = HttpResponse(body, content_type=content_type)
         name = str(self.opts.verbose_name_plural).replace(" ", "-")
-        answer["Content-Disposition"] = f'attachment; filename="{name}.{file_type}"'
+        answer["Content-Disposition"] = content_disposition_header(True, f"{name}.{file_type}") or ""
         answer["Cache-Control"] = "no-store"
         return answer
 

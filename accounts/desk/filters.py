@@ -6,6 +6,8 @@ from typing import Any
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.access import Act
 from accounts.desk.site import user_of
@@ -15,7 +17,7 @@ from accounts.models import Centre
 class CentreFilter(admin.SimpleListFilter):
     """By centre, among those the user works the desk for: Django's own would name all of them."""
 
-    title = "centre"
+    title = gettext_lazy("centre")
     parameter_name = "centre"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -35,15 +37,16 @@ class CentreFilter(admin.SimpleListFilter):
 class VoidedFilter(admin.SimpleListFilter):
     """Voided records are out of sight until asked for."""
 
-    title = "voided"
+    title = gettext_lazy("voided")
     parameter_name = "voided"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Voided only"), ("all", "All, voided too")]
+        return [("yes", _("Voided only")), ("all", _("All, voided too"))]
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        for choice in super().choices(changelist):
-            yield {**choice, "display": "In force"} if choice["display"] == "All" else choice
+        everything, *others = super().choices(changelist)
+        yield {**everything, "display": _("In force")}
+        yield from others
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet) -> models.QuerySet:
         if self.value() == "all":

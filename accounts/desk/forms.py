@@ -6,7 +6,11 @@ from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpRequest
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget
+
+from languages.calling import called
 
 
 class DeskForm(forms.ModelForm):
@@ -20,7 +24,7 @@ class DeskForm(forms.ModelForm):
             if field is None or field in self.fields:
                 self.add_error(field, message)
             else:
-                self.add_error(None, f"{capfirst(field.replace('_', ' '))}: {message}")
+                self.add_error(None, f"{capfirst(called(field.replace('_', ' ')))}: {message}")
         return cleaned
 
     def model_changes(self) -> dict[str, Any]:
@@ -31,10 +35,10 @@ class DeskForm(forms.ModelForm):
 
 def reason_field() -> forms.CharField:
     return forms.CharField(
-        label="Reason for the correction",
+        label=gettext_lazy("Reason for the correction"),
         max_length=500,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="Kept in the history beside the old and the new values.",
+        help_text=gettext_lazy("Kept in the history beside the old and the new values."),
     )
 
 
@@ -45,7 +49,7 @@ class CorrectionForm(DeskForm):
     reason_name: ClassVar[str] = "reason"
 
     reason = reason_field()
-    expected_version = forms.IntegerField(widget=forms.HiddenInput)
+    expected_version = forms.IntegerField(label=gettext_lazy("Expected version"), widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -58,7 +62,7 @@ class CorrectionForm(DeskForm):
         current = cleaned.get("expected_version") == self.instance.version
         of_correction = {self.reason_name, "expected_version"}
         if current and not self.errors and not set(self.changed_data) - of_correction:
-            self.add_error(None, "Nothing was changed: the values are those already stored.")
+            self.add_error(None, _("Nothing was changed: the values are those already stored."))
         return cleaned
 
 
@@ -73,11 +77,11 @@ class OwnReasonCorrectionForm(CorrectionForm):
 
 class VoidForm(forms.Form):
     reason = forms.CharField(
-        label="Reason",
+        label=gettext_lazy("Reason"),
         max_length=500,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "required": True, "autofocus": True}),
     )
-    expected_version = forms.IntegerField(widget=forms.HiddenInput)
+    expected_version = forms.IntegerField(label=gettext_lazy("Expected version"), widget=forms.HiddenInput)
 
 
 def refusals_of(refused: ValidationError) -> list[tuple[str, str | None]]:

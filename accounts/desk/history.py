@@ -8,6 +8,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
 
 from accounts.changes import Change, changes_of
 from accounts.desk.forms import refusals_of
@@ -15,16 +16,20 @@ from accounts.desk.pages import DeskAdmin
 from accounts.desk.visibility import VisibleRecordsAdmin
 from accounts.errors import RegistryError, StaleRecord
 from accounts.records import ClinicalRecord
+from languages.wording import day
 
 
 def told(changes: Sequence[Change], *, zone: tzinfo) -> list[str]:
     """Return changes in words, a line for each field, for who was overtaken by them."""
-    return [
-        f"{change.record}, {field.label}: {field.old} → {field.new}"
-        f" ({change.who}, {change.at.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone})."
-        for change in changes
-        for field in change.fields
-    ]
+    lines = []
+    for change in changes:
+        at = change.at.astimezone(zone)
+        when = f"{day(at)} {at:%H:%M:%S} {zone}"
+        lines += [
+            f"{change.record}, {field.label}: {field.old} → {field.new} ({change.who}, {when})."
+            for field in change.fields
+        ]
+    return lines
 
 
 def changed_since(record: ClinicalRecord, version: int, *, zone: tzinfo) -> list[str]:
@@ -62,7 +67,7 @@ class ChangesAdmin(DeskAdmin):
         zone = self.zone_of(record)
         context = {
             **self.admin_site.each_context(request),
-            "title": f"History: {record}",
+            "title": _("History: {record}").format(record=record),
             "opts": self.opts,
             "original": record,
             "object": record,
@@ -108,5 +113,5 @@ class HistoryAdmin(VisibleRecordsAdmin, ChangesAdmin):
                 version = request.POST.get(name, "")
                 if version.isdecimal():
                     found += [(line, None) for line in changed_since(shown, int(version), zone=zone)]
-            found.append(("Open the record again to see it as it is now, and correct that.", None))
+            found.append((_("Open the record again to see it as it is now, and correct that."), None))
         return found

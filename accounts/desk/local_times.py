@@ -5,8 +5,10 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from accounts.desk.records import ClinicalAdmin
+from languages.calling import called
 
 
 class LocalTimesAdmin(ClinicalAdmin):
@@ -35,6 +37,6 @@ class LocalTimesAdmin(ClinicalAdmin):
         is_entry = request.resolver_match is not None and request.resolver_match.url_name == adding
         if is_entry and not request.GET.get(self.chosen_field):
             # Which zone that is will be known once the record is chosen.
-            words = f"Local time of the centre of the {self.chosen_field}."
+            words = _("Local time of the centre of the {record}.").format(record=called(self.chosen_field))
             field.help_text = f"{db_field.help_text} {words}".strip()
         return field

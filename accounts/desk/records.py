@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.access import Act, roles_with
@@ -46,7 +47,7 @@ class ClinicalAdmin(BulkAdmin):
         fieldsets: list[Any] = [(None, {"fields": self.correction_fields})]
         if self.has_change_permission(request, obj):
             asked = (self.correction_form.reason_name, "expected_version")
-            fieldsets.append(("Correction", {"fields": asked}))
+            fieldsets.append((_("Correction"), {"fields": asked}))
         return fieldsets
 
     def get_form(
@@ -71,9 +72,8 @@ class ClinicalAdmin(BulkAdmin):
             )
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if isinstance(db_field, models.DateTimeField) and field is not None:
-            field.help_text = (
-                f"{field.help_text} Local time of the centre: {timezone.get_current_timezone_name()}.".strip()
-            )
+            zone = _("Local time of the centre: {zone}.").format(zone=timezone.get_current_timezone_name())
+            field.help_text = f"{field.help_text} {zone}".strip()
         return field
 
     def formfield_for_foreignkey(
@@ -120,7 +120,7 @@ class ClinicalAdmin(BulkAdmin):
         """Show or store a record, in its centre's local time; what a service refuses comes back in the form."""
         record = self.get_object(request, unquote(object_id)) if object_id else None
         if request.method == "POST" and record is not None and record.voided_at is not None:
-            messages.error(request, "This record has been voided. Nothing of yours was stored.")
+            messages.error(request, _("This record has been voided. Nothing of yours was stored."))
             return HttpResponseRedirect(request.path)
         zone = self.zone_of_entry(request) if record is None else self.zone_of(record)
         context = (extra_context or {}) | {"show_save_and_add_another": False}

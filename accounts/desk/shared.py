@@ -10,6 +10,8 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from accounts.changes import changes_of, rows_of
@@ -25,10 +27,10 @@ class ReasonField(forms.CharField):
 
     def __init__(self, **options: Any) -> None:
         plain = {
-            "label": "Reason for the change",
+            "label": gettext_lazy("Reason for the change"),
             "max_length": 500,
             "widget": UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-            "help_text": "Kept in the history beside the old and the new values.",
+            "help_text": gettext_lazy("Kept in the history beside the old and the new values."),
         }
         super().__init__(**plain | options)
 
@@ -55,7 +57,7 @@ class ReasonForm(DeskForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         if not self.errors and not self.model_changes():
-            self.add_error(None, "Nothing was changed: the values are those already stored.")
+            self.add_error(None, _("Nothing was changed: the values are those already stored."))
         return cleaned
 
     def model_changes(self) -> dict[str, Any]:
@@ -89,7 +91,9 @@ class SharedAdmin(ChangesAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = list(super().get_fieldsets(request, obj))
         if obj is not None and self.has_change_permission(request, obj):
-            fieldsets.append(("Change", {"fields": tuple(self.change_reason_form.base_fields)}))
+            fieldsets.append(
+                (pgettext("desk", "Change"), {"fields": tuple(self.change_reason_form.base_fields)})
+            )
         return fieldsets
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -132,7 +136,7 @@ class SharedAdmin(ChangesAdmin):
             zone = self.zone_of(record)
             changes = changes_of([record], zone=zone)
             lines += told([change for change in changes if change.row.pgh_id > int(seen)], zone=zone)
-            lines.append("Open the page again to see it as it is now, and change that.")
+            lines.append(_("Open the page again to see it as it is now, and change that."))
         return [(line, None) for line in lines]
 
     # Writing
@@ -149,7 +153,7 @@ class SharedAdmin(ChangesAdmin):
             latest = latest_change(obj)
             if latest != form.cleaned_data["seen_change"]:
                 raise StaleRecord(
-                    "This was changed while you had it open. Nothing of yours was stored.",
+                    _("This was changed while you had it open. Nothing of yours was stored."),
                     current_version=latest,
                 )
             # Only what was changed: a worker may have written the columns that are not on the page meanwhile.

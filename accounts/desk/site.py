@@ -13,6 +13,8 @@ from django.shortcuts import redirect, resolve_url
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from unfold.sites import UnfoldAdminSite
 
@@ -23,9 +25,9 @@ from accounts.models import User
 class CorrectionDesk(UnfoldAdminSite):
     """The admin site. Its door is the site's own sign-in page."""
 
-    site_header = "PRRT registry"
-    site_title = "PRRT registry"
-    index_title = "Correction desk"
+    site_header = gettext_lazy("PRRT registry")
+    site_title = gettext_lazy("PRRT registry")
+    index_title = gettext_lazy("Correction desk")
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may correct records at any centre; ``is_staff`` decides nothing."""
@@ -45,7 +47,7 @@ class CorrectionDesk(UnfoldAdminSite):
         if self.has_permission(request):
             return redirect(wanted)
         if request.user.is_authenticated:  # signing in again would not help
-            raise PermissionDenied("Your roles do not include the correction desk.")
+            raise PermissionDenied(_("Your roles do not include the correction desk."))
         return redirect_to_login(wanted, resolve_url(settings.LOGIN_URL))
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

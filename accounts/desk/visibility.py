@@ -6,6 +6,7 @@ from typing import Any, ClassVar, cast
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Act
 from accounts.desk.filters import CentreFilter, VoidedFilter
@@ -84,7 +85,7 @@ class VisibleRecordsAdmin(DeskAdmin):
 
     # Columns
 
-    @admin.display(description="Registry number")
+    @admin.display(description=_("Registry number"))
     def registry_number(self, obj: Any) -> str:
         return str(self.patient_of(obj))
 

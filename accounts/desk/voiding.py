@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
@@ -36,7 +38,7 @@ class VoidingAdmin(HistoryAdmin):
         void_record(record, by=by, reason=reason, expected_version=expected_version)
 
     @action(
-        description="Void with a reason",
+        description=gettext_lazy("Void with a reason"),
         url_path="void",
         permissions=["void"],
         icon="block",
@@ -61,11 +63,13 @@ class VoidingAdmin(HistoryAdmin):
                 for message, field in self.refusals(request, refused, record, self.zone_of(record)):
                     form.add_error(field if field in form.fields else None, message)
             else:
-                messages.success(request, f"Voided: {record}. It stays in the history.")
+                messages.success(
+                    request, _("Voided: {record}. It stays in the history.").format(record=record)
+                )
                 return redirect(page)
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Void: {record}",
+            "title": _("Void: {record}").format(record=record),
             "opts": self.opts,
             "original": record,
             "patient": self.patient_of(record),

@@ -8,6 +8,8 @@ from django.utils.text import capfirst
 
 from accounts.access import Act
 from accounts.models import Centre
+from accounts.services import NOTES
+from languages.cases import within_sentence
 
 register = template.Library()
 
@@ -25,7 +27,13 @@ def may(context: dict[str, Any], act: str, centre_id: uuid.UUID | None = None) -
 @register.filter
 def sentence_case(words: str) -> str:
     """Return words that were written In Title Case as a sentence begins."""
-    return capfirst(str(words).strip().lower())
+    return capfirst(within_sentence(str(words).strip()))
+
+
+@register.filter
+def note_retold(words: str) -> str:
+    """Return what Django's log holds of an account in the reader's language."""
+    return NOTES.retold(words)
 
 
 @register.simple_tag(takes_context=True)

@@ -14,15 +14,28 @@ from analytics.charts import theme as look
 from analytics.charts.numbers import (
     DAYS_PER_MONTH,
     SurvivalTable,
+    begun_small,
+    confidence,
     counted,
+    localised,
     median_limits_text,
     months_text,
     percent,
     risk_table,
     tick_months,
+    whole,
 )
 from analytics.charts.response.pieces import kept_free, layer
-from analytics.charts.specs import MOST_CENSOR_TICKS, RISK_ROW_HEIGHT, VEGA_LITE_VERSION, Spec
+from analytics.charts.specs import (
+    MOST_CENSOR_TICKS,
+    RISK_ROW_HEIGHT,
+    VEGA_LITE_VERSION,
+    Spec,
+    limits_expression,
+    locale,
+    when_expression,
+)
+from languages.wording import gettext as _
 
 WIDTH, HEIGHT = 600, 320
 MOST_LABELLED = 4  # curves named at their ends; the legend names more
@@ -121,7 +134,7 @@ def curves_spec(lines: Sequence[Line], about: About, *, theme: look.Theme = "scr
     last = max(line.last_month for line in drawn)
     risk_lines = [line for line in about.risk or drawn if line.days]
     most = max(max(line.at_risk) for line in risk_lines)
-    wide = look.text_width(f"{most:,}", look.SMALL_SIZE) + 12
+    wide = look.text_width(whole(most), look.SMALL_SIZE) + 12
     ticks = tick_months(last, at_most=max(5, min(13, int(WIDTH / wide))))
     n_ticks = sum(1 for line in drawn for censored in line.censored if censored)
     ticks_drawn = 0 < n_ticks <= MOST_CENSOR_TICKS and not about.rises
@@ -214,11 +227,14 @@ def curves_spec(lines: Sequence[Line], about: About, *, theme: look.Theme = "scr
 
     notes = [
         *about.notes,
-        "Small strokes: censored." if ticks_drawn else "",
+        _("Small strokes: censored.") if ticks_drawn else "",
         ""
         if bands
-        else f"Bands of the 95 % limits are left out where there are more than {MOST_BANDS} curves.",
-        "Below the axis: patients at risk at that month.",
+        # xgettext:no-python-format
+        else _("Bands of the 95 % limits are left out where there are more than {n} curves.").format(
+            n=MOST_BANDS
+        ),
+        _("Below the axis: patients at risk at that month."),
     ]
     return {
         "$schema": f"https://vega.github.io/schema/vega-lite/v{VEGA_LITE_VERSION}.0.json",
@@ -343,7 +359,7 @@ def _labels(
         (HEIGHT * (1 - line.value[-1]), WIDTH * line.last_month / last_month, line.name) for line in lines
     )
     tops: list[float] = []
-    for wanted, _, _ in places:
+    for wanted, _end, _name in places:
         tops.append(max(wanted, tops[-1] + _LABEL_PX) if tops else wanted)
     # Pushed below the axis: all of them move up as far as needed.
     limit = float(HEIGHT)
@@ -413,30 +429,23 @@ def _hover(lines: Sequence[Line], x: Spec, y: Spec, color: Spec, about: About) -
         for line in lines
     ]
     tips = [
-        {"field": "when", "type": "nominal", "title": "Time"},
-        {"field": "estimate", "type": "nominal", "title": "Estimate"},
-        {"field": "limits", "type": "nominal", "title": "95 % CI"},
-        {"field": "n", "type": "quantitative", "title": "At risk", "format": ","},
-        {"field": "e", "type": "quantitative", "title": "Events that day", "format": ","},
+        {"field": "when", "type": "nominal", "title": _("Time")},
+        {"field": "estimate", "type": "nominal", "title": _("Estimate")},
+        {"field": "limits", "type": "nominal", "title": _("95 % CI")},
+        {"field": "n", "type": "quantitative", "title": _("At risk"), "format": ","},
+        {"field": "e", "type": "quantitative", "title": _("Events that day"), "format": ","},
     ]
     if not about.rises:
-        tips.append({"field": "c", "type": "quantitative", "title": "Censored that day", "format": ","})
+        tips.append({"field": "c", "type": "quantitative", "title": _("Censored that day"), "format": ","})
     if len(lines) > 1:
-        tips.insert(0, {"field": "g", "type": "nominal", "title": "Curve"})
+        tips.insert(0, {"field": "g", "type": "nominal", "title": _("Curve")})
     return {
         "data": {"values": values},
         "transform": [
             *_flat("d", "s", "l", "u", "n", "e", "c"),
-            {
-                "calculate": "format(datum.m, '.1f') + ' months (day ' + format(datum.d, ',') + ')'",
-                "as": "when",
-            },
+            {"calculate": when_expression(), "as": "when"},
             {"calculate": "format(100 * datum.s, '.1f') + ' %'", "as": "estimate"},
-            {
-                "calculate": "isValid(datum.l) && isValid(datum.u)"
-                " ? format(100 * datum.l, '.1f') + '–' + format(100 * datum.u, '.1f') + ' %' : 'undefined'",
-                "as": "limits",
-            },
+            {"calculate": limits_expression(), "as": "limits"},
         ],
         "params": [
             {
@@ -466,14 +475,15 @@ def _risk(
 ) -> Spec:
     """Return the patients at risk: a row for each curve, or of one curve those with an event and censored as well."""
     rows: list[Spec] = []
+    all_at_risk = _("At risk")
     if len(lines) == 1 and not about.rises:
-        names = ["At risk", "Had event", "Censored"]
+        names = [all_at_risk, _("Had event"), _("Censored")]
         for at in lines[0].risk(ticks):
             for name, n in zip(names, (at.at_risk, at.events, at.censored), strict=True):
                 rows.append({"m": at.month, "row": name, "n": n})
     elif len(lines) == 1:
-        names = ["At risk"]
-        rows = [{"m": at.month, "row": "At risk", "n": at.at_risk} for at in lines[0].risk(ticks)]
+        names = [all_at_risk]
+        rows = [{"m": at.month, "row": all_at_risk, "n": at.at_risk} for at in lines[0].risk(ticks)]
     else:
         names = [_short(line.name) for line in lines]
         for line in lines:
@@ -498,7 +508,7 @@ def _risk(
                 "sort": names,
                 "scale": {"domain": names},
                 "axis": {
-                    "title": "At risk" if len(names) > 1 and names[0] != "At risk" else None,
+                    "title": all_at_risk if len(names) > 1 and names[0] != all_at_risk else None,
                     "titleAngle": 0,
                     "titleAlign": "right",
                     "titleAnchor": "end",
@@ -531,9 +541,9 @@ def _footer(notes: Sequence[str], about: About, theme: look.Theme) -> Spec:
     said = [" ".join(note for note in notes if note)]
     # Pages say both around the figure; a file leaves them.
     if theme == "print" and about.definition:
-        said.append(f"Definition: {about.definition}")
+        said.append(_("Definition:") + " " + about.definition)
     if theme == "print" and about.synthetic:
-        said.append("Synthetic patients.")
+        said.append(_("Synthetic patients."))
     size = look.FOOTER_SIZE[theme]
     return {
         "text": [
@@ -548,7 +558,7 @@ def _footer(notes: Sequence[str], about: About, theme: look.Theme) -> Spec:
 
 
 def _config(theme: look.Theme) -> Spec:
-    found = look.config(theme)
+    found = look.config(theme) | locale()
     found["range"] = {"category": list(LIGHT)}
     found["legend"] = {"labelColor": look.INK}
     found["style"] |= {
@@ -575,7 +585,7 @@ def _empty(about: About, theme: look.Theme) -> Spec:
         "width": WIDTH,
         "height": 100,
         **layer(
-            [{"t": "Nobody to draw a curve of"}],
+            [{"t": _("Nobody to draw a curve of")}],
             {"type": "text", "style": "empty", "baseline": "middle", "align": "center"},
             {"x": {"value": WIDTH / 2}, "y": {"value": 50}, "text": {"field": "t"}},
         ),
@@ -605,11 +615,13 @@ class Hazard:
 
     @property
     def text(self) -> str:
-        return f"{_ratio(self.ratio)} ({_ratio(self.lower)} to {_ratio(self.upper)})"
+        return _("{ratio} ({lower} to {upper})").format(
+            ratio=_ratio(self.ratio), lower=_ratio(self.lower), upper=_ratio(self.upper)
+        )
 
 
 def _ratio(value: float) -> str:
-    return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
+    return localised(f"{value:.2f}" if value < 100 else f"{value:,.0f}")
 
 
 FOREST_WIDTH, FOREST_ROW = 260, 24
@@ -671,8 +683,8 @@ def forest_spec(hazards: Sequence[Hazard], about: About, *, theme: look.Theme = 
     if theme == "screen":
         tips = {
             "tooltip": [
-                {"field": "t", "type": "nominal", "title": "Covariate"},
-                {"field": "said", "type": "nominal", "title": "Hazard ratio (95 % CI)"},
+                {"field": "t", "type": "nominal", "title": _("Covariate")},
+                {"field": "said", "type": "nominal", "title": _("Hazard ratio (95 % CI)")},
             ]
         }
     text = {"type": "text", "style": "note", "baseline": "middle"}
@@ -711,7 +723,7 @@ def forest_spec(hazards: Sequence[Hazard], about: About, *, theme: look.Theme = 
                 "opacity": 1,
             }
             layers.append(layer(pointed, mark, {"x": x, "y": y}))
-    notes = [*about.notes, "An arrow: the limit lies beyond the axis." if arrows else ""]
+    notes = [*about.notes, _("An arrow: the limit lies beyond the axis.") if arrows else ""]
     plot = {
         "name": "plot",
         "width": FOREST_WIDTH,
@@ -736,27 +748,41 @@ def curves_alt(title: str, outcomes: Sequence[tuple[str, Mapping[str, Any]]], cu
     """Return what the curves say: of each its patients, events and median."""
     with_patients = [(name, data) for name, data in outcomes if data["n"]]
     if not with_patients:
-        return f"{title}: nobody to draw a curve of; data cut-off {cutoff}."
+        return _("{title}: nobody to draw a curve of; data cut-off {cutoff}.").format(
+            title=title, cutoff=cutoff
+        )
     said = []
     for name, data in with_patients:
         median = data["median_days"]
-        words = "median not reached" if median is None else f"median {months_text(median)} months"
-        limits = median_limits_text(data.get("median_ci95"))
+        words = (
+            _("median not reached")
+            if median is None
+            else _("median {months} months").format(months=months_text(median))
+        )
+        limits = confidence(median_limits_text(data.get("median_ci95")))
         head = f"{name}: " if len(outcomes) > 1 else ""
         said.append(
-            f"{head}{counted(data['n'], 'patient')}, {counted(data['events'], 'event')}, {words}, 95 % CI {limits}"
+            f"{head}{counted(data['n'], 'patient')}, {counted(data['events'], 'event')}, {words}, {limits}"
         )
-    return f"Kaplan–Meier curves, {title[0].lower()}{title[1:]}. {'; '.join(said)}; data cut-off {cutoff}."
+    return _("Kaplan–Meier curves, {title}. {groups}; data cut-off {cutoff}.").format(
+        title=begun_small(title), groups="; ".join(said), cutoff=cutoff
+    )
 
 
 def incidence_alt(title: str, causes: Sequence[tuple[str, int, float | None]], cutoff: str) -> str:
     """Return what cumulative incidences say: of each cause its events and where its curve ends."""
     said = [
         f"{name}: {counted(events, 'event')}"
-        + ("" if last is None else f", {percent(last)} at the end of follow-up")
+        + (
+            ""
+            if last is None
+            else ", " + _("{percent} at the end of follow-up").format(percent=percent(last))
+        )
         for name, events, last in causes
     ]
-    return f"Cumulative incidence, {title[0].lower()}{title[1:]}. {'; '.join(said)}; data cut-off {cutoff}."
+    return _("Cumulative incidence, {title}. {causes}; data cut-off {cutoff}.").format(
+        title=begun_small(title), causes="; ".join(said), cutoff=cutoff
+    )
 
 
 def forest_alt(title: str, hazards: Sequence[Hazard]) -> str:
@@ -765,7 +791,8 @@ def forest_alt(title: str, hazards: Sequence[Hazard]) -> str:
         f"{hazard.group + ', ' if hazard.group and hazard.group != hazard.name else ''}{hazard.name}: {hazard.text}"
         for hazard in hazards
     ]
-    return f"{title}, hazard ratios with 95 % limits. {'; '.join(said)}."
+    # xgettext:no-python-format
+    return _("{title}, hazard ratios with 95 % limits. {ratios}.").format(title=title, ratios="; ".join(said))
 
 
 _COLUMNS = (

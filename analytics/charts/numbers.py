@@ -6,27 +6,36 @@ cannot disagree. Nothing is estimated here; the survival table comes from ``anal
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from itertools import accumulate, pairwise
 from typing import Any, Literal
+
+from languages.wording import Words, day, gettext_noop, ngettext, number, pgettext
+from languages.wording import gettext as _
 
 DAYS_PER_MONTH = 30.4375
 
 Endpoint = Literal["pfs", "os"]
 Result = Mapping[str, Any]
 
-ENDPOINT_NAMES: dict[Endpoint, str] = {"pfs": "Progression-free survival", "os": "Overall survival"}
+ENDPOINT_NAMES: Words[Endpoint] = Words(
+    {"pfs": gettext_noop("Progression-free survival"), "os": gettext_noop("Overall survival")}
+)
 
 # Best overall responses from best to worst, and as they are said on a figure.
-RESPONSES = {
-    "CR": "Complete response (CR)",
-    "PR": "Partial response (PR)",
-    "SD": "Stable disease (SD)",
-    "NON_CR_NON_PD": "Non-CR/non-PD",
-    "PD": "Progressive disease (PD)",
-    "NE": "Not evaluable (NE)",
-}
+RESPONSES: Words[str] = Words(
+    {
+        "CR": gettext_noop("Complete response (CR)"),
+        "PR": gettext_noop("Partial response (PR)"),
+        "SD": gettext_noop("Stable disease (SD)"),
+        "NON_CR_NON_PD": gettext_noop("Non-CR/non-PD"),
+        "PD": gettext_noop("Progressive disease (PD)"),
+        "NE": gettext_noop("Not evaluable (NE)"),
+    }
+)
 
 # Steps of a time axis, in months; a follow-up longer than the last allows gets multiples of it.
 TICK_STEPS_MONTHS = (3, 6, 12, 24, 60, 120)
@@ -144,26 +153,27 @@ def course_shares(result: Result) -> list[Share]:
     courses = result["courses"]
     of = max((courses[key]["of"] for key in ("completed", "ongoing", "discontinued")), default=0)
     shares = [
-        Share("completed", "Completed", courses["completed"]["n"], of),
-        Share("ongoing", "Ongoing", courses["ongoing"]["n"], of),
+        Share("completed", _("Completed"), courses["completed"]["n"], of),
+        Share("ongoing", _("Ongoing"), courses["ongoing"]["n"], of),
     ]
     after_cycle = courses["discontinued"].get("after_cycle") or {}
     if any(
         isinstance(n, str) for n in after_cycle.values()
     ):  # small cells are withheld: one part for all of them
-        shares.append(Share("discontinued", "Discontinued", courses["discontinued"]["n"], of))
+        shares.append(Share("discontinued", _("Discontinued"), courses["discontinued"]["n"], of))
         after_cycle, known = {}, courses["discontinued"]["n"]
     else:
         known = 0
     for cycle, n in sorted(after_cycle.items(), key=lambda pair: int(pair[0])):
         known += n
-        shares.append(Share(f"discontinued-{cycle}", f"Discontinued after cycle {cycle}", n, of))
+        name = _("Discontinued after cycle {cycle}").format(cycle=cycle)
+        shares.append(Share(f"discontinued-{cycle}", name, n, of))
     unplaced = courses["discontinued"]["n"] - known
     if unplaced > 0:
-        shares.append(Share("discontinued-unknown", "Discontinued, cycle unknown", unplaced, of))
+        shares.append(Share("discontinued-unknown", _("Discontinued, cycle unknown"), unplaced, of))
     rest = of - sum(share.n for share in shares)
     if rest > 0:
-        shares.append(Share("not-classified", "Not classified", rest, of))
+        shares.append(Share("not-classified", _("Not classified"), rest, of))
     return shares
 
 
@@ -175,24 +185,81 @@ def cohort_name(result: Result) -> str:
     return str(result.get("name") or result["cohort"])
 
 
+_DECIMAL_COMMA = str.maketrans({",": ".", ".": ","})
+
+
+def has_decimal_comma() -> bool:
+    return number(0.5, 1)[1] == ","
+
+
+def localised(text: str) -> str:
+    """Return a number as the reader writes it: ``1,234.5``, or ``1.234,5`` in German."""
+    return text.translate(_DECIMAL_COMMA) if has_decimal_comma() else text
+
+
+def whole(n: int) -> str:
+    """Return a whole number with its thousands apart."""
+    return localised(f"{n:,}")
+
+
+def keeps_capitals() -> bool:
+    """Whether a word that begins a line is written the same within a sentence, as nouns are in German."""
+    return pgettext("small or same: first letters of words within a sentence", "small") != "small"
+
+
+def lowered(text: str) -> str:
+    """Return the words of a line as they stand within a sentence."""
+    return text if keeps_capitals() else text.lower()
+
+
+def begun_small(text: str) -> str:
+    """Return a line as it stands within a sentence, its names and abbreviations as they are."""
+    return text if keeps_capitals() else text[:1].lower() + text[1:]
+
+
+_COUNTED: dict[str, Callable[[int], str]] = {
+    "patient": lambda n: ngettext("{n} patient", "{n} patients", n),
+    "treated patient": lambda n: ngettext("{n} treated patient", "{n} treated patients", n),
+    "event": lambda n: ngettext("{n} event", "{n} events", n),
+    "course": lambda n: ngettext("{n} course", "{n} courses", n),
+    "changed course": lambda n: ngettext("{n} changed course", "{n} changed courses", n),
+    "bar": lambda n: ngettext("{n} bar", "{n} bars", n),
+    "line": lambda n: ngettext("{n} line", "{n} lines", n),
+    "day": lambda n: ngettext("{n} day", "{n} days", n),
+}
+
+
 def counted(n: int, noun: str) -> str:
-    """Return ``1 patient``, ``63 patients``, ``12,345 patients``."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+    """Return ``1 patient``, ``63 patients``, ``12,345 patients``.
+
+    Raises:
+        KeyError: nothing is said of how many there are of this noun.
+    """
+    return _COUNTED[noun](n).format(n=whole(n))
 
 
 def percent(fraction: float) -> str:
     """Return a fraction in [0, 1] as a percentage with one decimal and a space, ``26.1 %``."""
-    return f"{100 * fraction:.1f} %"
+    return localised(f"{100 * fraction:.1f} %")
 
 
 def months_text(days: float) -> str:
     """Return days as months of 30.4375 days with one decimal, without the unit."""
-    return f"{days / DAYS_PER_MONTH:.1f}"
+    return localised(f"{days / DAYS_PER_MONTH:.1f}")
+
+
+def day_text(iso: object) -> str:
+    """Return a day that is stored as an ISO date as the reader writes it; what is none stays as it is."""
+    text = str(iso)
+    with suppress(ValueError):
+        return day(date.fromisoformat(text))
+    return text
 
 
 def cutoff_text(result: Result) -> str:
-    """Return the data cut-off as it is stored, an ISO date (``2020-01-31``)."""
-    return str(result.get("data_cutoff") or "not stated")
+    """Return the data cut-off, in English as it is stored: an ISO date (``2020-01-31``)."""
+    stored = result.get("data_cutoff")
+    return day_text(stored) if stored else _("not stated")
 
 
 def median_limits_text(limits: Sequence[float | None] | None) -> str:
@@ -202,18 +269,29 @@ def median_limits_text(limits: Sequence[float | None] | None) -> str:
     """
     lower, upper = limits or (None, None)
     if lower is None:
-        return "not estimable" if upper is None else f"not estimable to {months_text(upper)} months"
+        if upper is None:
+            return _("not estimable")
+        return _("not estimable to {upper} months").format(upper=months_text(upper))
     if upper is None:
-        return f"{months_text(lower)} months to not reached"
-    return f"{months_text(lower)} to {months_text(upper)} months"
+        return _("{lower} months to not reached").format(lower=months_text(lower))
+    return _("{lower} to {upper} months").format(lower=months_text(lower), upper=months_text(upper))
 
 
 def median_lines(result: Result, endpoint: Endpoint) -> list[str]:
     """Return the median and its interval in words, two lines; ``Median not reached`` where S stays above 0.5."""
     outcome = result[endpoint]
     median = outcome["median_days"]
-    said = "Median not reached" if median is None else f"Median {months_text(median)} months"
-    return [said, f"95 % CI {median_limits_text(outcome.get('median_ci95'))}"]
+    said = (
+        _("Median not reached")
+        if median is None
+        else _("Median {months} months").format(months=months_text(median))
+    )
+    return [said, confidence(median_limits_text(outcome.get("median_ci95")))]
+
+
+def confidence(limits: str) -> str:
+    """Return limits in words behind what they are: ``95 % CI 3.0 to 18.2 months``."""
+    return _("95 % CI {limits}").format(limits=limits)
 
 
 def discontinuation_reasons(result: Result) -> list[tuple[str, int]]:
@@ -222,20 +300,22 @@ def discontinuation_reasons(result: Result) -> list[tuple[str, int]]:
     from treatments.models import DiscontinuationReason
 
     counts = result["courses"]["discontinued"].get("reasons") or {}
-    return _in_words(counts, dict(DiscontinuationReason.choices))
+    return _in_words(counts, {code: str(label) for code, label in DiscontinuationReason.choices})
 
 
 def causes_of_death(result: Result) -> list[tuple[str, int]]:
     """Return the causes of death in words with their patients, the most frequent first."""
     from patients.models import DeathCause
 
-    return _in_words(result["os"].get("deaths_by_cause") or {}, dict(DeathCause.choices))
+    return _in_words(
+        result["os"].get("deaths_by_cause") or {}, {code: str(label) for code, label in DeathCause.choices}
+    )
 
 
 def _in_words(counts: Mapping[str, int], labels: Mapping[str, str]) -> list[tuple[str, int]]:
     # Labels begin a line elsewhere; here they stand within a sentence.
     # What is withheld (a text in place of a number) is not said.
-    said = [(labels.get(key, key).lower(), n) for key, n in counts.items() if n and isinstance(n, int)]
+    said = [(lowered(str(labels.get(key, key))), n) for key, n in counts.items() if n and isinstance(n, int)]
     return sorted(said, key=lambda item: (-item[1], item[0]))
 
 
@@ -251,12 +331,18 @@ _SPOKEN_OF = {
 def definition_text(definition: Mapping[str, Any] | None, figure: str) -> str:
     """Return the sentences of ``definition`` that ``figure`` rests on; empty where it rests on none.
 
-    ``definition`` is that of a result, which carries its sentences (``in_words``).
+    ``definition`` is that of a result, which carries its sentences as they are stored (``in_words``); ``told`` are the same
+    in the reader's language.
     """
     if not definition:
         return ""
     sentences = definition["in_words"]
-    return " ".join(said for said in sentences if any(word in said for word in _SPOKEN_OF[figure]))
+    told = definition.get("told") or sentences  # the same in the reader's language, sentence by sentence
+    return " ".join(
+        said
+        for english, said in zip(sentences, told, strict=True)
+        if any(word in english for word in _SPOKEN_OF[figure])
+    )
 
 
 # CSV

@@ -7,6 +7,7 @@ is white and has none. Altair is imported by the builders and not by this module
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,18 +23,25 @@ from analytics.charts.numbers import (
     Result,
     Share,
     SurvivalTable,
+    begun_small,
     cohort_name,
     counted,
     course_shares,
     cutoff_text,
+    day_text,
     definition_text,
     discontinuation_reasons,
+    has_decimal_comma,
+    localised,
     median_lines,
     percent,
     response_shares,
     risk_table,
     tick_months,
+    whole,
 )
+from languages.wording import gettext as _
+from languages.wording import gettext_noop, ngettext
 
 if TYPE_CHECKING:
     import altair as alt
@@ -77,20 +85,20 @@ def km_spec(
     outcome = result[endpoint]
     title = ENDPOINT_NAMES[endpoint]
     if not outcome["n"]:
-        return _empty_spec(result, title, "No treated patients", theme)
+        return _empty_spec(result, title, _("No treated patients"), theme)
     table = SurvivalTable.of(result, endpoint)
     if not table.days:
-        return _empty_spec(result, title, "No follow-up to show yet", theme)
+        return _empty_spec(result, title, _("No follow-up to show yet"), theme)
     import altair as alt
 
-    widest = look.text_width(f"{max(table.at_risk):,}", look.SMALL_SIZE) + 12
+    widest = look.text_width(whole(max(table.at_risk)), look.SMALL_SIZE) + 12
     ticks = tick_months(table.last_month, at_most=max(5, min(13, int(PLOT_WIDTH / widest))))
     x_scale = alt.Scale(domain=[0, ticks[-1]], nice=False, zero=True)
     y_scale = alt.Scale(domain=[0, 1], nice=False)
     x = alt.X(
         "m:Q",
         scale=x_scale,
-        axis=alt.Axis(values=ticks, title="Months since first administration", grid=False),
+        axis=alt.Axis(values=ticks, title=_("Months since first administration"), grid=False),
     )
     y = alt.Y(
         "s:Q",
@@ -130,7 +138,7 @@ def km_spec(
     plot = alt.layer(*layers).properties(name="plot", width=PLOT_WIDTH, height=KM_HEIGHT)
 
     risk_rows = risk_table(table, ticks)
-    names = ["At risk", "Had event", "Censored"]
+    names = [_("At risk"), _("Had event"), _("Censored")]
     risk = (
         alt.Chart(alt.NamedData(name="risk"), name="risk")
         .mark_text(style="risk", baseline="middle")
@@ -146,7 +154,7 @@ def km_spec(
                     domain=False,
                     ticks=False,
                     labelPadding=round(widest / 2) + 4,
-                    minExtent=round(widest / 2) + 4 + look.text_width("Had event", look.SMALL_SIZE),
+                    minExtent=round(widest / 2) + 4 + look.text_width(max(names, key=len), look.SMALL_SIZE),
                 ),
             ),
             text=alt.Text("n:Q", format=","),
@@ -155,9 +163,16 @@ def km_spec(
             width=PLOT_WIDTH,
             height=RISK_ROW_HEIGHT * len(names),
             title=_footer(
-                "Kaplan–Meier estimate with pointwise 95 % confidence band (log–log). "
-                + ("Small strokes: censored. " if ticks_drawn else "Censored on too many days to mark each. ")
-                + "Below the axis: patients at risk at that month; with an event or censored before it."
+                # xgettext:no-python-format
+                _("Kaplan–Meier estimate with pointwise 95 % confidence band (log–log).")
+                + " "
+                + (
+                    _("Small strokes: censored.")
+                    if ticks_drawn
+                    else _("Censored on too many days to mark each.")
+                )
+                + " "
+                + _("Below the axis: patients at risk at that month; with an event or censored before it.")
                 + _reference_note(references, drawn),
                 result,
                 endpoint,
@@ -166,7 +181,8 @@ def km_spec(
         )
     )
     header = _header(
-        title, _cohort_line(result, outcome["n"], "patient", counted(outcome["events"], "event"))
+        title,
+        _cohort_line(result, counted(outcome["n"], "patient"), counted(outcome["events"], "event")),
     )
     chart = alt.vconcat(plot, risk, spacing=10).resolve_scale(x="shared").properties(title=header)
     datasets = {
@@ -305,12 +321,15 @@ def _reference_note(references: Sequence[tuple[str, float]], drawn: Sequence[tup
     if not references:
         return ""
     named = [
-        f"{letter} {name} {month:g}" for letter, (name, month) in zip(ascii_uppercase, drawn, strict=False)
+        f"{letter} {name} {localised(f'{month:g}')}"
+        for letter, (name, month) in zip(ascii_uppercase, drawn, strict=False)
     ]
-    beyond = [f"{name} {month:g}" for name, month in references if (name, month) not in drawn]
-    note = " Dashed: published medians in months, of other patients and not part of these numbers"
+    beyond = [f"{name} {localised(f'{month:g}')}" for name, month in references if (name, month) not in drawn]
+    note = " " + _("Dashed: published medians in months, of other patients and not part of these numbers")
     note += f": {', '.join(named)}" if named else ""
-    return f"{note}{'; beyond the axis: ' if beyond else ''}{', '.join(beyond)}."
+    if beyond:
+        note += "; " + _("beyond the axis: {medians}").format(medians=", ".join(beyond))
+    return f"{note}."
 
 
 DOOR_PX = 7  # as wide as a mark must be to be met with a finger or a mouse
@@ -339,8 +358,12 @@ def _door(
     before = table.survival[group[0] - 1] if group[0] else 1.0
     top = before if category == "event" else table.survival[group[0]] + 0.02
     bottom = table.survival[group[-1]] - (0.0 if category == "event" else 0.02)
-    days = f"day {first:,}" if first == last else f"days {first:,} to {last:,}"
-    noun = counted(n, "event") if category == "event" else f"{n:,} censored"
+    days = (
+        _("day {day}").format(day=whole(first))
+        if first == last
+        else _("days {first} to {last}").format(first=whole(first), last=whole(last))
+    )
+    noun = counted(n, "event") if category == "event" else _("{n} censored").format(n=whole(n))
     return {
         "m": table.days[group[len(group) // 2]] / DAYS_PER_MONTH,
         "s": min(1.0, top),
@@ -362,7 +385,7 @@ def _door_layer(doors: list[dict[str, Any]], x: alt.X, y: alt.Y) -> alt.Chart:
             y=y,
             y2=alt.Y2("s2:Q"),
             href="href:N",
-            tooltip=[alt.Tooltip("what:N", title="Open"), alt.Tooltip("when:N", title="Time")],
+            tooltip=[alt.Tooltip("what:N", title=_("Open")), alt.Tooltip("when:N", title=_("Time"))],
         )
     )
 
@@ -411,18 +434,17 @@ def _hover_layers(x: alt.X, y: alt.Y) -> list[alt.Chart]:
         name="nearest", nearest=True, on="pointermove", clear="pointerout", encodings=["x"], empty=False
     )
     tooltip = [
-        alt.Tooltip("when:N", title="Time"),
-        alt.Tooltip("survival:N", title="Estimate"),
-        alt.Tooltip("limits:N", title="95 % CI"),
-        alt.Tooltip("n:Q", title="At risk", format=","),
-        alt.Tooltip("e:Q", title="Events that day", format=","),
-        alt.Tooltip("c:Q", title="Censored that day", format=","),
+        alt.Tooltip("when:N", title=_("Time")),
+        alt.Tooltip("survival:N", title=_("Estimate")),
+        alt.Tooltip("limits:N", title=_("95 % CI")),
+        alt.Tooltip("n:Q", title=_("At risk"), format=","),
+        alt.Tooltip("e:Q", title=_("Events that day"), format=","),
+        alt.Tooltip("c:Q", title=_("Censored that day"), format=","),
     ]
     day = _columns("rows").transform_calculate(
-        when="format(datum.m, '.1f') + ' months (day ' + format(datum.d, ',') + ')'",
+        when=when_expression(),
         survival="format(100 * datum.s, '.1f') + ' %'",
-        limits="isValid(datum.l) && isValid(datum.u)"
-        " ? format(100 * datum.l, '.1f') + '–' + format(100 * datum.u, '.1f') + ' %' : 'undefined'",
+        limits=limits_expression(),
     )
     line = (
         day.mark_rule(style="hover", tooltip=True)
@@ -432,16 +454,39 @@ def _hover_layers(x: alt.X, y: alt.Y) -> list[alt.Chart]:
     return [line.properties(name="hover")]
 
 
+def when_expression() -> str:
+    """Return what Vega says of a moment, ``3.0 months (day 91)``, from the month ``m`` and the day ``d`` of a row."""
+    # The places are cut out by a sign that no language writes.
+    told = _("{months} months (day {day})").format(months="\0m\0", day="\0d\0").split("\0")
+    values = {"m": "format(datum.m, '.1f')", "d": "format(datum.d, ',')"}
+    return " + ".join(
+        values[part] if number % 2 else _quoted(part) for number, part in enumerate(told) if part
+    )
+
+
+def limits_expression() -> str:
+    """Return what Vega says of the limits ``l`` and ``u`` of a row, ``14.3–41.1 %``."""
+    return (
+        "isValid(datum.l) && isValid(datum.u)"
+        " ? format(100 * datum.l, '.1f') + '–' + format(100 * datum.u, '.1f') + ' %' : "
+        + _quoted(_("undefined"))
+    )
+
+
+def _quoted(text: str) -> str:
+    return f"'{json.dumps(text, ensure_ascii=False)[1:-1].replace(chr(39), chr(92) + chr(39))}'"
+
+
 def best_response_spec(result: Result, *, theme: look.Theme = "screen", behind: Link | None = None) -> Spec:
     """Return best overall responses as horizontal bars, best first, each with its count and share.
 
     On the screen a bar opens its patients.
     """
-    title = "Best overall response"
+    title = _("Best overall response")
     shares = response_shares(result)
     of = shares[0].of
     if not of:
-        return _empty_spec(result, title, "No responses recorded yet", theme)
+        return _empty_spec(result, title, _("No responses recorded yet"), theme)
     import altair as alt
 
     names = [share.name for share in shares]
@@ -470,7 +515,7 @@ def best_response_spec(result: Result, *, theme: look.Theme = "screen", behind: 
             ),
         ),
     )
-    tips = _tooltips(theme, name="Response", label="Patients")
+    tips = _tooltips(theme, name=_("Response"), label=_("Patients"))
     opens = theme == "screen" and behind is not None
     if opens:
         tips["href"] = alt.Href("href:N")
@@ -480,18 +525,25 @@ def best_response_spec(result: Result, *, theme: look.Theme = "screen", behind: 
     ]
     labels = base.mark_text(style="note", align="left", baseline="middle", dx=6).encode(text="label:N")
     rated, treated = result["orr"].get("of"), result.get("n_patients")
-    note = f"Bars: the {counted(of, 'patient')} with a best overall response"
-    note += f", of {counted(treated, 'treated patient')}." if treated is not None else "."
-    note += " The first two bars are objective responses."
+    note = (
+        _("Bars: the {patients} with a best overall response.").format(patients=counted(of, "patient"))
+        if treated is None
+        else _("Bars: the {patients} with a best overall response, of {treated}.").format(
+            patients=counted(of, "patient"), treated=counted(treated, "treated patient")
+        )
+    )
+    note += " " + _("The first two bars are objective responses.")
     if rated and rated != of:
-        note += f" The objective response rate has a denominator of its own, {counted(rated, 'patient')}."
+        note += " " + _("The objective response rate has a denominator of its own, {patients}.").format(
+            patients=counted(rated, "patient")
+        )
     chart = alt.layer(*bars, labels).properties(
         name="plot",
         width=RESPONSES_WIDTH,
         height=30 * len(names),
         title=_footer(note, result, "best-response", theme),
     )
-    header = _header(title, _cohort_line(result, of, "best response"), words.orr_line(result))
+    header = _header(title, _cohort_line(result, _best_responses_said(of)), words.orr_line(result))
     datasets = {
         "bars": [
             {
@@ -505,6 +557,10 @@ def best_response_spec(result: Result, *, theme: look.Theme = "screen", behind: 
         ]
     }
     return _finished(alt.vconcat(chart).properties(title=header), datasets, words.response_alt(result), theme)
+
+
+def _best_responses_said(n: int) -> str:
+    return ngettext("{n} best response", "{n} best responses", n).format(n=whole(n))
 
 
 def _behind_response(result: Result, share: Share, behind: Link) -> str:
@@ -532,17 +588,17 @@ def courses_spec(result: Result, *, theme: look.Theme = "screen", behind: Link |
 
     On the screen a part opens its courses.
     """
-    title = "Treatment courses"
+    title = _("Treatment courses")
     shares = [share for share in course_shares(result) if share.n]
     if not shares:
-        return _empty_spec(result, title, "No treated patients", theme)
+        return _empty_spec(result, title, _("No treated patients"), theme)
     import altair as alt
 
     of = shares[0].of
     layout = _course_layout(shares, behind if theme == "screen" else None)
     x = alt.X("x:Q", scale=alt.Scale(domain=[0, COURSES_WIDTH], nice=False), axis=None)
     y = alt.Y("y:Q", scale=alt.Scale(domain=[layout.height, 0], nice=False), axis=None)
-    tips = _tooltips(theme, name="Courses", label="Number")
+    tips = _tooltips(theme, name=_("Courses"), label=_("Number"))
     layers = [_one(layout.leaders).mark_rule(style="leader").encode(x=x, y=y, y2=alt.Y2("y2:Q"))]
     for part in layout.parts:
         layers.append(
@@ -571,18 +627,24 @@ def courses_spec(result: Result, *, theme: look.Theme = "screen", behind: Link |
             .encode(x=x, y=y, text="t:N")
         )
     stopped = result["courses"]["discontinued"]
-    note = f"Every part counts out of {counted(of, 'course')}."
+    note = _("Every part counts out of {courses}.").format(courses=counted(of, "course"))
     if stopped["n"]:
-        said = ", ".join(f"{reason} {n:,}" for reason, n in discontinuation_reasons(result))
-        note += f" Discontinued: {stopped['n']:,} of {of:,} ({percent(stopped['n'] / of)})"
-        note += f"; main reasons: {said}." if said else "."
+        reasons = ", ".join(f"{reason} {whole(n)}" for reason, n in discontinuation_reasons(result))
+        said = (
+            _("Discontinued: {n} of {of} ({percent}); main reasons: {reasons}.")
+            if reasons
+            else _("Discontinued: {n} of {of} ({percent}).")
+        )
+        note += " " + said.format(
+            n=whole(stopped["n"]), of=whole(of), percent=percent(stopped["n"] / of), reasons=reasons
+        )
     chart = alt.layer(*layers).properties(
         name="plot",
         width=COURSES_WIDTH,
         height=layout.height,
         title=_footer(note, result, "courses", theme),
     )
-    header = _header(title, _cohort_line(result, of, "treated patient"))
+    header = _header(title, _cohort_line(result, counted(of, "treated patient")))
     return _finished(alt.vconcat(chart).properties(title=header), {}, words.courses_alt(result), theme)
 
 
@@ -613,7 +675,7 @@ def _course_layout(shares: list[Share], behind: Link | None = None) -> _CourseLa
     for share, part_look in zip(shares, looks, strict=True):
         width = COURSES_WIDTH * share.n / total
         gap = min(0.75, width / 8)
-        count = f"{share.n:,}"
+        count = whole(share.n)
         fits = look.text_width(count, 13) + 6 < width
         parts.append(
             {
@@ -623,7 +685,9 @@ def _course_layout(shares: list[Share], behind: Link | None = None) -> _CourseLa
                 "y2": BAR_HEIGHT,
                 "look": part_look,
                 "name": share.name,
-                "label": f"{share.n:,} of {share.of:,} ({share.percent:.1f} %)",
+                "label": _("{n} of {of} ({percent})").format(
+                    n=whole(share.n), of=whole(share.of), percent=localised(f"{share.percent:.1f} %")
+                ),
                 "inside": count if fits else "",
                 **_behind_course(share, behind),
             }
@@ -666,7 +730,7 @@ def _part_looks(shares: list[Share]) -> list[str]:
 
 
 def _count_label(share: Share) -> str:
-    return f"{share.n:,} ({share.percent:.1f} %)"
+    return localised(f"{share.n:,} ({share.percent:.1f} %)")
 
 
 def _tooltips(theme: look.Theme, **titles: str) -> dict[str, Any]:
@@ -689,13 +753,15 @@ def _empty_spec(result: Result, title: str, message: str, theme: look.Theme) -> 
         .properties(name="plot", width=PLOT_WIDTH, height=120, title=_footer("", result, None, theme))
     )
     header = _header(title, _cohort_line(result))
-    alt_text = f"{title} of {cohort_name(result)}: {message[0].lower()}{message[1:]}."
+    alt_text = _("{figure} of {cohort}: {message}.").format(
+        figure=title, cohort=cohort_name(result), message=begun_small(message)
+    )
     return _finished(alt.vconcat(text).properties(title=header), {}, alt_text, theme)
 
 
-def _cohort_line(result: Result, n: int | None = None, noun: str = "patient", *more: str) -> str:
-    facts = [] if n is None else [counted(n, noun), *more]
-    return f"{cohort_name(result)}: " + ", ".join([*facts, f"data cut-off {cutoff_text(result)}"])
+def _cohort_line(result: Result, *facts: str) -> str:
+    cutoff = _("data cut-off {cutoff}").format(cutoff=cutoff_text(result))
+    return f"{cohort_name(result)}: {', '.join([*facts, cutoff])}"
 
 
 def _header(title: str, *lines: str) -> alt.TitleParams:
@@ -715,16 +781,20 @@ def _footer(note: str, result: Result, figure: str | None, theme: look.Theme) ->
     """
     import altair as alt
 
-    origin = f"Revision {result.get('revision', 'not stated')}, data cut-off {result.get('data_cutoff', 'not stated')}"
-    if result.get("stale"):
-        origin += ", newer changes not yet counted"
-    origin += "."
+    origin = (
+        _("Revision {revision}, data cut-off {cutoff}, newer changes not yet counted.")
+        if result.get("stale")
+        else _("Revision {revision}, data cut-off {cutoff}.")
+    ).format(
+        revision=result.get("revision", _("not stated")),
+        cutoff=day_text(result.get("data_cutoff", _("not stated"))),
+    )
     if result.get("synthetic"):
-        origin = f"Synthetic patients. {origin}"
+        origin = _("Synthetic patients.") + " " + origin
     in_print = figure if theme == "print" else None
     definition = definition_text(result.get("definition"), in_print) if in_print else ""
     if definition:
-        origin += f" Definition: {definition}"
+        origin += " " + _("Definition:") + " " + definition
     lines = [
         piece
         for line in (note, origin)
@@ -736,12 +806,19 @@ def _footer(note: str, result: Result, figure: str | None, theme: look.Theme) ->
     )
 
 
+def locale() -> Spec:
+    """Return how Vega is to write numbers, as a part of a configuration; nothing where a point parts decimals."""
+    if not has_decimal_comma():
+        return {}
+    return {"locale": {"number": {"decimal": ",", "thousands": ".", "grouping": [3], "currency": ["", " €"]}}}
+
+
 def _finished(chart: alt.VConcatChart, datasets: dict[str, Any], description: str, theme: look.Theme) -> Spec:
     """Return ``chart`` as plain data with its numbers, its words for screen readers and its looks."""
     spec: Spec = chart.to_dict()
     # Altair writes its own newest schema and a default look; both are ours to say.
     spec["$schema"] = f"https://vega.github.io/schema/vega-lite/v{VEGA_LITE_VERSION}.0.json"
-    spec["config"] = look.config(theme)
+    spec["config"] = look.config(theme) | locale()
     spec["description"] = description
     spec["datasets"] = {**spec.get("datasets", {}), **datasets}
     if theme == "screen":
@@ -753,18 +830,26 @@ def _finished(chart: alt.VConcatChart, datasets: dict[str, Any], description: st
 class Figure:
     """A figure of a cohort's dashboard: its title, what draws it, and what says it in words."""
 
-    title: str
+    english: str
     build: Callable[..., Spec]  # (result, *, theme="screen", behind=None), curves also references=()
     alt_text: Callable[[Result], str]
+
+    @property
+    def title(self) -> str:
+        return _(self.english)
 
 
 FIGURES: dict[str, Figure] = {
     "pfs": Figure(
-        ENDPOINT_NAMES["pfs"], partial(km_spec, endpoint="pfs"), partial(words.survival_alt, endpoint="pfs")
+        ENDPOINT_NAMES.english["pfs"],
+        partial(km_spec, endpoint="pfs"),
+        partial(words.survival_alt, endpoint="pfs"),
     ),
     "os": Figure(
-        ENDPOINT_NAMES["os"], partial(km_spec, endpoint="os"), partial(words.survival_alt, endpoint="os")
+        ENDPOINT_NAMES.english["os"],
+        partial(km_spec, endpoint="os"),
+        partial(words.survival_alt, endpoint="os"),
     ),
-    "best-response": Figure("Best overall response", best_response_spec, words.response_alt),
-    "courses": Figure("Treatment courses", courses_spec, words.courses_alt),
+    "best-response": Figure(gettext_noop("Best overall response"), best_response_spec, words.response_alt),
+    "courses": Figure(gettext_noop("Treatment courses"), courses_spec, words.courses_alt),
 }

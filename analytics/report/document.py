@@ -107,6 +107,8 @@ class Report:
         centres, record_centres: whose patients are counted, and whose are shown one by one.
         specs: the figures by key, as Vega-Lite specifications for print.
         made_at: when the results were computed, ISO 8601.
+        kicker, page_of: said above the title and at the foot of each page ("{page} of {pages}").
+        language: of its words, ISO 639-1.
     """
 
     slug: str
@@ -121,6 +123,9 @@ class Report:
     centres: Sequence[str]
     record_centres: Sequence[str]
     specs: dict[str, dict[str, Any]] = field(repr=False)
+    kicker: str = "PRRT registry · cohort report"
+    page_of: str = "{page} of {pages}"
+    language: str = "en"
 
     @property
     def file_name(self) -> str:

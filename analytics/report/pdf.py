@@ -51,6 +51,9 @@ def content(report: Report) -> dict[str, Any]:
         "description": report.description,
         "banner": report.banner,
         "foot": report.foot,
+        "kicker": report.kicker,
+        "page_of": report.page_of,
+        "language": report.language,
         "facts": report.facts,
         "sections": [asdict(section) for section in report.sections],
     }

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analytics.rules import sentences
 from analytics.rules.survival import EventTable, Refused, product_limit
+from languages.wording import gettext
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,10 @@ def log_rank(tables: Mapping[str, EventTable], rho: float = 0) -> LogRank | Refu
     """
     with_patients = [name for name, table in tables.items() if table.n]
     if len(with_patients) < 2:
-        return Refused(f"{len(with_patients)} strata with patients: nothing to compare")
+        return Refused(gettext(sentences.STRATA_WITH_PATIENTS).format(n=len(with_patients)))
     pooled = EventTable.sum(tables.values())
     if not pooled.n_events:
-        return Refused("no events")
+        return Refused(gettext(sentences.NO_EVENTS))
 
     with_event = pooled.rows.events > 0
     days = pooled.rows.days[with_event]
@@ -91,12 +93,12 @@ def log_rank(tables: Mapping[str, EventTable], rho: float = 0) -> LogRank | Refu
 
     compared = np.flatnonzero(expected > 0)[1:]  # one is left out: the differences add up to 0
     if not compared.size:
-        return Refused("only one stratum has patients at risk on a day with an event")
+        return Refused(gettext(sentences.ONE_STRATUM_AT_RISK))
     v = covariance[np.ix_(compared, compared)]
     difference = (observed - expected)[compared]
     scale = np.sqrt(np.diag(v))
     if not scale.all() or np.linalg.matrix_rank(v / np.outer(scale, scale), hermitian=True) < compared.size:
-        return Refused("strata were never at risk together when some had an event and some had not")
+        return Refused(gettext(sentences.NEVER_TOGETHER))
     statistic = float(difference @ np.linalg.solve(v, difference))
     return LogRank(
         test=chi_squared(statistic, compared.size),

@@ -8,12 +8,15 @@ yardstick is R's ``coxph(..., ties = "efron")`` and ``cox.zph(fit, transform = "
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
 
+from analytics.rules import sentences
 from analytics.rules.comparison import ChiSquared, chi_squared
 from analytics.rules.survival import Z95, EventTable, Floats, Integers, Refused, product_limit
+from languages.wording import gettext, number
 
 # Below this, estimates are biased and their limits too narrow: Peduzzi et al., J Clin Epidemiol
 # 1995;48:1503-1510.
@@ -129,9 +132,7 @@ def fit(
     information = null.information()
     scale = np.sqrt(np.diag(information))
     if not scale.all() or np.linalg.eigvalsh(information / np.outer(scale, scale))[0] < _SINGULAR:
-        return Refused(
-            f"{', '.join(names)}: cannot be told apart in the patients at risk when somebody had an event"
-        )
+        return Refused(gettext(sentences.ALIKE_AT_RISK).format(names=", ".join(names)))
     score_statistic = float(null.score @ np.linalg.solve(information, null.score))
 
     for _ in range(_MAX_STEPS):
@@ -155,27 +156,29 @@ def _refusal(
     events_per_coefficient: int,
 ) -> Refused | None:
     if not n_events:
-        return Refused("no events")
+        return Refused(gettext(sentences.NO_EVENTS))
     if n_events < events_per_coefficient * len(names):
         return Refused(
-            f"{n_events} events for {len(names)} coefficients: fewer than {events_per_coefficient} for each"
+            gettext(sentences.TOO_FEW_EVENTS).format(
+                n=n_events, n_coefficients=len(names), least=events_per_coefficient
+            )
         )
     for column, name in enumerate(names):
         values = {float(covariates[column]) for covariates, _ in groups}
         if len(values) == 1:
-            return Refused(f"{name} is the same in all patients")
+            return Refused(gettext(sentences.SAME_IN_ALL).format(name=name))
         for value in sorted(values) if len(values) == 2 else ():
             if not any(table.n_events for covariates, table in groups if covariates[column] == value):
-                return Refused(f"no events where {name} is {value:g}: its hazard ratio is 0 or infinite")
+                return Refused(gettext(sentences.NO_EVENTS_WHERE_ONE).format(name=name, value=_value(value)))
     if (
         len(groups) <= len(names) + 1
     ):  # a group for every coefficient: one without events sends one to infinity
         for covariates, table in groups:
             if not table.n_events:
                 values_of = ", ".join(
-                    f"{name} {value:g}" for name, value in zip(names, covariates, strict=True)
+                    f"{name} {_value(value)}" for name, value in zip(names, covariates, strict=True)
                 )
-                return Refused(f"no events where {values_of}: a hazard ratio is 0 or infinite")
+                return Refused(gettext(sentences.NO_EVENTS_WHERE).format(values=values_of))
     return None
 
 
@@ -183,10 +186,11 @@ def _no_estimate(names: Sequence[str], beta: Floats) -> str:
     # Where the others have settled within a few standard deviations, those without a finite estimate are far out.
     far = np.abs(beta) > max(5.0, float(np.abs(beta).max()) / 3)
     which = [name for name, is_far in zip(names, far, strict=True) if is_far] or list(names)
-    return (
-        f"{', '.join(which)}: no finite estimate, since the events are separated by it without overlap "
-        "(its hazard ratio is 0 or infinite)"
-    )
+    return gettext(sentences.SEPARATED).format(names=", ".join(which))
+
+
+def _value(value: float) -> str:
+    return number(Decimal(f"{value:g}"))
 
 
 @dataclass(frozen=True)

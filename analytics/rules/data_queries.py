@@ -10,9 +10,19 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from analytics.rules.sentences import Sentences
+from languages.wording import Words, gettext_noop, number
+from languages.wording import day as written
+from languages.wording import gettext as _
 from treatments.rules.activity import is_past_permitted
 from treatments.rules.labs import ANALYTES
 from treatments.rules.words import NBSP, interval
+
+# What a rule writes below a query, stored in English.
+RULE_CLOSED = gettext_noop("The records no longer give cause for it.")
+RECORD_CHANGED = gettext_noop("The records have changed since it was answered.")
+PATIENT_VOIDED = gettext_noop("The patient has been voided.")
+ANSWERS = Sentences([RULE_CLOSED, RECORD_CHANGED, PATIENT_VOIDED])
 
 FOLLOW_UP_DAYS = 182  # six months of 30.4375 d, in whole days
 PAST_WINDOW_DAYS = 28  # a planned cycle may be this long past its window before it is asked for
@@ -325,7 +335,7 @@ def diagnosis_missing(patient: PatientFacts, today: date) -> Iterator[Discrepanc
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule with its name for people, in the list's filter and above a query."""
+    """A rule with its name for people in English, in the list's filter and above a query."""
 
     key: str
     title: str
@@ -335,17 +345,17 @@ class Rule:
 RULES = {
     rule.key: rule
     for rule in (
-        Rule("labs_missing", "Cycle given without laboratory values", labs_missing),
-        Rule("activity_deviation", "Activity off by more than 20 %", activity_deviation),
-        Rule("cycle_date_past", "Planned cycle long past", cycle_date_past),
-        Rule("baseline_missing", "No baseline before cycle 1", baseline_missing),
-        Rule("imaging_missing", "PET/CT missing after a cycle", imaging_missing),
-        Rule("final_imaging_missing", "No study after completion", final_imaging_missing),
-        Rule("progression_not_noted", "PD without progression noted", progression_not_noted),
-        Rule("follow_up_old", "Follow-up older than 6 months", follow_up_old),
-        Rule("death_cause_unknown", "Death without cause", death_cause_unknown),
-        Rule("course_open_after_death", "Course open after death", course_open_after_death),
-        Rule("diagnosis_missing", "Diagnosis missing", diagnosis_missing),
+        Rule("labs_missing", gettext_noop("Cycle given without laboratory values"), labs_missing),
+        Rule("activity_deviation", gettext_noop("Activity off by more than 20 %"), activity_deviation),
+        Rule("cycle_date_past", gettext_noop("Planned cycle long past"), cycle_date_past),
+        Rule("baseline_missing", gettext_noop("No baseline before cycle 1"), baseline_missing),
+        Rule("imaging_missing", gettext_noop("PET/CT missing after a cycle"), imaging_missing),
+        Rule("final_imaging_missing", gettext_noop("No study after completion"), final_imaging_missing),
+        Rule("progression_not_noted", gettext_noop("PD without progression noted"), progression_not_noted),
+        Rule("follow_up_old", gettext_noop("Follow-up older than 6 months"), follow_up_old),
+        Rule("death_cause_unknown", gettext_noop("Death without cause"), death_cause_unknown),
+        Rule("course_open_after_death", gettext_noop("Course open after death"), course_open_after_death),
+        Rule("diagnosis_missing", gettext_noop("Diagnosis missing"), diagnosis_missing),
     )
 }
 
@@ -355,88 +365,186 @@ def find(patient: PatientFacts, today: date) -> list[Discrepancy]:
     return [found for rule in RULES.values() for found in rule.find(patient, today)]
 
 
+# Laboratory values as they stand within a sentence.
+_ANALYTES = Words(
+    {
+        "platelets": gettext_noop("platelets"),
+        "haemoglobin": gettext_noop("haemoglobin"),
+        "neutrophils": gettext_noop("neutrophils"),
+        "lymphocytes": gettext_noop("lymphocytes"),
+        "leucocytes": gettext_noop("leucocytes"),
+        "creatinine": gettext_noop("creatinine"),
+        "alt": gettext_noop("ALT"),
+        "ast": gettext_noop("AST"),
+        "alp": gettext_noop("ALP"),
+        "ggt": gettext_noop("GGT"),
+        "bilirubin": gettext_noop("bilirubin"),
+        "albumin": gettext_noop("albumin"),
+        "prothrombin_ratio": gettext_noop("prothrombin ratio (quick)"),
+        "body_weight": gettext_noop("body weight"),
+    }
+)
+
+
 def _analyte(code: str) -> str:
+    if code in _ANALYTES:
+        return _ANALYTES[code]
     label = ANALYTES[code].label if code in ANALYTES else code
     return label if label.isupper() else label.lower()
 
 
 def _mbq(value: str) -> str:
-    return f"{Decimal(value):,.1f}{NBSP}MBq"
+    """Return an activity with one decimal, its thousands set apart by the sign that is not the decimal one."""
+    said = number(Decimal(f"{Decimal(value):.1f}"), 1)
+    whole, sign, tenth = said[:-2], said[-2], said[-1]
+    thousands = f"{int(whole):,}".replace(",", "," if sign == "." else ".")
+    return f"{thousands}{sign}{tenth}{NBSP}MBq"
+
+
+def _written(day: str) -> str:
+    return written(date.fromisoformat(day))
 
 
 def words(rule: str, facts: Facts) -> tuple[str, str]:
-    """Return what is asked, and why, for people.
+    """Return what is asked, and why, for people, in the language of who reads it.
 
     Raises:
         KeyError: an unknown rule, or facts that are not of it.
     """
-    cycle = f"cycle {facts.get('cycle')}"
-    if rule == "labs_missing":
-        why = []
-        if facts["missing"]:
-            why.append(f"not measured before it: {', '.join(map(_analyte, facts['missing']))}")
-        if facts["old"]:
-            old = ", ".join(f"{_analyte(code)} ({day})" for code, day in facts["old"].items())
-            why.append(f"older than {interval(facts['within_days'])}: {old}")
+    return _WORDS[rule](facts)
+
+
+def _labs_missing_in_words(facts: Facts) -> tuple[str, str]:
+    missing = ", ".join(map(_analyte, facts["missing"]))
+    old = ", ".join(f"{_analyte(code)} ({_written(on)})" for code, on in facts["old"].items())
+    if missing and old:
+        why = _(
+            "Cycle {cycle} was given on {day}; not measured before it: {missing}; older than {interval}: {old}."
+        )
+    elif missing:
+        why = _("Cycle {cycle} was given on {day}; not measured before it: {missing}.")
+    else:
+        why = _("Cycle {cycle} was given on {day}; older than {interval}: {old}.")
+    return (
+        _("Cycle {cycle} without laboratory values").format(cycle=facts["cycle"]),
+        why.format(
+            cycle=facts["cycle"],
+            day=_written(facts["given_on"]),
+            missing=missing,
+            old=old,
+            interval=interval(facts["within_days"]),
+        ),
+    )
+
+
+def _activity_deviation_in_words(facts: Facts) -> tuple[str, str]:
+    net_mbq, prescribed_mbq = Decimal(facts["net_mbq"]), Decimal(facts["prescribed_mbq"])
+    off = 100 * (net_mbq - prescribed_mbq) / prescribed_mbq
+    percent = f"{'-' if off < 0 else '+'}{number(Decimal(f'{abs(off):.1f}'), 1)}{NBSP}%"
+    return (
+        _("Activity of cycle {cycle}").format(cycle=facts["cycle"]),
+        _("{net} net on {day}, prescribed {prescribed}: {percent}, and the record does not say why.").format(
+            net=_mbq(facts["net_mbq"]),
+            day=_written(facts["given_on"]),
+            prescribed=_mbq(facts["prescribed_mbq"]),
+            percent=percent,
+        ),
+    )
+
+
+def _cycle_date_past_in_words(facts: Facts) -> tuple[str, str]:
+    return (
+        _("What became of cycle {cycle}?").format(cycle=facts["cycle"]),
+        _("Planned on {day}, window ±{window}; neither given, on hold nor left out.").format(
+            day=_written(facts["planned_on"]), window=f"{NBSP}{facts['window_days']}{NBSP}d"
+        ),
+    )
+
+
+def _baseline_missing_in_words(facts: Facts) -> tuple[str, str]:
+    begun = {"cycle": facts["cycle"], "day": _written(facts["given_on"])}
+    if facts["performed_on"]:
         return (
-            f"Cycle {facts['cycle']} without laboratory values",
-            f"Cycle {facts['cycle']} was given on {facts['given_on']}; {'; '.join(why)}.",
+            _("Baseline after the first cycle"),
+            _("Cycle {cycle} was given on {day}, the baseline study is dated {study_day}.").format(
+                **begun, study_day=_written(facts["performed_on"])
+            ),
         )
-    if rule == "activity_deviation":
-        net_mbq, prescribed_mbq = Decimal(facts["net_mbq"]), Decimal(facts["prescribed_mbq"])
-        percent = 100 * (net_mbq - prescribed_mbq) / prescribed_mbq
-        return (
-            f"Activity of {cycle}",
-            f"{_mbq(facts['net_mbq'])} net on {facts['given_on']}, prescribed {_mbq(facts['prescribed_mbq'])}:"
-            f" {percent:+.1f}{NBSP}%, and the record does not say why.",
-        )
-    if rule == "cycle_date_past":
-        return (
-            f"What became of {cycle}?",
-            f"Planned on {facts['planned_on']}, window ±{NBSP}{facts['window_days']}{NBSP}d; neither given, on hold nor"
-            " left out.",
-        )
-    if rule == "baseline_missing":
-        begun = f"{cycle[0].upper()}{cycle[1:]} was given on {facts['given_on']}"
-        if facts["performed_on"]:
-            return (
-                "Baseline after the first cycle",
-                f"{begun}, the baseline study is dated {facts['performed_on']}.",
-            )
-        return "No baseline study", f"{begun}; without a baseline the response cannot be evaluated."
-    if rule == "imaging_missing":
-        return (
-            f"No PET/CT after {cycle}",
-            f"Cycle {facts['cycle']} was given on {facts['given_on']}; the study was due by {facts['due_on']}.",
-        )
-    if rule == "final_imaging_missing":
-        return (
-            "No study after completion",
-            f"The last cycle, {facts['cycle']}, was given on {facts['given_on']}; the study was due by {facts['due_on']}.",
-        )
-    if rule == "progression_not_noted":
-        after = (
-            f"cycle {facts['cycle']} was given after it on {facts['given_on']}"
-            if facts["cycle"]
-            else "the course was not stopped for it"
-        )
-        return (
-            "Progression on imaging, nothing noted",
-            f"The study of {facts['performed_on']} was read as PD; {after}, and neither a clinical progression, another"
-            " therapy nor a death is recorded.",
-        )
-    if rule == "follow_up_old":
-        return (
-            "Follow-up older than 6 months",
-            f"Last known alive on {facts['last_alive_on']}; no contact, study or cycle since.",
-        )
-    if rule == "death_cause_unknown":
-        return "Cause of death", f"Died on {facts['died_on']}; the cause is recorded as not known."
-    if rule == "course_open_after_death":
-        return (
-            "Course still open",
-            f"The patient died on {facts['died_on']}; cycle {facts['cycle']} is still to come. Discontinue the course.",
-        )
-    if rule == "diagnosis_missing":
-        return "No diagnosis", f"Registered on {facts['registered_on']}; no diagnosis is recorded."
-    raise KeyError(rule)
+    return (
+        _("No baseline study"),
+        _("Cycle {cycle} was given on {day}; without a baseline the response cannot be evaluated.").format(
+            **begun
+        ),
+    )
+
+
+def _imaging_missing_in_words(facts: Facts) -> tuple[str, str]:
+    return (
+        _("No PET/CT after cycle {cycle}").format(cycle=facts["cycle"]),
+        _("Cycle {cycle} was given on {day}; the study was due by {due}.").format(
+            cycle=facts["cycle"], day=_written(facts["given_on"]), due=_written(facts["due_on"])
+        ),
+    )
+
+
+def _final_imaging_missing_in_words(facts: Facts) -> tuple[str, str]:
+    return (
+        _("No study after completion"),
+        _("The last cycle, {cycle}, was given on {day}; the study was due by {due}.").format(
+            cycle=facts["cycle"], day=_written(facts["given_on"]), due=_written(facts["due_on"])
+        ),
+    )
+
+
+def _progression_not_noted_in_words(facts: Facts) -> tuple[str, str]:
+    on = _written(facts["performed_on"])
+    if facts["cycle"]:
+        why = _(
+            "The study of {day} was read as PD; cycle {cycle} was given after it on {given_day}, and neither a clinical "
+            "progression, another therapy nor a death is recorded."
+        ).format(day=on, cycle=facts["cycle"], given_day=_written(facts["given_on"]))
+    else:
+        why = _(
+            "The study of {day} was read as PD; the course was not stopped for it, and neither a clinical progression, "
+            "another therapy nor a death is recorded."
+        ).format(day=on)
+    return _("Progression on imaging, nothing noted"), why
+
+
+def _follow_up_old_in_words(facts: Facts) -> tuple[str, str]:
+    return (
+        _("Follow-up older than 6 months"),
+        _("Last known alive on {day}; no contact, study or cycle since.").format(
+            day=_written(facts["last_alive_on"])
+        ),
+    )
+
+
+def _death_cause_unknown_in_words(facts: Facts) -> tuple[str, str]:
+    why = _("Died on {day}; the cause is recorded as not known.")
+    return _("Cause of death"), why.format(day=_written(facts["died_on"]))
+
+
+def _course_open_after_death_in_words(facts: Facts) -> tuple[str, str]:
+    why = _("The patient died on {day}; cycle {cycle} is still to come. Discontinue the course.")
+    return _("Course still open"), why.format(day=_written(facts["died_on"]), cycle=facts["cycle"])
+
+
+def _diagnosis_missing_in_words(facts: Facts) -> tuple[str, str]:
+    why = _("Registered on {day}; no diagnosis is recorded.")
+    return _("No diagnosis"), why.format(day=_written(facts["registered_on"]))
+
+
+_WORDS: dict[str, Callable[[Facts], tuple[str, str]]] = {
+    "labs_missing": _labs_missing_in_words,
+    "activity_deviation": _activity_deviation_in_words,
+    "cycle_date_past": _cycle_date_past_in_words,
+    "baseline_missing": _baseline_missing_in_words,
+    "imaging_missing": _imaging_missing_in_words,
+    "final_imaging_missing": _final_imaging_missing_in_words,
+    "progression_not_noted": _progression_not_noted_in_words,
+    "follow_up_old": _follow_up_old_in_words,
+    "death_cause_unknown": _death_cause_unknown_in_words,
+    "course_open_after_death": _course_open_after_death_in_words,
+    "diagnosis_missing": _diagnosis_missing_in_words,
+}

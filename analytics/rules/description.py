@@ -13,8 +13,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from analytics.rules import sentences
 from analytics.rules.comparison import chi_squared
 from analytics.rules.survival import Refused
+from languages.wording import gettext, number
 
 Number = int | float | Decimal | Fraction
 Categories = Mapping[str, int]
@@ -170,23 +172,23 @@ def welch(groups: Mapping[str, Values]) -> GroupTest | Refused:
 
     exact = _groups(groups)
     if len(exact) < 2:
-        return Refused(f"{len(exact)} strata with values: nothing to compare")
+        return Refused(gettext(sentences.STRATA_WITH_VALUES).format(n=len(exact)))
     for name, values in exact.items():
         if values.n < 2:
-            return Refused(f"one value in {name}: no standard deviation")
+            return Refused(gettext(sentences.ONE_VALUE).format(name=name))
     n = [values.n for values in exact.values()]
     means = [values.mean for values in exact.values()]
     errors = [values.variance / values.n for values in exact.values()]
     if len(exact) == 2:
         if not any(errors):
-            return Refused("no spread of values within the strata")
+            return Refused(gettext(sentences.NO_SPREAD))
         error = errors[0] + errors[1]
         t = float(means[0] - means[1]) / _root(error)
         df = float(error**2 / sum(part**2 / (k - 1) for part, k in zip(errors, n, strict=True)))
-        return GroupTest("Welch's t test", t, (df,), float(2 * stdtr(df, -abs(t))))
+        return GroupTest(gettext(sentences.WELCH_T), t, (df,), float(2 * stdtr(df, -abs(t))))
     for name, part in zip(exact, errors, strict=True):
         if not part:
-            return Refused(f"all values in {name} are the same: its weight would be infinite")
+            return Refused(gettext(sentences.SAME_VALUES_IN).format(name=name))
     k = len(n)
     weights = [1 / float(part) for part in errors]
     total = math.fsum(weights)
@@ -197,7 +199,7 @@ def welch(groups: Mapping[str, Values]) -> GroupTest | Refused:
     between = math.fsum(w * (m - centre) ** 2 for w, m in zip(weights, shifted, strict=True))
     f = between / ((k - 1) * (1 + 2 * (k - 2) * spread))
     df_within = 1 / (3 * spread)
-    return GroupTest("Welch's analysis of variance", f, (k - 1, df_within), float(fdtrc(k - 1, df_within, f)))
+    return GroupTest(gettext(sentences.WELCH_ANOVA), f, (k - 1, df_within), float(fdtrc(k - 1, df_within, f)))
 
 
 def rank_test(groups: Mapping[str, Values]) -> GroupTest | Refused:
@@ -208,7 +210,7 @@ def rank_test(groups: Mapping[str, Values]) -> GroupTest | Refused:
     """
     exact = _groups(groups)
     if len(exact) < 2:
-        return Refused(f"{len(exact)} strata with values: nothing to compare")
+        return Refused(gettext(sentences.STRATA_WITH_VALUES).format(n=len(exact)))
     unit = math.lcm(*(values.unit for values in exact.values()))
     tied: dict[int, int] = {}
     for values in exact.values():
@@ -216,7 +218,7 @@ def rank_test(groups: Mapping[str, Values]) -> GroupTest | Refused:
         for value, count in zip(values.values, values.counts, strict=True):
             tied[value * scale] = tied.get(value * scale, 0) + count
     if len(tied) < 2:
-        return Refused("all values are the same")
+        return Refused(gettext(sentences.SAME_VALUES))
     twice_rank, before = {}, 0
     for at in sorted(tied):
         twice_rank[at] = 2 * before + tied[at] + 1
@@ -233,7 +235,7 @@ def rank_test(groups: Mapping[str, Values]) -> GroupTest | Refused:
     ties = Fraction(sum(count**3 - count for count in tied.values()), n**3 - n)
     h = float((12 * squares / (n * (n + 1)) - 3 * (n + 1)) / (1 - ties))
     test = chi_squared(h, len(exact) - 1)
-    name = "Wilcoxon's rank-sum test" if len(exact) == 2 else "Kruskal–Wallis test"
+    name = gettext(sentences.WILCOXON) if len(exact) == 2 else gettext(sentences.KRUSKAL_WALLIS)
     return GroupTest(name, test.chi2, (test.df,), test.p)
 
 
@@ -250,9 +252,9 @@ def _table(groups: Mapping[str, Categories]) -> list[list[int]] | Refused:
     rows = [[counts.get(category, 0) for counts in columns] for category in categories]
     rows = [row for row in rows if any(row)]
     if len(columns) < 2:
-        return Refused(f"{len(columns)} strata with patients: nothing to compare")
+        return Refused(gettext(sentences.STRATA_WITH_PATIENTS).format(n=len(columns)))
     if len(rows) < 2:
-        return Refused("all patients are in the same category")
+        return Refused(gettext(sentences.SAME_CATEGORY))
     return rows
 
 
@@ -280,11 +282,13 @@ def pearson(groups: Mapping[str, Categories]) -> GroupTest | Refused:
     test = chi_squared(float(statistic), (len(rows) - 1) * (len(columns) - 1))
     smallest = _smallest_expected(rows)
     note = (
-        f"an expected count is {float(smallest):.1f}, below {EXPECTED_COUNT}: the p-value is rough"
+        gettext(sentences.SMALL_EXPECTED).format(
+            smallest=number(Decimal(f"{float(smallest):.1f}")), least=EXPECTED_COUNT
+        )
         if smallest < EXPECTED_COUNT
         else ""
     )
-    return GroupTest("Chi-squared test", test.chi2, (test.df,), test.p, note)
+    return GroupTest(gettext(sentences.CHI_SQUARED), test.chi2, (test.df,), test.p, note)
 
 
 def fisher(groups: Mapping[str, Categories]) -> GroupTest | Refused:
@@ -293,11 +297,11 @@ def fisher(groups: Mapping[str, Categories]) -> GroupTest | Refused:
     if isinstance(rows, Refused):
         return rows
     if len(rows) != 2 or len(rows[0]) != 2:
-        return Refused(f"{len(rows)} categories in {len(rows[0])} strata: Fisher's test is of two in two")
+        return Refused(gettext(sentences.NOT_TWO_IN_TWO).format(n=len(rows), n_strata=len(rows[0])))
     # Imported here: it takes a second to load.
     from scipy.stats import fisher_exact
 
-    return GroupTest("Fisher's exact test", None, (), float(fisher_exact(rows).pvalue))
+    return GroupTest(gettext(sentences.FISHER), None, (), float(fisher_exact(rows).pvalue))
 
 
 def categories_test(groups: Mapping[str, Categories]) -> GroupTest | Refused:

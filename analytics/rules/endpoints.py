@@ -13,6 +13,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, NoReturn, Self, cast, get_args
 
+from analytics.rules import sentences
 from analytics.rules.exposure import (
     AdverseEvent,
     Plan,
@@ -24,6 +25,8 @@ from analytics.rules.exposure import (
 from imaging.rules import best_response
 from imaging.rules.best_response import CONFIRMATION_DAYS, OBJECTIVE_RESPONSES
 from imaging.rules.sstr import SstrClass
+from languages.wording import Words, day, gettext_noop, number
+from languages.wording import gettext as _
 
 __all__ = [
     "MONTH_DAYS",
@@ -67,28 +70,104 @@ _CHOICES = {
 }
 MOST_DAYS = 3650  # of a rule: longer is a slip of the pen
 
-_REASONS = {
-    # Events.
-    "overall_response_pd": "overall response PD",
-    "clinical_progression": "clinical progression",
-    "death": "death",
-    "response": "first response",
-    "next_therapy": "start of another anticancer therapy",
-    "discontinued": "treatment discontinued",
-    # Censoring.
-    "last_adequate_assessment": "last adequate assessment",
-    "time_zero": "first administration, nothing known after it",
-    "last_known_alive": "last known alive",
-    "new_therapy": "last known progression-free before another anticancer therapy",
-    "missed_assessments": "last known progression-free before two or more missed assessments",
-    "before_death": "last known progression-free before a death that is no event here",
-    "no_response": "no response until then",
-    "completed": "treatment completed",
-    "ongoing": "treatment going on when last known alive",
-}
+_REASONS = Words(
+    {
+        # Events.
+        "overall_response_pd": gettext_noop("overall response PD"),
+        "clinical_progression": gettext_noop("clinical progression"),
+        "death": gettext_noop("death"),
+        "response": gettext_noop("first response"),
+        "next_therapy": gettext_noop("start of another anticancer therapy"),
+        "discontinued": gettext_noop("treatment discontinued"),
+        # Censoring.
+        "last_adequate_assessment": gettext_noop("last adequate assessment"),
+        "time_zero": gettext_noop("first administration, nothing known after it"),
+        "last_known_alive": gettext_noop("last known alive"),
+        "new_therapy": gettext_noop("last known progression-free before another anticancer therapy"),
+        "missed_assessments": gettext_noop(
+            "last known progression-free before two or more missed assessments"
+        ),
+        "before_death": gettext_noop("last known progression-free before a death that is no event here"),
+        "no_response": gettext_noop("no response until then"),
+        "completed": gettext_noop("treatment completed"),
+        "ongoing": gettext_noop("treatment going on when last known alive"),
+    }
+)
+# What stands behind the colon of a basis: what PFS ended by, or why treatment was stopped. Codes of responses stay.
+_DETAILS = Words(
+    {
+        "overall_response_pd": gettext_noop("overall response pd"),
+        "clinical_progression": gettext_noop("clinical progression"),
+        "death": gettext_noop("death"),
+        "last_adequate_assessment": gettext_noop("last adequate assessment"),
+        "time_zero": gettext_noop("time zero"),
+        "new_therapy": gettext_noop("new therapy"),
+        "missed_assessments": gettext_noop("missed assessments"),
+        "before_death": gettext_noop("before death"),
+        "progression": gettext_noop("progression"),
+        "haematological": gettext_noop("haematological"),
+        "renal": gettext_noop("renal"),
+        "hepatic": gettext_noop("hepatic"),
+        "other_toxicity": gettext_noop("other toxicity"),
+        "comorbidity": gettext_noop("comorbidity"),
+        "patient_choice": gettext_noop("patient choice"),
+        "logistics": gettext_noop("logistics"),
+    }
+)
 _EVENTS = frozenset(list(_REASONS)[:6])
+
+# Stored with an outcome, in English: why a course counts for response or does not.
+_NOTHING_GIVEN = gettext_noop("No cycle was given by the cut-off.")
+_STILL_GOING_ON = gettext_noop("The course is still going on.")
+_NO_BASELINE = gettext_noop("There is no baseline scan.")
+_LATE_BASELINE = gettext_noop("The baseline scan is dated after the first administration.")
+_NOT_ASSESSED = gettext_noop("There is no assessment after baseline.")
+_ASSESSED = {
+    "completed": gettext_noop("The course is completed, with a baseline scan and a later assessment."),
+    "discontinued": gettext_noop("The course is discontinued, with a baseline scan and a later assessment."),
+}
+_PROGRESSED = {
+    "completed": gettext_noop("The course is completed; the patient progressed before a later assessment."),
+    "discontinued": gettext_noop(
+        "The course is discontinued; the patient progressed before a later assessment."
+    ),
+}
+_DIED = {
+    "completed": gettext_noop("The course is completed; the patient died before a later assessment."),
+    "discontinued": gettext_noop("The course is discontinued; the patient died before a later assessment."),
+}
+EVALUABLE_REASONS = sentences.Sentences(
+    [
+        *(_NOTHING_GIVEN, _STILL_GOING_ON, _NO_BASELINE, _LATE_BASELINE, _NOT_ASSESSED),
+        *(*_ASSESSED.values(), *_PROGRESSED.values(), *_DIED.values()),
+    ]
+)
+
+# Likewise why nothing could be derived.
+_AFTER_DEATH = gettext_noop("{what} on {day}: expected on or before the death on {died_on}")
+_NOT_DIAGNOSED = gettext_noop("No day of diagnosis is known, from which days are counted.")
+_LATE_DIAGNOSIS = gettext_noop(
+    "diagnosis on {day}: expected on or before the first administration on {started_on}"
+)
+_NO_CYCLES = gettext_noop("planned cycles {n}: expected at least 1")
+_NOT_ASCENDING = gettext_noop("administration on {later} after {earlier}: expected ascending days")
+_HALF_DISCONTINUED = gettext_noop("discontinued on {day}, reason {reason}: expected both or neither")
+_CAUSE_WITHOUT_DEATH = gettext_noop("death cause {cause}: expected the day of death with it")
+_BORN_LATER = gettext_noop("born on {birth_date}: expected on or before {on}")  # analytics.rules.baseline
+PROBLEMS = sentences.Sentences(
+    [
+        *(_AFTER_DEATH, _NOT_DIAGNOSED, _LATE_DIAGNOSIS, _NO_CYCLES, _NOT_ASCENDING, _HALF_DISCONTINUED),
+        *(_CAUSE_WITHOUT_DEATH, _BORN_LATER),
+    ]
+)
+
 # Best first: how far the uptake fell.
 SSTR_RANK = {code.value: rank for rank, code in enumerate(SstrClass)}
+# The figures that a sentence of the definition is told beside.
+_OF_TIMES = frozenset({"pfs", "os", "ttr", "ttnt", "ttd"})
+_OF_PFS = frozenset({"pfs", "dor"})
+_OF_RESPONSE = frozenset({"best-response"})
+_OF_NONE: frozenset[str] = frozenset()
 _DAY = timedelta(days=1)
 _ZERO = Decimal(0)
 
@@ -175,120 +254,199 @@ class EndpointDefinition:
                 raise ValueError(f"month_days {values['month_days']!r}: expected a number of days") from error
         return cls(**values)
 
-    def in_words(self) -> list[str]:
-        """Return the definition as sentences, for print beside a figure or in a Methods section."""
-        sentences = [self._time_zero_in_words(), *self._pfs_in_words(), *self._other_times_in_words()]
-        sentences += self._response_in_words()
+    def in_words(self, figure: str = "") -> list[str]:
+        """Return the definition as sentences in the reader's language, for print beside a figure or in a Methods section.
+
+        Args:
+            figure: "best-response" or an endpoint: the sentences alone that it rests on; "": all.
+        """
+        return [said for figures, said in self._sentences() if not figure or figure in figures]
+
+    def _sentences(self) -> list[tuple[frozenset[str], str]]:
+        """Return every sentence with the figures that rest on it."""
+        told = [(_OF_TIMES, self._time_zero_in_words())]
+        told += [(_OF_PFS, said) for said in self._pfs_in_words()]
+        told += self._other_times_in_words()
+        told += self._response_in_words()
         if self.landmark_months:
-            months = [str(month) for month in self.landmark_months]
-            listed = " and ".join(filter(None, [", ".join(months[:-1]), months[-1]]))
-            sentences.append(
-                f"Landmark rates are given at {listed} months; a month is {self.month_days} days."
-            )
-        return sentences
+            *first, last = (str(month) for month in self.landmark_months)
+            # "6, 12, 18 and 24"
+            months = _("{first} and {last}").format(first=", ".join(first), last=last) if first else last
+            said = _("Landmark rates are given at {months} months; a month is {days} days.")
+            told.append((_OF_NONE, said.format(months=months, days=number(self.month_days))))
+        return told
 
     def _time_zero_in_words(self) -> str:
         if self.time_zero == "diagnosis":
-            return (
+            return _(
                 "Time zero is the diagnosis; a patient is at risk from the first administration on (delayed entry), and a "
                 "patient without a day of diagnosis has no times."
             )
-        return "Time zero is the first administration."
+        return _("Time zero is the first administration.")
 
     def _pfs_in_words(self) -> list[str]:
-        name = "Progression-free survival (PFS)"
-        progression = "an overall response of progressive disease"
-        clinical = "; a clinical progression without a scan is no progression"
-        if self.clinical_progression == "event":
-            clinical = ""
-            progression += (
-                " or a clinical progression" if self.death_in_pfs == "censor" else ", a clinical progression"
+        is_at_first_administration = self.time_zero == "first_administration"
+        if is_at_first_administration:
+            censored = _(
+                "Without an event PFS is censored at the last adequate tumour assessment (any overall response but NE), or "
+                "at time zero when there is none."
             )
-        if self.death_in_pfs == "censor":
-            sentences = [
-                f"{name} is given as time to progression: the event is {progression}{clinical}; a death without one "
-                "censors at the last adequate tumour assessment before it."
-            ]
         else:
-            comma = "," if self.clinical_progression == "event" else ""
-            sentences = [
-                f"{name}: the event is the first of {progression}{comma} or death of any cause{clinical}."
-            ]
-        sentences.append(
-            "Without an event PFS is censored at the last adequate tumour assessment (any overall response "
-            f"but NE), or at {self._start_in_words()} when there is none."
-        )
+            censored = _(
+                "Without an event PFS is censored at the last adequate tumour assessment (any overall response but NE), or "
+                "at the first administration when there is none."
+            )
         if self.new_therapy == "censor":
-            sentences.append(
+            therapy = _(
                 "Another anticancer therapy that started before the event censors PFS at the last adequate "
                 "assessment on or before its start."
             )
         else:
-            sentences.append(
+            therapy = _(
                 "Another anticancer therapy does not censor PFS; assessments made during a later course count for "
                 "it, but are no response to this course."
             )
-        if self.missed_assessments == "censor":
-            sentences.append(
-                f"An event more than {self.missed_gap_days} days after the last adequate assessment (or "
-                f"{self._start_in_words()}) counts as preceded by two or more missed assessments, and PFS is censored there."
+        if self.missed_assessments == "ignore":
+            missed = _("Missed assessments do not censor PFS: an event counts however late it was found.")
+        elif is_at_first_administration:
+            missed = _(
+                "An event more than {days} days after the last adequate assessment (or time zero) counts as preceded by two "
+                "or more missed assessments, and PFS is censored there."
             )
         else:
-            sentences.append(
-                "Missed assessments do not censor PFS: an event counts however late it was found."
+            missed = _(
+                "An event more than {days} days after the last adequate assessment (or the first administration) counts as "
+                "preceded by two or more missed assessments, and PFS is censored there."
             )
-        return sentences
+        return [self._event_in_words(), censored, therapy, missed.format(days=self.missed_gap_days)]
 
-    def _start_in_words(self) -> str:
-        return "time zero" if self.time_zero == "first_administration" else "the first administration"
+    def _event_in_words(self) -> str:
+        """Return what ends PFS."""
+        if self.death_in_pfs == "censor" and self.clinical_progression == "event":
+            return _(
+                "Progression-free survival (PFS) is given as time to progression: the event is an overall response of "
+                "progressive disease or a clinical progression; a death without one censors at the last adequate tumour "
+                "assessment before it."
+            )
+        if self.death_in_pfs == "censor":
+            return _(
+                "Progression-free survival (PFS) is given as time to progression: the event is an overall response of "
+                "progressive disease; a clinical progression without a scan is no progression; a death without one censors "
+                "at the last adequate tumour assessment before it."
+            )
+        if self.clinical_progression == "event":
+            return _(
+                "Progression-free survival (PFS): the event is the first of an overall response of progressive disease, a "
+                "clinical progression, or death of any cause."
+            )
+        return _(
+            "Progression-free survival (PFS): the event is the first of an overall response of progressive disease or death "
+            "of any cause; a clinical progression without a scan is no progression."
+        )
 
-    def _other_times_in_words(self) -> list[str]:
-        response = "confirmed CR or PR" if self.confirmation == "required" else "CR or PR"
+    def _other_times_in_words(self) -> list[tuple[frozenset[str], str]]:
+        if self.confirmation == "required":
+            to_response = _(
+                "Time to response: the event is the first confirmed CR or PR; without one it is censored where PFS ends."
+            )
+            of_response = _(
+                "Duration of response: of courses with a confirmed CR or PR, from its first day to the event of PFS, and "
+                "censored as PFS."
+            )
+        else:
+            to_response = _(
+                "Time to response: the event is the first CR or PR; without one it is censored where PFS ends."
+            )
+            of_response = _(
+                "Duration of response: of courses with a CR or PR, from its first day to the event of PFS, and censored as "
+                "PFS."
+            )
         return [
-            "Overall survival (OS): the event is death of any cause; without it OS is censored at the last "
-            "date the patient is known to have been alive.",
-            f"Time to response: the event is the first {response}; without one it is censored where PFS ends.",
-            f"Duration of response: of courses with a {response}, from its first day to the event of PFS, and "
-            "censored as PFS.",
-            "Time to next treatment: the event is the start of another anticancer therapy, a later course included, or "
-            "death; without one it is censored at the last date the patient is known to have been alive.",
-            "Time to discontinuation: the event is the end of treatment before completion for any reason, death included; "
-            "a completed course is censored at its last administration, an ongoing one at the last date the patient is "
-            "known to have been alive.",
+            (
+                frozenset({"os"}),
+                _(
+                    "Overall survival (OS): the event is death of any cause; without it OS is censored at the last date the "
+                    "patient is known to have been alive."
+                ),
+            ),
+            (_OF_PFS | {"ttr"}, to_response),
+            (_OF_PFS, of_response),
+            (
+                frozenset({"ttnt"}),
+                _(
+                    "Time to next treatment: the event is the start of another anticancer therapy, a later course included, "
+                    "or death; without one it is censored at the last date the patient is known to have been alive."
+                ),
+            ),
+            (
+                frozenset({"ttd"}),
+                _(
+                    "Time to discontinuation: the event is the end of treatment before completion for any reason, death "
+                    "included; a completed course is censored at its last administration, an ongoing one at the last date "
+                    "the patient is known to have been alive."
+                ),
+            ),
         ]
 
-    def _response_in_words(self) -> list[str]:
-        basis = "on any basis" if self.clinical_progression == "event" else "on a scan"
-        best = f"Best overall response is the best up to the first progression {basis}; "
-        if self.confirmation == "required":
-            best += (
-                "CR and PR count as response when a second scan confirms them "
-                f"{self.confirmation_days} days or more later."
-            )
-        else:
-            best += "no confirmation by a second scan is asked for."
-        sentences = [best]
+    def _response_in_words(self) -> list[tuple[frozenset[str], str]]:
+        told = [(_OF_RESPONSE, self._best_in_words().format(days=self.confirmation_days))]
         if self.sd_minimum_days:
-            sentences.append(
-                f"Stable disease counts from {self.sd_minimum_days} days after the first administration on, "
-                "before that as NE."
+            said = _(
+                "Stable disease counts from {days} days after the first administration on, before that as NE."
             )
-        rate = "confirmed CR or PR" if self.confirmation == "required" else "CR or PR"
-        if self.orr_denominator == "response_evaluable":
-            sentences.append(
-                f"The objective response rate (ORR) is {rate} among the response-evaluable: course finished "
-                "or stopped, with a baseline scan and a later assessment, or progression or death before one."
-            )
-        else:
-            sentences.append(
-                f"The objective response rate (ORR) is {rate} among all patients given at least one cycle."
-            )
+            told.append((_OF_NONE, said.format(days=self.sd_minimum_days)))
+        told.append((_OF_RESPONSE, self._rate_in_words()))
         if self.interval == "wilson":
-            sentences.append("Rates come with Wilson's 95 % limits.")
-        if self.analysis_set != "treated":
-            counted = "response-evaluable" if self.analysis_set == "response_evaluable" else "completed"
-            sentences.append(f"All figures count {counted} courses alone.")
-        return sentences
+            # xgettext:no-python-format
+            told.append((_OF_NONE, _("Rates come with Wilson's 95 % limits.")))
+        if self.analysis_set == "response_evaluable":
+            told.append((_OF_NONE, _("All figures count response-evaluable courses alone.")))
+        elif self.analysis_set == "completed":
+            told.append((_OF_NONE, _("All figures count completed courses alone.")))
+        return told
+
+    def _best_in_words(self) -> str:
+        is_confirmed, on_any_basis = self.confirmation == "required", self.clinical_progression == "event"
+        if is_confirmed and on_any_basis:
+            return _(
+                "Best overall response is the best up to the first progression on any basis; CR and PR count as response "
+                "when a second scan confirms them {days} days or more later."
+            )
+        if is_confirmed:
+            return _(
+                "Best overall response is the best up to the first progression on a scan; CR and PR count as response when "
+                "a second scan confirms them {days} days or more later."
+            )
+        if on_any_basis:
+            return _(
+                "Best overall response is the best up to the first progression on any basis; no confirmation by a second "
+                "scan is asked for."
+            )
+        return _(
+            "Best overall response is the best up to the first progression on a scan; no confirmation by a second scan is "
+            "asked for."
+        )
+
+    def _rate_in_words(self) -> str:
+        is_confirmed, of_evaluable = (
+            self.confirmation == "required",
+            self.orr_denominator == "response_evaluable",
+        )
+        if is_confirmed and of_evaluable:
+            return _(
+                "The objective response rate (ORR) is confirmed CR or PR among the response-evaluable: course finished or "
+                "stopped, with a baseline scan and a later assessment, or progression or death before one."
+            )
+        if of_evaluable:
+            return _(
+                "The objective response rate (ORR) is CR or PR among the response-evaluable: course finished or stopped, "
+                "with a baseline scan and a later assessment, or progression or death before one."
+            )
+        if is_confirmed:
+            return _(
+                "The objective response rate (ORR) is confirmed CR or PR among all patients given at least one cycle."
+            )
+        return _("The objective response rate (ORR) is CR or PR among all patients given at least one cycle.")
 
 
 @dataclass(frozen=True)
@@ -364,17 +522,16 @@ class CourseFacts:
 
     def __post_init__(self) -> None:
         if self.planned_cycles < 1:
-            raise ValueError(f"planned cycles {self.planned_cycles}: expected at least 1")
+            raise ValueError(_NO_CYCLES.format(n=self.planned_cycles))
         for earlier, later in pairwise(self.administered_on):
             if later <= earlier:
-                raise ValueError(f"administration on {later} after {earlier}: expected ascending days")
+                raise ValueError(_NOT_ASCENDING.format(later=later, earlier=earlier))
         if (self.discontinued_on is None) != (self.discontinuation_reason is None):
             raise ValueError(
-                f"discontinued on {self.discontinued_on}, reason {self.discontinuation_reason}: "
-                "expected both or neither"
+                _HALF_DISCONTINUED.format(day=self.discontinued_on, reason=self.discontinuation_reason)
             )
         if self.death_cause is not None and self.died_on is None:
-            raise ValueError(f"death cause {self.death_cause}: expected the day of death with it")
+            raise ValueError(_CAUSE_WITHOUT_DEATH.format(cause=self.death_cause))
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,9 +566,13 @@ class TimeToEvent:
 
     def reason(self) -> str:
         """Return for people, e.g. "censored at 2019-11-04: last adequate assessment"."""
-        code, _, detail = self.basis.partition(":")
-        words = f"{_REASONS[code]} ({detail.replace('_', ' ')})" if detail else _REASONS[code]
-        return f"{'event' if self.event else 'censored'} at {self.on.isoformat()}: {words}"
+        code, _colon, detail = self.basis.partition(":")
+        why = _REASONS[code]
+        if detail:
+            behind = _DETAILS[detail] if detail in _DETAILS else detail.replace("_", " ")
+            why = f"{why} ({behind})"
+        said = _("event at {day}: {why}") if self.event else _("censored at {day}: {why}")
+        return said.format(day=day(self.on), why=why)
 
 
 @dataclass(slots=True)  # not frozen: 26 fields a course are set in half the time
@@ -616,7 +777,7 @@ def _not_started(
         best_sstr_response=None,
         responses=[],
         response_evaluable=False,
-        response_evaluable_reason="No cycle was given by the cut-off.",
+        response_evaluable_reason=_NOTHING_GIVEN,
         death_cause=facts.death_cause,
         cumulative_activity_mbq=None,
         dose_intensity_percent=None,
@@ -679,20 +840,23 @@ def _signs_of_life(facts: CourseFacts) -> list[tuple[str, date]]:
     A discontinuation is not among it: it is a decision that can be taken, or entered, after a death.
     """
     signs = [
-        *(("administration", day) for day in facts.administered_on),
-        *(("assessment", assessment.on) for assessment in (*facts.assessments, *facts.later_assessments)),
-        *(("clinical progression", day) for day in facts.clinical_progressions),
-        *(("start of another therapy", day) for day in facts.new_therapies),
-        *(("contact with the patient", day) for day in facts.known_alive),
+        *((gettext_noop("administration"), day) for day in facts.administered_on),
+        *(
+            (gettext_noop("assessment"), assessment.on)
+            for assessment in (*facts.assessments, *facts.later_assessments)
+        ),
+        *((gettext_noop("clinical progression"), day) for day in facts.clinical_progressions),
+        *((gettext_noop("start of another therapy"), day) for day in facts.new_therapies),
+        *((gettext_noop("contact with the patient"), day) for day in facts.known_alive),
     ]
     if facts.baseline_on is not None:
-        signs.append(("baseline scan", facts.baseline_on))
+        signs.append((gettext_noop("baseline scan"), facts.baseline_on))
     return signs
 
 
 def _refuse_life_after_death(facts: CourseFacts, died_on: date) -> NoReturn:
-    what, day = next((what, day) for what, day in _signs_of_life(facts) if day > died_on)
-    raise ValueError(f"{what} on {day}: expected on or before the death on {died_on}")
+    what, on = next((what, on) for what, on in _signs_of_life(facts) if on > died_on)
+    raise ValueError(_AFTER_DEATH.format(what=what, day=on, died_on=died_on))
 
 
 def _status(facts: CourseFacts) -> tuple[CourseStatus, int | None, str | None]:
@@ -718,11 +882,9 @@ def _time_zero(
     if definition.time_zero == "first_administration":
         return started_on, ""
     if facts.diagnosed_on is None:
-        return None, "No day of diagnosis is known, from which days are counted."
+        return None, _NOT_DIAGNOSED
     if facts.diagnosed_on > started_on:
-        raise ValueError(
-            f"diagnosis on {facts.diagnosed_on}: expected on or before the first administration on {started_on}"
-        )
+        raise ValueError(_LATE_DIAGNOSIS.format(day=facts.diagnosed_on, started_on=started_on))
     return facts.diagnosed_on, ""
 
 
@@ -839,7 +1001,7 @@ def _treatment_end(
         return last_given_on, "completed"
     if status == "ongoing":
         return last_alive_on, "ongoing"
-    ends = [day for day in (facts.discontinued_on, facts.died_on) if day is not None]
+    ends = [on for on in (facts.discontinued_on, facts.died_on) if on is not None]
     return max(min(ends), last_given_on), f"discontinued:{reason}"
 
 
@@ -851,18 +1013,18 @@ def _response_evaluable(
     A later assessment counts even when it is NE: to leave such patients out would raise the response rate.
     """
     if status == "ongoing":
-        return False, "The course is still going on."
+        return False, _STILL_GOING_ON
     if facts.baseline_on is None:
-        return False, "There is no baseline scan."
+        return False, _NO_BASELINE
     if facts.baseline_on > started_on:
-        return False, "The baseline scan is dated after the first administration."
+        return False, _LATE_BASELINE
     if is_assessed:
-        return True, f"The course is {status}, with a baseline scan and a later assessment."
+        return True, _ASSESSED[status]
     if clinical_on is not None:
-        return True, f"The course is {status}; the patient progressed before a later assessment."
+        return True, _PROGRESSED[status]
     if facts.died_on is not None:
-        return True, f"The course is {status}; the patient died before a later assessment."
-    return False, "There is no assessment after baseline."
+        return True, _DIED[status]
+    return False, _NOT_ASSESSED
 
 
 def _from(zero: date, on: date, basis: str) -> TimeToEvent:

@@ -10,7 +10,9 @@ from decimal import Decimal
 
 import numpy as np
 
+from analytics.rules import sentences
 from analytics.rules.survival import Z95, EventTable, Refused
+from languages.wording import gettext, number
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,13 @@ def restricted_mean(table: EventTable, tau: int | Decimal) -> RestrictedMean | R
         raise ValueError(f"restricted mean to {tau} days: expected more than 0")
     days, at_risk, events, _ = table.rows
     if not days.size:
-        return Refused("nobody to follow")
+        return Refused(gettext(sentences.NOBODY))
     survivors = at_risk - events
     last = int(days[-1])
     if tau > last and survivors.all():
-        return Refused(f"follow-up ends on day {last}, before day {float(tau):g}")
+        return Refused(
+            gettext(sentences.FOLLOW_UP_ENDS).format(last=last, tau=number(Decimal(f"{float(tau):g}")))
+        )
 
     upto = int(np.searchsorted(days, float(tau), side="right"))
     survival = np.cumprod(survivors[:upto] / at_risk[:upto])

@@ -2,10 +2,12 @@
 
 from django import template
 
+from analytics.charts.numbers import localised
+
 register = template.Library()
 
 
 @register.filter
 def points(difference: float) -> str:
     """Return a difference of two fractions in percentage points with its sign, ``+12.3``."""
-    return f"{100 * difference:+.1f}".replace("-", "−")
+    return localised(f"{100 * difference:+.1f}".replace("-", "−"))

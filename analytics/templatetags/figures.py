@@ -2,38 +2,53 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
 
-from analytics.charts.numbers import median_limits_text
+from analytics import cohorts
+from analytics.charts import numbers
+from analytics.charts.numbers import localised, median_limits_text
 from analytics.charts.response.courses import WORDS, signed_percent
 from analytics.dashboard import Number
 from analytics.rules.endpoints import MONTH_DAYS
 
 register = template.Library()
 
-UNDEFINED = "undefined"
+UNDEFINED = gettext_lazy("undefined")
 
 
 @register.filter
 def percent(fraction: float | None) -> str:
     """Return a fraction in [0, 1] as ``26.1 %``; None as ``undefined``."""
-    return UNDEFINED if fraction is None else f"{100 * fraction:.1f} %"
+    return str(UNDEFINED) if fraction is None else localised(f"{100 * fraction:.1f} %")
 
 
 @register.filter
 def percent_interval(limits: Sequence[float | None] | None) -> str:
     """Return two fractions as ``14.3 to 41.1 %``; ``undefined`` where either is missing."""
     lower, upper = limits or (None, None)
-    return UNDEFINED if lower is None or upper is None else f"{100 * lower:.1f} to {100 * upper:.1f} %"
+    if lower is None or upper is None:
+        return str(UNDEFINED)
+    return _("{lower} to {upper}").format(
+        lower=localised(f"{100 * lower:.1f}"), upper=localised(f"{100 * upper:.1f} %")
+    )
 
 
 @register.filter
 def months(days: float | None) -> str:
     """Return days as months of 30.4375 days with one decimal and without the unit; None as ``not reached``."""
-    return "not reached" if days is None else f"{days / float(MONTH_DAYS):.1f}"
+    return _("not reached") if days is None else localised(f"{days / float(MONTH_DAYS):.1f}")
+
+
+@register.filter
+def months_said(days: float | None) -> str:
+    """Return days as ``months`` does, with the unit."""
+    return months(days) if days is None else _("{months} months").format(months=months(days))
 
 
 @register.filter
@@ -47,13 +62,15 @@ def months_limits(limits: Sequence[float | None] | None) -> str:
     """Return two limits in months as a table has them: ``11.0 to –``, a dash where one is not reached or not estimable."""
     lower, upper = limits or (None, None)
     said = ["–" if limit is None else months(limit) for limit in (lower, upper)]
-    return "" if lower is None and upper is None else f"{said[0]} to {said[1]}"
+    if lower is None and upper is None:
+        return ""
+    return _("{lower} to {upper}").format(lower=said[0], upper=said[1])
 
 
 @register.filter
 def share(part: dict[str, int]) -> str:
     """Return ``{"n": 36, "of": 63}`` as ``57.1 %``; ``undefined`` of nobody."""
-    return percent(part["n"] / part["of"]) if part["of"] else UNDEFINED
+    return percent(part["n"] / part["of"]) if part["of"] else str(UNDEFINED)
 
 
 @register.filter
@@ -88,21 +105,21 @@ def part(number: Number, of: int | str) -> SafeString | str:
     said = linked(number)
     if isinstance(number.n, str) or isinstance(of, str) or not of:
         return said
-    return format_html('{} <span class="share">({} %)</span>', said, f"{100 * number.n / of:.1f}")
+    return format_html('{} <span class="share">({} %)</span>', said, localised(f"{100 * number.n / of:.1f}"))
 
 
 @register.filter
 def decimals(value: float | None, places: int) -> str:
     """Return a number with so many decimals; None as a dash."""
-    return "–" if value is None else f"{value:,.{places}f}"
+    return "–" if value is None else localised(f"{value:,.{places}f}")
 
 
 @register.filter
 def p_value(value: float | None) -> str:
     """Return ``p = 0.032`` or ``p < 0.001``; None as ``undefined``."""
     if value is None:
-        return UNDEFINED
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+        return str(UNDEFINED)
+    return localised("p < 0.001" if value < 0.001 else f"p = {value:.3f}")
 
 
 @register.filter
@@ -110,5 +127,31 @@ def published_limits(limits: Sequence[Decimal | None] | None) -> str:
     """Return the printed limits of a published figure; none where the source gives none."""
     if limits is None:
         return ""
-    lower, upper = ("not reached" if limit is None else str(limit) for limit in limits)
-    return f"{lower} to {upper}"
+    lower, upper = (_("not reached") if limit is None else localised(str(limit)) for limit in limits)
+    return _("{lower} to {upper}").format(lower=lower, upper=upper)
+
+
+@register.filter
+def figure(value: Any) -> str:
+    """Return a head figure of a revision: a number of patients or days; None as ``not reached``."""
+    if isinstance(value, int | float):
+        return localised(f"{value:,}")
+    return _("not reached") if value is None else str(value)
+
+
+@register.filter
+def lowered(text: Any) -> str:
+    """Return the words of a line as they stand within a sentence."""
+    return numbers.lowered(str(text))
+
+
+@register.filter
+def iso_day(stored: Any) -> str:
+    """Return a day stored as an ISO date as the reader writes it; None as ``open``."""
+    return pgettext("data cut-off", "open") if stored is None else numbers.day_text(stored)
+
+
+@register.filter
+def definition_name(name: str) -> str:
+    """Return the name of a definition; one that was named by its cut-off in the reader's language."""
+    return cohorts.definition_name(name)

@@ -14,6 +14,9 @@ from typing import Any
 
 from analytics.charts import VEGA_LITE_VERSION
 from analytics.charts import theme as look
+from clinic.charts.numbers import axis_days, axis_locale, exact, plain
+from languages.wording import day, ngettext, pgettext
+from languages.wording import gettext as _
 from treatments.rules.ctcae import TERMS_OF_ANALYTES, Scale
 from treatments.rules.labs import with_unit
 
@@ -66,21 +69,32 @@ class Series:
     def alt(self) -> str:
         """What the figure shows, in words."""
         if not self.points:
-            return f"{self.name}: no values."
+            return _("{name}: no values.").format(name=self.name)
         first, last = self.points[0], self.points[-1]
         lowest = min(self.points, key=lambda point: point.value)
         highest = max(self.points, key=lambda point: point.value)
-        said = (
-            f"{self.name} over time, {len(self.points)} values: first {_said(first, self.unit)}, lowest"
-            f" {_said(lowest, self.unit)}, highest {_said(highest, self.unit)}, last {_said(last, self.unit)}."
+        said = ngettext(
+            "{name} over time, {n} values: first {first}, lowest {lowest}, highest {highest}, last {last}.",
+            "{name} over time, {n} values: first {first}, lowest {lowest}, highest {highest}, last {last}.",
+            len(self.points),
+        ).format(
+            name=self.name,
+            n=len(self.points),
+            first=_said(first, self.unit),
+            lowest=_said(lowest, self.unit),
+            highest=_said(highest, self.unit),
+            last=_said(last, self.unit),
         )
-        if self.cycles:
-            said += f" Cycles: {', '.join(f'{mark.short} {mark.on}' for mark in self.cycles)}."
-        return said
+        return f"{said} {cycles_said(self.cycles)}" if self.cycles else said
+
+
+def cycles_said(cycles: Sequence[CycleMark]) -> str:
+    """Return when cycles were given, as a sentence."""
+    return _("Cycles: {cycles}.").format(cycles=", ".join(f"{mark.short} {day(mark.on)}" for mark in cycles))
 
 
 def _said(point: Point, unit: str) -> str:
-    return f"{with_unit(f'{point.value.normalize():f}', unit)} on {point.at:%Y-%m-%d}"
+    return _("{value} on {day}").format(value=with_unit(plain(point.value), unit), day=day(point.at))
 
 
 def bands(scale: Scale | None, *, most: Decimal) -> list[tuple[Decimal, Decimal, int]]:
@@ -110,7 +124,7 @@ def laboratory_spec(series: Series, *, theme: look.Theme = "screen", synthetic: 
         "scale": {"domain": [_day(first_on), _day(last_on)], "nice": False},
         "axis": {
             "title": None,
-            "format": "%Y-%m-%d",
+            "format": axis_days(),
             "grid": False,
             "tickCount": 5,
             "labelOverlap": "greedy",
@@ -144,8 +158,8 @@ def laboratory_spec(series: Series, *, theme: look.Theme = "screen", synthetic: 
             }
         )
     limits = [
-        (limit, f"{name} {limit.normalize():f}")
-        for name, limit in (("LLN", series.lower_limit), ("ULN", series.upper_limit))
+        (limit, f"{name} {plain(limit)}")
+        for name, limit in ((_("LLN"), series.lower_limit), (_("ULN"), series.upper_limit))
         if limit is not None and limit <= most
     ]
     if limits:
@@ -199,9 +213,9 @@ def laboratory_spec(series: Series, *, theme: look.Theme = "screen", synthetic: 
         {
             "at": point.at.strftime("%Y-%m-%dT%H:%M:%S"),
             "value": float(point.value),
-            "on": f"{point.at:%Y-%m-%d}",
-            "said": with_unit(f"{point.value.normalize():f}", series.unit),
-            "grade": "not told" if point.grade is None else f"{point.grade}",
+            "on": day(point.at),
+            "said": with_unit(plain(point.value), series.unit),
+            "grade": pgettext("grade", "not told") if point.grade is None else f"{point.grade}",
         }
         for point in series.points
     ]
@@ -211,9 +225,9 @@ def laboratory_spec(series: Series, *, theme: look.Theme = "screen", synthetic: 
     )
     tips = {}
     if theme == "screen":
-        fields = [("on", "Sample of"), ("said", series.name)]
+        fields = [("on", _("Sample of")), ("said", series.name)]
         if any(point.grade is not None for point in series.points):
-            fields.append(("grade", "CTCAE grade"))
+            fields.append(("grade", _("CTCAE grade")))
         tips = {"tooltip": [{"field": name, "type": "nominal", "title": title} for name, title in fields]}
     layers.append(
         {
@@ -225,7 +239,11 @@ def laboratory_spec(series: Series, *, theme: look.Theme = "screen", synthetic: 
     return {
         "$schema": f"https://vega.github.io/schema/vega-lite/v{VEGA_LITE_VERSION}.0.json",
         "description": series.alt,
-        "title": {"text": series.name, "subtitle": f"{unit}, by the day of the sample", "offset": 24},
+        "title": {
+            "text": series.name,
+            "subtitle": _("{unit}, by the day of the sample").format(unit=unit),
+            "offset": 24,
+        },
         "vconcat": [
             {
                 "name": "plot",
@@ -260,12 +278,9 @@ def laboratory_csv(series: Series) -> str:
                 "value",
                 series.code,
                 point.at.strftime("%Y-%m-%d %H:%M"),
-                f"{point.value.normalize():f}",
+                exact(point.value),
                 series.unit,
-                *(
-                    "" if limit is None else f"{limit.normalize():f}"
-                    for limit in (point.lower_limit, point.upper_limit)
-                ),
+                *("" if limit is None else exact(limit) for limit in (point.lower_limit, point.upper_limit)),
                 "" if point.grade is None else point.grade,
                 point.written,
             ]
@@ -316,15 +331,15 @@ def _footer(
 ) -> list[str]:
     said = []
     if series.cycles:
-        said.append("C: cycles given.")
+        said.append(_("C: cycles given."))
     if series.lower_limit is not None or series.upper_limit is not None:
-        said.append("LLN, ULN: limits of normal.")
+        said.append(_("LLN, ULN: limits of normal."))
     if pieces:
-        said.append("Bands: CTCAE v5.0 grades by the limits of the newest value.")
+        said.append(_("Bands: CTCAE v5.0 grades by the limits of the newest value."))
     elif series.code in TERMS_OF_ANALYTES and series.scale is None:
-        said.append("Without grade bands: the limit of normal that they need is not known.")
+        said.append(_("Without grade bands: the limit of normal that they need is not known."))
     if synthetic:
-        said.append("Synthetic patients.")
+        said.append(_("Synthetic patients."))
     return look.wrapped(" ".join(said), width=WIDTH + 60, size=look.FOOTER_SIZE[theme])
 
 
@@ -333,7 +348,7 @@ _GRADES_DARK = {1: "#30291a", 2: "#4a3a1a", 3: "#5a2f22", 4: "#702a2c"}
 
 
 def _config(theme: look.Theme) -> Spec:
-    config = look.config(theme)
+    config = look.config(theme) | axis_locale()
     config["style"] |= {
         **{f"grade-{grade}": {"color": color} for grade, color in _GRADES_LIGHT.items()},
         "side-name": {"color": look.INK, "fontSize": look.SMALL_SIZE},

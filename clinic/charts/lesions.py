@@ -16,20 +16,27 @@ from analytics.charts import VEGA_LITE_VERSION
 from analytics.charts import theme as look
 from analytics.charts.response.courses import About, CourseLine, signed_percent
 from analytics.charts.response.swimmer import swimmer_alt, swimmer_csv, swimmer_spec
-from clinic.charts.laboratory import CycleMark
-from imaging.rules.recist import PD_INCREASE, PD_INCREASE_MM, PR_DECREASE, LesionRole, mm, number
+from clinic.charts.laboratory import CycleMark, cycles_said
+from clinic.charts.numbers import axis_days, axis_locale, exact, plain
+from imaging.rules.recist import PD_INCREASE, PD_INCREASE_MM, PR_DECREASE, LesionRole
+from languages.wording import Words, day, gettext_noop, ngettext, pgettext
+from languages.wording import gettext as _
 
 Spec = dict[str, Any]
 
 WIDTH, HEIGHT = 520, 240
 LABEL_PX = 13
 MOST_LABELS = HEIGHT // LABEL_PX
-RESPONSE_CODES = {"NON_CR_NON_PD": "Non-CR/non-PD"}
-ROLE_WORDS = {
-    LesionRole.TARGET.value: "target",
-    LesionRole.NON_TARGET.value: "non-target",
-    LesionRole.NEW.value: "new",
-}
+RESPONSE_CODES = Words({"NON_CR_NON_PD": gettext_noop("Non-CR/non-PD")})
+
+
+def role_word(role: str) -> str:
+    """Return what a lesion of this role is called: ``target``, ``non-target``, ``new``."""
+    return {
+        LesionRole.TARGET.value: pgettext("lesion", "target"),
+        LesionRole.NON_TARGET.value: pgettext("lesion", "non-target"),
+        LesionRole.NEW.value: pgettext("lesion", "new"),
+    }[role]
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,7 @@ class SumPoint:
         """The response that counts; beside it the derived one where it is another."""
         read, derived = (RESPONSE_CODES.get(code, code) for code in (self.read, self.derived))
         if read and derived and read != derived:
-            return f"{read} (derived {derived})"
+            return _("{read} (derived {derived})").format(read=read, derived=derived)
         return read or derived
 
 
@@ -139,7 +146,7 @@ def uptake_spec(course: LesionCourse, *, theme: look.Theme = "screen", synthetic
     most = max(point.suv_max for trace in course.traces for point in trace.points) * Decimal(
         "1.08"
     ) or Decimal(1)
-    x, y = _time(days, course.cycles), _amount("SUVmax (g/mL, SUVbw)", most)
+    x, y = _time(days, course.cycles), _amount(_("SUVmax (g/mL, SUVbw)"), most)
     hottest = course.hottest
     layers = _cycle_layers(course.cycles, x)
     # The hottest last, above the others.
@@ -148,10 +155,10 @@ def uptake_spec(course: LesionCourse, *, theme: look.Theme = "screen", synthetic
             {
                 "at": _moment(point.on),
                 "value": float(point.suv_max),
-                "on": f"{point.on}",
+                "on": day(point.on),
                 "lesion": f"{trace.label}, {trace.where}",
-                "role": ROLE_WORDS[trace.role],
-                "said": f"{number(point.suv_max)} g/mL",
+                "role": role_word(trace.role),
+                "said": f"{plain(point.suv_max)} g/mL",
             }
             for point in trace.points
         ]
@@ -169,7 +176,7 @@ def uptake_spec(course: LesionCourse, *, theme: look.Theme = "screen", synthetic
                 "mark": {"type": "point", "style": "sample", "filled": True, "opacity": 1}
                 | {"size": 55 if trace is hottest else 28},
                 "encoding": {"x": x, "y": y}
-                | _tips(theme, on="Study", lesion="Lesion", role="Role", said="SUVmax"),
+                | _tips(theme, on=_("Study"), lesion=_("Lesion"), role=_("Role"), said=_("SUVmax")),
             }
         )
     named = sorted(course.traces, key=lambda trace: -trace.last.suv_max)[:MOST_LABELS]
@@ -177,17 +184,27 @@ def uptake_spec(course: LesionCourse, *, theme: look.Theme = "screen", synthetic
     roles = {trace.role for trace in course.traces}
     notes = []
     if hottest is not None:
-        notes.append(f"Thick: {hottest.label}, the highest SUVmax of the first study.")
-    if len(roles) > 1:
-        looks = {"target": "solid", "non_target": "dashed", "new": "dotted"}
         notes.append(
-            f"{_sentence(f'{ROLE_WORDS[role]} lesions {looks[role]}' for role in looks if role in roles)}."
+            _("Thick: {lesion}, the highest SUVmax of the first study.").format(lesion=hottest.label)
         )
+    if len(roles) > 1:
+        looks = {
+            "target": _("target lesions solid"),
+            "non_target": _("non-target lesions dashed"),
+            "new": _("new lesions dotted"),
+        }
+        notes.append(f"{_sentence(words for role, words in looks.items() if role in roles)}.")
     if len(course.traces) > len(named):
-        notes.append(f"Named: the {len(named)} lesions with the highest last value.")
+        notes.append(
+            ngettext(
+                "Named: the {n} lesions with the highest last value.",
+                "Named: the {n} lesions with the highest last value.",
+                len(named),
+            ).format(n=len(named))
+        )
     return _figure(
-        "SUVmax of lesions",
-        "by the day of the study",
+        _("SUVmax of lesions"),
+        _("by the day of the study"),
         uptake_alt(course),
         layers,
         course,
@@ -200,24 +217,35 @@ def uptake_spec(course: LesionCourse, *, theme: look.Theme = "screen", synthetic
 def uptake_alt(course: LesionCourse) -> str:
     """Return the figure in words: first and last SUVmax of every lesion."""
     if not course.traces:
-        return "SUVmax of lesions: no values."
+        return _("SUVmax of lesions: no values.")
     said = []
     for trace in course.traces:
         first = trace.points[0]
-        words = f"{trace.label} ({trace.where}) {number(first.suv_max)} on {first.on}"
+        words = [_value_on(plain(first.suv_max), first.on)]
         if len(trace.points) > 1:
-            words += f", {number(trace.last.suv_max)} on {trace.last.on}"
-        said.append(words)
-    lesions = "1 lesion" if len(said) == 1 else f"{len(said)} lesions"
+            words.append(_value_on(plain(trace.last.suv_max), trace.last.on))
+        said.append(f"{trace.label} ({trace.where}) {', '.join(words)}")
+    told = ngettext(
+        "SUVmax (g/mL) over time, {n} lesion: {values}.",
+        "SUVmax (g/mL) over time, {n} lesions: {values}.",
+        len(said),
+    ).format(n=len(said), values="; ".join(said))
     hottest = course.hottest
-    hot = f" Hottest at first: {hottest.label}." if hottest is not None else ""
-    return f"SUVmax (g/mL) over time, {lesions}: {'; '.join(said)}.{hot}{_cycles_said(course)}"
+    hot = _("Hottest at first: {lesion}.").format(lesion=hottest.label) if hottest is not None else ""
+    return _sentences(told, hot, _cycles_said(course))
 
 
 def uptake_csv(course: LesionCourse) -> str:
     """Return the numbers behind the figure, a value a line, and the cycles after them."""
     rows = [
-        ["lesion", trace.label, trace.where, ROLE_WORDS[trace.role], f"{point.on}", number(point.suv_max)]
+        [
+            "lesion",
+            trace.label,
+            trace.where,
+            trace.role.replace("_", "-"),
+            f"{point.on}",
+            exact(point.suv_max),
+        ]
         for trace in course.traces
         for point in trace.points
     ]
@@ -234,9 +262,12 @@ def sums_spec(course: LesionCourse, *, theme: look.Theme = "screen", synthetic: 
     most = max([point.sum_mm for point in course.sums] + [at for at, _, _ in bounds]) * Decimal(
         "1.14"
     ) or Decimal(1)
-    x, y = _time([point.on for point in course.sums], course.cycles), _amount("Sum of diameters (mm)", most)
+    x, y = (
+        _time([point.on for point in course.sums], course.cycles),
+        _amount(_("Sum of diameters (mm)"), most),
+    )
     layers = _cycle_layers(course.cycles, x)
-    for at, _, style in bounds:
+    for at, _words, style in bounds:
         layers.append(
             {
                 "data": {"values": [{"value": float(at)}]},
@@ -250,8 +281,10 @@ def sums_spec(course: LesionCourse, *, theme: look.Theme = "screen", synthetic: 
         {
             "at": _moment(point.on),
             "value": float(point.sum_mm),
-            "on": f"{point.on}",
-            "said": mm(point.sum_mm) + ("" if point.is_complete else ", incomplete"),
+            "on": day(point.on),
+            "said": _mm(point.sum_mm)
+            if point.is_complete
+            else _("{size}, incomplete").format(size=_mm(point.sum_mm)),
             "change": _percent_or_dash(point.change_percent),
             "nadir": _percent_or_dash(point.nadir_change_percent),
             "response": point.response_words or "–",
@@ -278,11 +311,11 @@ def sums_spec(course: LesionCourse, *, theme: look.Theme = "screen", synthetic: 
                     "encoding": {"x": x, "y": y}
                     | _tips(
                         theme,
-                        on="Study",
-                        said="Sum of diameters",
-                        change="From baseline",
-                        nadir="From nadir",
-                        response="Response",
+                        on=_("Study"),
+                        said=_("Sum of diameters"),
+                        change=_("From baseline"),
+                        nadir=_("From nadir"),
+                        response=_("Response"),
                     ),
                 }
             )
@@ -296,15 +329,24 @@ def sums_spec(course: LesionCourse, *, theme: look.Theme = "screen", synthetic: 
     notes = []
     if bounds:
         notes.append(
-            "Bounds: −30 % of the baseline for a partial response; for progression in a next study 20 % and 5 mm or more"
-            " above the nadir."
+            _(
+                "Bounds: −30 % of the baseline for a partial response; for progression in a next study 20 % and 5 mm or"
+                " more above the nadir."
+            )
         )
     if any(point.response_mark.endswith("*") for point in course.sums):
-        notes.append("*: the reading differs from the derived response.")
+        notes.append(_("*: the reading differs from the derived response."))
     if partial:
-        notes.append("Hollow: incomplete sums, which are compared with nothing.")
+        notes.append(_("Hollow: incomplete sums, which are compared with nothing."))
     return _figure(
-        "Sum of diameters", "target lesions, mm", sums_alt(course), layers, course, notes, theme, synthetic
+        _("Sum of diameters"),
+        _("target lesions, mm"),
+        sums_alt(course),
+        layers,
+        course,
+        notes,
+        theme,
+        synthetic,
     )
 
 
@@ -318,34 +360,38 @@ def _bounds(course: LesionCourse) -> list[tuple[Decimal, str, str]]:
     progression = max(relative, absolute)
     by = "+20 %" if relative >= absolute else "+5 mm"
     found = [
-        (partial, f"−30 %: {mm(partial)}", "bound"),
-        (progression, f"Nadir {by}: {mm(progression)}", "bound"),
+        (partial, f"−30 %: {_mm(partial)}", "bound"),
+        (progression, _("Nadir {by}: {size}").format(by=by, size=_mm(progression)), "bound"),
     ]
     if nadir is baseline:
-        return [*found, (baseline.sum_mm, f"Baseline, nadir: {mm(baseline.sum_mm)}", "level")]
+        both = _("Baseline, nadir: {size}").format(size=_mm(baseline.sum_mm))
+        return [*found, (baseline.sum_mm, both, "level")]
     return [
         *found,
-        (baseline.sum_mm, f"Baseline: {mm(baseline.sum_mm)}", "level"),
-        (nadir.sum_mm, f"Nadir: {mm(nadir.sum_mm)}", "level"),
+        (baseline.sum_mm, _("Baseline: {size}").format(size=_mm(baseline.sum_mm)), "level"),
+        (nadir.sum_mm, _("Nadir: {size}").format(size=_mm(nadir.sum_mm)), "level"),
     ]
 
 
 def sums_alt(course: LesionCourse) -> str:
     """Return the figure in words: every sum with its change and response, then baseline and nadir."""
     if not course.sums:
-        return "Sum of diameters: no values."
+        return _("Sum of diameters: no values.")
     said = []
     for point in course.sums:
-        words = f"{mm(point.sum_mm)} on {point.on}"
-        more = ["incomplete"] if not point.is_complete else []
+        words = _value_on(_mm(point.sum_mm), point.on)
+        more = [pgettext("sum", "incomplete")] if not point.is_complete else []
         if point.change_percent is not None and point is not course.baseline:
-            more.append(f"{signed_percent(point.change_percent)} from baseline")
+            more.append(_("{percent} from baseline").format(percent=signed_percent(point.change_percent)))
         if point.response_words:
             more.append(point.response_words)
         said.append(f"{words} ({', '.join(more)})" if more else words)
     nadir = course.nadir
-    low = f" Nadir {mm(nadir.sum_mm)} on {nadir.on}." if nadir is not None else ""
-    return f"Sum of diameters of target lesions over time: {'; '.join(said)}.{low}{_cycles_said(course)}"
+    told = _("Sum of diameters of target lesions over time: {values}.").format(values="; ".join(said))
+    low = ""
+    if nadir is not None:
+        low = _("Nadir {size} on {day}.").format(size=_mm(nadir.sum_mm), day=day(nadir.on))
+    return _sentences(told, low, _cycles_said(course))
 
 
 def sums_csv(course: LesionCourse) -> str:
@@ -355,7 +401,7 @@ def sums_csv(course: LesionCourse) -> str:
             "sum",
             "",
             f"{point.on}",
-            number(point.sum_mm),
+            exact(point.sum_mm),
             "yes" if point.is_complete else "no",
             _exact(point.change_percent),
             _exact(point.nadir_change_percent),
@@ -398,28 +444,43 @@ def lanes_csv(course: LesionCourse) -> str:
 
 
 def _about(course: LesionCourse) -> About:
-    return About("One patient", course.lanes_until.isoformat())
+    return About(_("One patient"), course.lanes_until.isoformat())
 
 
 @dataclass(frozen=True)
 class LesionFigure:
     """A figure of a course's lesions: what draws it, what says it in words, the numbers, and whether there are any."""
 
-    title: str
+    english_title: str
     build: Callable[..., Spec]  # (course, *, theme="screen", synthetic=False)
     alt_text: Callable[[LesionCourse], str]
     numbers: Callable[[LesionCourse], str]
     has_values: Callable[[LesionCourse], bool]
     is_wide: bool = False
 
+    @property
+    def title(self) -> str:
+        return _(self.english_title)
+
 
 LESION_FIGURES: dict[str, LesionFigure] = {
-    "sums": LesionFigure("Sum of diameters", sums_spec, sums_alt, sums_csv, lambda course: bool(course.sums)),
+    "sums": LesionFigure(
+        gettext_noop("Sum of diameters"), sums_spec, sums_alt, sums_csv, lambda course: bool(course.sums)
+    ),
     "suvmax": LesionFigure(
-        "SUVmax of lesions", uptake_spec, uptake_alt, uptake_csv, lambda course: bool(course.traces)
+        gettext_noop("SUVmax of lesions"),
+        uptake_spec,
+        uptake_alt,
+        uptake_csv,
+        lambda course: bool(course.traces),
     ),
     "courses": LesionFigure(
-        "Courses over time", lanes_spec, lanes_alt, lanes_csv, lambda course: bool(course.lanes), is_wide=True
+        gettext_noop("Courses over time"),
+        lanes_spec,
+        lanes_alt,
+        lanes_csv,
+        lambda course: bool(course.lanes),
+        is_wide=True,
     ),
 }
 
@@ -432,7 +493,7 @@ def _percent_or_dash(value: Decimal | None) -> str:
 
 
 def _exact(value: Decimal | None) -> str:
-    return "" if value is None else number(value.quantize(Decimal("0.0001")))
+    return "" if value is None else exact(value.quantize(Decimal("0.0001")))
 
 
 def _sentence(parts: Any) -> str:
@@ -441,9 +502,19 @@ def _sentence(parts: Any) -> str:
 
 
 def _cycles_said(course: LesionCourse) -> str:
-    if not course.cycles:
-        return ""
-    return f" Cycles: {', '.join(f'{mark.short} {mark.on}' for mark in course.cycles)}."
+    return cycles_said(course.cycles) if course.cycles else ""
+
+
+def _sentences(*said: str) -> str:
+    return " ".join(filter(None, said))
+
+
+def _mm(size: Decimal) -> str:
+    return f"{plain(size)} mm"
+
+
+def _value_on(value: str, on: date) -> str:
+    return _("{value} on {day}").format(value=value, day=day(on))
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -470,7 +541,7 @@ def _time(days: Sequence[date], cycles: Sequence[CycleMark]) -> Spec:
         "scale": {"domain": ends, "nice": False},
         "axis": {
             "title": None,
-            "format": "%Y-%m-%d",
+            "format": axis_days(),
             "grid": False,
             "tickCount": 5,
             "labelOverlap": "greedy",
@@ -508,7 +579,7 @@ def _side_names(labels: Sequence[tuple[Decimal, str]], y: Spec, most: Decimal) -
     ordered = sorted(labels, key=lambda label: (label[0], label[1]))
     at = []
     lowest = float("-inf")
-    for value, _ in ordered:
+    for value, _text in ordered:
         lowest = max(float(value) * px_of_value, lowest + LABEL_PX)
         at.append(lowest)
     # Pushed up beyond the top they move down again, the upper ones first.
@@ -543,13 +614,19 @@ def _figure(
     synthetic: bool,
 ) -> Spec:
     if course.cycles:
-        notes = [*notes, "C: cycles given."]
+        notes = [*notes, _("C: cycles given.")]
     if synthetic:
-        notes = [*notes, "Synthetic patients."]
+        notes = [*notes, _("Synthetic patients.")]
     return {
         "$schema": f"https://vega.github.io/schema/vega-lite/v{VEGA_LITE_VERSION}.0.json",
         "description": description,
-        "title": {"text": title, "subtitle": f"Course {course.course_number}, {subtitle}", "offset": 24},
+        "title": {
+            "text": title,
+            "subtitle": _("Course {number}, {subtitle}").format(
+                number=course.course_number, subtitle=subtitle
+            ),
+            "offset": 24,
+        },
         "vconcat": [
             {
                 "name": "plot",
@@ -580,7 +657,7 @@ _TRACES: dict[str, Spec] = {
 
 
 def _config(theme: look.Theme) -> Spec:
-    config = look.config(theme)
+    config = look.config(theme) | axis_locale()
     config["style"] |= {
         **{name: style | {"color": look.CURVE} for name, style in _TRACES.items()},
         "side-name": {"color": look.INK, "fontSize": look.SMALL_SIZE},

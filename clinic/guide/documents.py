@@ -1,6 +1,7 @@
 """The product's own documents (``docs/``) as pages.
 
 A page is looked up by its name among those that were found at the start: no part of an address is ever joined to a path.
+Where a page was written in the reader's language too (``docs/de/<name>``), that text is shown under the same name.
 """
 
 import re
@@ -12,10 +13,15 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.html import format_html
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 ROOT = Path(settings.BASE_DIR) / "docs"
+# Folders below ``ROOT`` with the same pages in another language.
+LANGUAGES = ("de",)
 
 
 @dataclass(frozen=True)
@@ -32,10 +38,27 @@ class Document:
     html: str
 
 
-@lru_cache(maxsize=1)
-def pages() -> Mapping[str, str]:
-    """Return name to title of every page, the index first, then by name."""
-    found = {path.relative_to(ROOT).as_posix(): _title(path) for path in sorted(ROOT.rglob("*.md"))}
+def language() -> str:
+    """Return the folder of the reader's language; blank: the pages themselves, in English."""
+    code = (get_language() or "")[:2]
+    return code if code in LANGUAGES else ""
+
+
+def _files(language: str) -> dict[str, Path]:
+    """Return name to file of every page: that in the language where it exists, else the English one."""
+    found = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("*.md"))}
+    english = {name: path for name, path in found.items() if name.split("/")[0] not in LANGUAGES}
+    return {name: found.get(f"{language}/{name}", path) for name, path in english.items()}
+
+
+@lru_cache(maxsize=len(LANGUAGES) + 1)
+def pages(language: str = "") -> Mapping[str, str]:
+    """Return name to title of every page, the index first, then by name.
+
+    Args:
+        language: as ``language()`` returns it; titles are in it where there are such.
+    """
+    found = {name: _title(path) for name, path in _files(language).items()}
     index = {name: title for name, title in found.items() if name == "index.md"}
     return MappingProxyType(index | found)
 
@@ -51,12 +74,12 @@ def anchor_of(heading: str) -> str:
 
 
 @lru_cache(maxsize=200)
-def document(name: str) -> Document | None:
-    """Return a page; None where there is none of that name."""
-    if name not in pages():
+def document(name: str, language: str = "") -> Document | None:
+    """Return a page, in the language where it was written in it; None where there is none of that name."""
+    if name not in pages(language):
         return None
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = markdown.parse((ROOT / name).read_text(encoding="utf-8"))
+    tokens = markdown.parse(_files(language)[name].read_text(encoding="utf-8"))
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):
         if token.type == "heading_open" and following is not None:
             token.attrSet("id", anchor_of(following.content))
@@ -69,10 +92,13 @@ def document(name: str) -> Document | None:
     html = markdown.renderer.render(tokens, markdown.options, {})
     # What is wider than a phone scrolls by itself, with the keyboard too.
     html = html.replace(
-        "<table ", '<div class="table-scroll" tabindex="0" role="group" aria-label="Table"><table '
+        "<table ",
+        format_html(
+            '<div class="table-scroll" tabindex="0" role="group" aria-label="{}"><table ', _("Table")
+        ),
     )
     html = html.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')
-    return Document(name, pages()[name], html)
+    return Document(name, pages(language)[name], html)
 
 
 def _with_links_that_lead_somewhere(name: str, children: list[Token]) -> list[Token]:

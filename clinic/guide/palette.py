@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from django.urls import reverse
+from django.utils.translation import gettext_noop as _
 
 from accounts.access import Act
 from accounts.models import User
+from languages.wording import gettext
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,7 @@ class Place:
     Attributes:
         act: what a role must allow; None: everybody who is signed in.
         keys: pressed one after another; blank: none.
-        words: further words it is found by.
+        words: further words it is found by. Like the label they are translated where they are offered.
     """
 
     label: str
@@ -26,36 +28,36 @@ class Place:
 
 
 PLACES = (
-    Place("Home: what is due", "home", None, "g h", "worklist start"),
-    Place("Patients", "patient-list", Act.VIEW_RECORDS, "g p", "list search"),
-    Place("Register a patient", "patient-register", Act.EDIT_PATIENTS, "n", "new add enrol"),
-    Place("Dashboards", "cohort-list", Act.VIEW_RESULTS, "g d", "cohorts results survival outcomes"),
-    Place("Data queries", "query-list", Act.VIEW_RECORDS, "g q", "quality questions"),
-    Place("Calendar", "calendar", Act.VIEW_RECORDS, "g c", "month planned dates"),
-    Place("Import a file", "import-list", Act.IMPORT_FILES, "", "upload csv xlsx excel sheet"),
+    Place(_("Home: what is due"), "home", None, "g h", _("worklist start")),
+    Place(_("Patients"), "patient-list", Act.VIEW_RECORDS, "g p", _("list search")),
+    Place(_("Register a patient"), "patient-register", Act.EDIT_PATIENTS, "n", _("new add enrol")),
+    Place(_("Dashboards"), "cohort-list", Act.VIEW_RESULTS, "g d", _("cohorts results survival outcomes")),
+    Place(_("Data queries"), "query-list", Act.VIEW_RECORDS, "g q", _("quality questions")),
+    Place(_("Calendar"), "calendar", Act.VIEW_RECORDS, "g c", _("month planned dates")),
+    Place(_("Import a file"), "import-list", Act.IMPORT_FILES, "", _("upload csv xlsx excel sheet")),
     Place(
-        "Reminders: calendar feed, weekly e-mail",
+        _("Reminders: calendar feed, weekly e-mail"),
         "reminders",
         Act.VIEW_RECORDS,
         "",
-        "ical subscription digest",
+        _("ical subscription digest"),
     ),
-    Place("Explore an endpoint", "cohort-explore", Act.VIEW_RESULTS, "", "survival analysis"),
-    Place("Compare two cohorts", "cohort-compare", Act.VIEW_RESULTS, "", "log-rank hazard"),
-    Place("Build a cohort", "cohort-new", Act.VIEW_RESULTS, "", "new filter definition"),
-    Place("Protocols", "protocol-list", Act.VIEW_RESULTS, "", "plan cycles activity"),
-    Place("Reference ranges", "reference-ranges", Act.VIEW_RECORDS, "", "laboratory limits of normal"),
-    Place("Texts of letters", "letter-list", Act.MANAGE_COHORTS, "", "documents templates"),
-    Place("People", "people", Act.MANAGE_USERS, "", "users roles accounts"),
-    Place("Admin", "admin:index", Act.CORRECT_IN_ADMIN, "", "corrections desk"),
-    Place("Help", "help", None, "", "documentation manual"),
-    Place("Glossary", "help-glossary", None, "", "terms words abbreviations"),
-    Place("Tour", "help-tour", None, "", "introduction first steps"),
-    Place("Keyboard shortcuts", "help-shortcuts", None, "?", "keys"),
-    Place("Style guide", "styleguide", None, "", "design components"),
-    Place("Your account: sessions, tokens", "account-security", None, "", "sign-ins password security"),
-    Place("Change password", "account_change_password", None, "", "account"),
-    Place("Two-factor sign-in", "mfa_index", None, "", "account security"),
+    Place(_("Explore an endpoint"), "cohort-explore", Act.VIEW_RESULTS, "", _("survival analysis")),
+    Place(_("Compare two cohorts"), "cohort-compare", Act.VIEW_RESULTS, "", _("log-rank hazard")),
+    Place(_("Build a cohort"), "cohort-new", Act.VIEW_RESULTS, "", _("new filter definition")),
+    Place(_("Protocols"), "protocol-list", Act.VIEW_RESULTS, "", _("plan cycles activity")),
+    Place(_("Reference ranges"), "reference-ranges", Act.VIEW_RECORDS, "", _("laboratory limits of normal")),
+    Place(_("Texts of letters"), "letter-list", Act.MANAGE_COHORTS, "", _("documents templates")),
+    Place(_("People"), "people", Act.MANAGE_USERS, "", _("users roles accounts")),
+    Place(_("Admin"), "admin:index", Act.CORRECT_IN_ADMIN, "", _("corrections desk")),
+    Place(_("Help"), "help", None, "", _("documentation manual")),
+    Place(_("Glossary"), "help-glossary", None, "", _("terms words abbreviations")),
+    Place(_("Tour"), "help-tour", None, "", _("introduction first steps")),
+    Place(_("Keyboard shortcuts"), "help-shortcuts", None, "?", _("keys")),
+    Place(_("Style guide"), "styleguide", None, "", _("design components")),
+    Place(_("Your account: sessions, tokens"), "account-security", None, "", _("sign-ins password security")),
+    Place(_("Change password"), "account_change_password", None, "", _("account")),
+    Place(_("Two-factor sign-in"), "mfa_index", None, "", _("account security")),
 )
 
 
@@ -73,5 +75,5 @@ def offers_to(user: User) -> list[Offer]:
     for place in PLACES:
         if place.act is not None and not user.may(place.act):
             continue
-        found.append(Offer(place.label, reverse(place.route), place.keys, place.words))
+        found.append(Offer(gettext(place.label), reverse(place.route), place.keys, gettext(place.words)))
     return found

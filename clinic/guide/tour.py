@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.access import Act
 from accounts.models import User
@@ -38,9 +39,9 @@ def steps_for(user: User) -> list[Step]:
             steps.append(Step(key, title, reverse(route, args=args), go, look))
 
     add(
-        Act.VIEW_RECORDS, "home", "What is due", "Open the start page", "home", [],
-        "Every row says who, what and why, and its button leads to the act.",
-        "The filters above count each kind.",
+        Act.VIEW_RECORDS, "home", _("What is due"), _("Open the start page"), "home", [],
+        _("Every row says who, what and why, and its button leads to the act."),
+        _("The filters above count each kind."),
     )  # fmt: skip
     course = (
         Course.objects.visible_to(user)
@@ -53,41 +54,42 @@ def steps_for(user: User) -> list[Step]:
     if course is not None:
         patient = course.patient
         add(
-            Act.VIEW_RECORDS, "chart", f"A patient's whole course: {patient.registry_number}", "Open the chart",
+            Act.VIEW_RECORDS, "chart", _("A patient's whole course: {number}").format(number=patient.registry_number),
+            _("Open the chart"),
             "patient-chart", [patient.pk],
-            "The next step stands on top, with its reason.",
-            "Each cycle says why it is planned when it is, and what was given against what was prescribed.",
+            _("The next step stands on top, with its reason."),
+            _("Each cycle says why it is planned when it is, and what was given against what was prescribed."),
         )  # fmt: skip
         add(
-            Act.VIEW_RECORDS, "laboratory", "Laboratory values with their grades", "Open the values",
+            Act.VIEW_RECORDS, "laboratory", _("Laboratory values with their grades"), _("Open the values"),
             "laboratory", [patient.pk],
-            "Grades follow CTCAE and the limits of the laboratory; nadir and recovery stand beside each cycle.",
-            "The figures mark the cycles.",
+            _("Grades follow CTCAE and the limits of the laboratory; nadir and recovery stand beside each cycle."),
+            _("The figures mark the cycles."),
         )  # fmt: skip
         add(
-            Act.VIEW_RECORDS, "imaging", "Lesions and response", "Open the imaging", "imaging",
+            Act.VIEW_RECORDS, "imaging", _("Lesions and response"), _("Open the imaging"), "imaging",
             [patient.pk, course.number],
-            "Sums, changes and the response follow from the measurements, and say by which rule.",
-            "SSTR uptake stands beside it, with discordance.",
+            _("Sums, changes and the response follow from the measurements, and say by which rule."),
+            _("SSTR uptake stands beside it, with discordance."),
         )  # fmt: skip
         add(
-            Act.VIEW_IDENTITY, "documents", "Letters", "Open the documents", "document-list", [patient.pk],
-            "A therapy summary and a letter on each cycle, as page and PDF.",
+            Act.VIEW_IDENTITY, "documents", _("Letters"), _("Open the documents"), "document-list", [patient.pk],
+            _("A therapy summary and a letter on each cycle, as page and PDF."),
         )  # fmt: skip
     cohorts = list(Cohort.objects.visible_to(user).values_list("slug", flat=True))
     slug = PUBLISHED if PUBLISHED in cohorts else next(iter(cohorts), None)
     if slug is not None:
         add(
-            Act.VIEW_RESULTS, "dashboard", "How the patients do", "Open the dashboard", "cohort-detail", [slug],
-            "Survival, response, toxicity and Table 1, each with n of N and its definition.",
-            "Numbers open to the courses behind them, for those who may see records.",
+            Act.VIEW_RESULTS, "dashboard", _("How the patients do"), _("Open the dashboard"), "cohort-detail", [slug],
+            _("Survival, response, toxicity and Table 1, each with n of N and its definition."),
+            _("Numbers open to the courses behind them, for those who may see records."),
         )  # fmt: skip
         add(
-            Act.VIEW_RESULTS, "report", "A report to hand out", "Open the report", "cohort-report", [slug],
-            "The same figures with methods, ready for print or as PDF.",
+            Act.VIEW_RESULTS, "report", _("A report to hand out"), _("Open the report"), "cohort-report", [slug],
+            _("The same figures with methods, ready for print or as PDF."),
         )  # fmt: skip
     add(
-        Act.VIEW_RESULTS, "explore", "Ask a question of your own", "Explore", "cohort-explore", [],
-        "Choose an endpoint and strata; curves, numbers at risk and tests follow.",
+        Act.VIEW_RESULTS, "explore", _("Ask a question of your own"), _("Explore"), "cohort-explore", [],
+        _("Choose an endpoint and strata; curves, numbers at risk and tests follow."),
     )  # fmt: skip
     return steps

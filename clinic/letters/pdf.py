@@ -10,6 +10,7 @@ import orjson
 
 from clinic.letters.placeholders import KIND_WORDS
 from clinic.letters.text import Letter
+from languages.wording import pgettext
 
 TEMPLATE = Path(__file__).parent / "letter.typ"
 
@@ -40,5 +41,7 @@ def content(letter: Letter) -> dict[str, Any]:
         "title": letter.title,
         "banner": letter.banner,
         "foot": letter.foot,
+        "page": pgettext("page of a letter", "{n} of {total}"),
+        "language": letter.language,
         "blocks": [asdict(block) for block in letter.blocks],
     }

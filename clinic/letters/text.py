@@ -9,11 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from analytics.report.document import Items, Table, Text
-from clinic.letters.placeholders import KIND_WORDS, MISSING, PLACEHOLDERS, Fact, Kind
+from clinic.charts.numbers import moment
+from clinic.letters.placeholders import PLACEHOLDERS, Fact, Kind, missing
 from clinic.letters.shipped import Wording
+from languages.wording import gettext as _
+from languages.wording import gettext_noop, pgettext
 
 MOST_TITLE, MOST_BODY = 120, 20_000  # characters
 _NAMED = re.compile(r"\{([^{}\n]*)\}")
+_WITHIN = {
+    Kind.THERAPY_SUMMARY: gettext_noop("therapy summary"),
+    Kind.CYCLE_LETTER: gettext_noop("cycle letter"),
+}
 _EMPTY_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 
 
@@ -35,6 +42,7 @@ class Letter:
         made_at: aware, in the centre's zone.
         wording: whose text it is, in words.
         file_name: without a name in it.
+        language: its code, by which the PDF breaks lines and is read aloud.
     """
 
     kind: Kind
@@ -45,11 +53,12 @@ class Letter:
     wording: str
     file_name: str
     banner: str = ""
+    language: str = "en"
 
     @property
     def foot(self) -> str:
-        made = f"made {self.made_at:%Y-%m-%d %H:%M} ({self.made_at.tzinfo})"
-        return f"{self.registry_number} · {KIND_WORDS[self.kind].lower()} · {made} · {self.wording}"
+        made = _("made {moment} ({zone})").format(moment=moment(self.made_at), zone=self.made_at.tzinfo)
+        return f"{self.registry_number} · {_(_WITHIN[self.kind])} · {made} · {self.wording}"
 
 
 def _lines(text: str) -> str:
@@ -65,14 +74,16 @@ def problems(kind: Kind, *, title: str, body: str) -> dict[str, list[str]]:
     found = {"title": _problems_of(kind, title), "body": _problems_of(kind, body)}
     tables = [name for name in _NAMED.findall(title) if name in PLACEHOLDERS and PLACEHOLDERS[name].is_table]
     if tables:
-        found["title"].append(f"{_listed(tables)}: a table cannot stand in the title.")
+        found["title"].append(_("{names}: a table cannot stand in the title.").format(names=_listed(tables)))
     alone = {part.strip() for part in _paragraphs(body)}
     within = [
         one.name for one in PLACEHOLDERS.values() if one.is_table and one.written in body and one.written not in alone
     ]  # fmt: skip
     if within:
         found["body"].append(
-            f"{_listed(within)}: a table stands on a line of its own, with an empty line before and after it."
+            _("{names}: a table stands on a line of its own, with an empty line before and after it.").format(
+                names=_listed(within)
+            )
         )
     return {field: said for field, said in found.items() if said}
 
@@ -81,11 +92,19 @@ def _problems_of(kind: Kind, text: str) -> list[str]:
     named = list(dict.fromkeys(_NAMED.findall(text)))
     said = []
     if unknown := [name for name in named if name not in PLACEHOLDERS]:
-        said.append(f"Unknown: {_listed(unknown)}. What can stand in braces is listed below the text.")
+        said.append(
+            _("Unknown: {names}. What can stand in braces is listed below the text.").format(
+                names=_listed(unknown)
+            )
+        )
     if strange := [name for name in named if name in PLACEHOLDERS and kind not in PLACEHOLDERS[name].kinds]:
-        said.append(f"{_listed(strange)}: not in a {KIND_WORDS[kind].lower()}.")
+        refused = {
+            Kind.THERAPY_SUMMARY: _("{names}: not in a therapy summary."),
+            Kind.CYCLE_LETTER: _("{names}: not in a cycle letter."),
+        }
+        said.append(refused[kind].format(names=_listed(strange)))
     if re.search(r"[{}]", _NAMED.sub("", text)):
-        said.append("A brace stands without its other half: write {name}, on one line.")
+        said.append(_("A brace stands without its other half: write {name}, on one line."))
     return said
 
 
@@ -101,9 +120,9 @@ def blocks_of(body: str, facts: Mapping[str, Fact]) -> tuple[Block, ...]:
     blocks: list[Block] = []
     for part in _paragraphs(body):
         named = _NAMED.fullmatch(part.strip())
-        fact = facts.get(named[1], MISSING) if named else ""
+        fact = facts.get(named[1], missing()) if named else ""
         if isinstance(fact, Table):
-            blocks.append(fact if fact.rows else Text(f"{fact.caption}: {MISSING}."))
+            blocks.append(fact if fact.rows else Text(f"{fact.caption}: {missing()}."))
             continue
         blocks += _blocks_of_lines(part.split("\n"), facts)
     return tuple(blocks)
@@ -142,8 +161,8 @@ def fill(text: str, facts: Mapping[str, Fact]) -> str:
     """Return a line with its facts in place."""
 
     def said(named: re.Match[str]) -> str:
-        fact = facts.get(named[1], MISSING)
-        return fact if isinstance(fact, str) and fact else MISSING
+        fact = facts.get(named[1], "")
+        return fact if isinstance(fact, str) and fact else missing()
 
     return _NAMED.sub(said, text)
 
@@ -166,9 +185,11 @@ def letter(
         whose: the centre's code.
     """
     if wording.version is None:
-        said = "text not stored yet"
+        said = _("text not stored yet")
+    elif wording.version:
+        said = _("text {version} of {centre}").format(version=wording.version, centre=whose)
     else:
-        said = f"text {wording.version} of {whose}" if wording.version else "text shipped with the registry"
+        said = _("text shipped with the registry")
     return Letter(
         kind=kind,
         title=fill(_lines(wording.title), facts),
@@ -178,4 +199,5 @@ def letter(
         wording=said,
         file_name=f"{registry_number}-{kind.replace('_', '-')}-{number}.pdf",
         banner=banner,
+        language=pgettext("code of the language of the letter", "en"),
     )

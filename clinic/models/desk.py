@@ -4,6 +4,8 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Act
 from accounts.models import User
@@ -33,12 +35,12 @@ class CareTeamMember(models.Model):
             models.UniqueConstraint(
                 fields=["patient", "user"],
                 name="clinic_careteammember_once",
-                violation_error_message="This person looks after the patient already.",
+                violation_error_message=_("This person looks after the patient already."),
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} looks after {self.patient}"
+        return gettext("{user} looks after {patient}").format(user=self.user, patient=self.patient)
 
 
 class Reminders(models.Model):
@@ -49,12 +51,12 @@ class Reminders(models.Model):
         max_length=64, blank=True, db_comment="SHA-256 of the secret of the calendar's address; blank: none"
     )
     feed_made_at = models.DateTimeField(null=True, blank=True)
-    own_patients_only = models.BooleanField("only patients whom I look after", default=False)
-    weekly_digest = models.BooleanField("a weekly e-mail of what is due", default=False)
+    own_patients_only = models.BooleanField(_("only patients whom I look after"), default=False)
+    weekly_digest = models.BooleanField(_("a weekly e-mail of what is due"), default=False)
     digest_sent_on = models.DateField(null=True, blank=True, editable=False)
 
     class Meta:
-        verbose_name_plural = "reminders"
+        verbose_name_plural = _("reminders")
         constraints = [
             models.UniqueConstraint(
                 fields=["feed_key"], condition=~models.Q(feed_key=""), name="clinic_reminders_feed_key_once"
@@ -62,7 +64,7 @@ class Reminders(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"reminders of {self.user}"
+        return gettext("reminders of {user}").format(user=self.user)
 
 
 class SavedView(models.Model):
@@ -70,7 +72,9 @@ class SavedView(models.Model):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="saved_views")
     name = models.CharField(max_length=60)
-    query = models.CharField(max_length=500, blank=True, help_text="Of the list's address, without a search.")
+    query = models.CharField(
+        max_length=500, blank=True, help_text=_("Of the list's address, without a search.")
+    )
 
     class Meta:
         ordering = ["name"]
@@ -78,12 +82,12 @@ class SavedView(models.Model):
             models.UniqueConstraint(
                 fields=["user", "name"],
                 name="clinic_savedview_name_once",
-                violation_error_message="You have a view of this name already.",
+                violation_error_message=_("You have a view of this name already."),
             ),
             models.CheckConstraint(
                 condition=~models.Q(name=""),
                 name="clinic_savedview_has_name",
-                violation_error_message="A view needs a name.",
+                violation_error_message=_("A view needs a name."),
             ),
         ]
 

@@ -4,6 +4,7 @@ import uuid
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from patients.models import Patient
@@ -14,7 +15,7 @@ class Draft(models.Model):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     place = models.CharField(max_length=200, db_comment="path of the form")
-    fields = models.JSONField(help_text="Names of fields to lists of what stands in them.")
+    fields = models.JSONField(help_text=_("Names of fields to lists of what stands in them."))
     saved_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -22,7 +23,7 @@ class Draft(models.Model):
             models.UniqueConstraint(
                 fields=["user", "place"],
                 name="clinic_draft_once",
-                violation_error_message="There is a draft of this form already.",
+                violation_error_message=_("There is a draft of this form already."),
             )
         ]
         indexes = [models.Index(fields=["saved_at"], name="clinic_draft_age")]
@@ -37,7 +38,7 @@ class SentForm(models.Model):
     token = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     patient = models.ForeignKey(
-        Patient, on_delete=models.PROTECT, null=True, related_name="+", help_text="To whose chart it led."
+        Patient, on_delete=models.PROTECT, null=True, related_name="+", help_text=_("To whose chart it led.")
     )
     sent_at = models.DateTimeField(db_default=Now())
 

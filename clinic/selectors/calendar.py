@@ -9,11 +9,14 @@ from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.access import Act
 from accounts.models import User
 from clinic.selectors import due
 from clinic.selectors.whose import ALL, Whose
+from clinic.selectors.words import within
 from imaging.models import Study
 from patients.models import Death
 from treatments.models import Administration, Cycle, CycleStatus, Discontinuation
@@ -22,6 +25,11 @@ EACH_DAY = 5  # entries of one kind that a day of the month shows
 WHOLE_DAY = 500
 IMAGING_LISTED = 200
 FEED_DAYS_BACK, FEED_DAYS_AHEAD, FEED_ENTRIES = 31, 183, 1000
+_CYCLES = {
+    "planned": gettext_noop("Cycle {number} of {planned}"),
+    "held": gettext_noop("Cycle {number} of {planned}, on hold"),
+    "given": gettext_noop("Cycle {number} of {planned} given"),
+}
 
 
 @dataclass(frozen=True)
@@ -122,13 +130,12 @@ def _to_come(cycle: Cycle) -> Entry:
 
 
 def _made(study: Study) -> Entry:
-    what = f"{study.get_modality_display()}, {study.get_timepoint_display().lower()}"
+    what = f"{study.get_modality_display()}, {within(study.get_timepoint_display())}"
     return Entry(study.performed_on, "study", what, study.patient, study)
 
 
 def _of_cycle(kind: str, on: date, cycle: Cycle) -> Entry:
-    words = {"held": ", on hold", "given": " given"}.get(kind, "")
-    what = f"Cycle {cycle.number} of {cycle.course.protocol.planned_cycles}{words}"
+    what = _(_CYCLES[kind]).format(number=cycle.number, planned=cycle.course.protocol.planned_cycles)
     return Entry(on, kind, what, cycle.course.patient, cycle)
 
 
@@ -165,10 +172,10 @@ def _imaging(user: User, now: datetime, whose: Whose, limit: int) -> Iterator[tu
     for item in found.items.get("imaging", []):
         course, on = item.record, item.sort_on
         if item.after_cycle is None:
-            what = "Follow-up PET/CT due"
+            what = _("Follow-up PET/CT due")
         else:
             what, on = (
-                f"PET/CT due after cycle {item.after_cycle}",
+                _("PET/CT due after cycle {number}").format(number=item.after_cycle),
                 on + timedelta(course.protocol.imaging_due_days),
             )
         by_day[on].append(Entry(on, "imaging", what, course.patient, course))
@@ -189,5 +196,5 @@ def feed(user: User, now: datetime, whose: Whose) -> list[Entry]:
     planned = _planned(user, whose).filter(planned_on__range=(first, last))
     cycles = planned.select_related("course__patient", "course__protocol").order_by("planned_on", "pk")
     entries = [_to_come(cycle) for cycle in cycles[:FEED_ENTRIES]]
-    owed = [entry for entry, _ in _imaging(user, now, whose, IMAGING_LISTED) if first <= entry.on <= last]
+    owed = [entry for entry, _n in _imaging(user, now, whose, IMAGING_LISTED) if first <= entry.on <= last]
     return sorted([*entries, *owed], key=lambda entry: (entry.on, entry.patient.registry_number))

@@ -10,20 +10,24 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
 from accounts.access import Act
 from accounts.changes import Words
 from accounts.models import User
-from accounts.records import ClinicalRecord
 from accounts.together import Sets, Together
 from analytics.models import Outcome, StaleCourse
+from clinic.charts.numbers import signed
 from clinic.selectors import roster, worklist
 from clinic.selectors.care_team import Team, team_of
 from clinic.selectors.imaging import reading_words
 from clinic.selectors.matrix import Line, matrix_of
 from clinic.selectors.response import study_flags
+from clinic.selectors.words import lower_first
 from clinic.selectors.worklist import Due
 from imaging.models import Reading, ReadingStatus, Study, Timepoint
+from languages import wording
+from languages.wording import day, gettext_noop, number
 from patients.models import (
     Contact,
     Death,
@@ -62,16 +66,46 @@ from treatments.selectors.schedule import CoursePlan, plans_from
 from treatments.services.administrations import prescription_of
 
 # What an outcome rests on, in the words of docs/rules/endpoints.md.
-BASIS = {
-    "overall_response_pd": "overall response of progressive disease",
-    "clinical_progression": "clinical progression",
-    "death": "death",
-    "last_adequate_assessment": "last adequate assessment",
-    "time_zero": "first administration, nothing is known after it",
-    "last_known_alive": "last known alive",
-    "new_therapy": "last known progression-free before another anticancer therapy",
-    "missed_assessments": "last known progression-free before two or more missed assessments",
-}
+BASIS = wording.Words(
+    {
+        "overall_response_pd": gettext_noop("overall response of progressive disease"),
+        "clinical_progression": gettext_noop("clinical progression"),
+        "death": gettext_noop("death"),
+        "last_adequate_assessment": gettext_noop("last adequate assessment"),
+        "time_zero": gettext_noop("first administration, nothing is known after it"),
+        "last_known_alive": gettext_noop("last known alive"),
+        "new_therapy": gettext_noop("last known progression-free before another anticancer therapy"),
+        "missed_assessments": gettext_noop(
+            "last known progression-free before two or more missed assessments"
+        ),
+    }
+)
+
+
+# The codes of ``treatments.rules.checks`` that an administration was recorded in spite of.
+WARNED = wording.Words(
+    {
+        "labs_missing": gettext_noop("labs missing"),
+        "labs_old": gettext_noop("labs old"),
+        "analogue_long_acting": gettext_noop("analogue long acting"),
+        "analogue_short_acting": gettext_noop("analogue short acting"),
+        "cumulative_activity": gettext_noop("cumulative activity"),
+        "same_lot": gettext_noop("same lot"),
+        "absorbed_dose": gettext_noop("absorbed dose"),
+        "outside_window": gettext_noop("outside window"),
+        "open_hold": gettext_noop("open hold"),
+        "dose_advice": gettext_noop("dose advice"),
+        "unlikely_value": gettext_noop("unlikely value"),
+        "prescription": gettext_noop("prescription"),
+    }
+)
+_DUE_WORDS = wording.Words(
+    {
+        "upcoming": gettext_noop("Planned"),
+        "in_window": gettext_noop("In window"),
+        "overdue": gettext_noop("Overdue"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -124,8 +158,8 @@ class CycleRow:
                 column: Any = Administration._meta.get_field(name)
                 found.append((capfirst(str(column.verbose_name)), words.of(column, value)))
         if given.confirmed_warnings:
-            said = ", ".join(code.replace("_", " ") for code in given.confirmed_warnings)
-            found.append(("Recorded in spite of", f"{said}. {given.confirmation_reason}"))
+            said = ", ".join(WARNED.get(code, code.replace("_", " ")) for code in given.confirmed_warnings)
+            found.append((_("Recorded in spite of"), f"{said}. {given.confirmation_reason}"))
         return found
 
     @property
@@ -137,9 +171,7 @@ class CycleRow:
         """The deviation in words with its sign, such as ``+0.4`` or ``−2.1``; empty where nothing was given."""
         if self.deviation_percent is None:
             return ""
-        rounded = self.deviation_percent.quantize(Decimal("0.1"), ROUND_HALF_UP)
-        sign = "\N{MINUS SIGN}" if rounded < 0 else "+" if rounded > 0 else ""
-        return f"{sign}{abs(rounded)}"
+        return signed(self.deviation_percent)
 
 
 @dataclass
@@ -165,8 +197,8 @@ class StudyRow:
     def state(self) -> str:
         """What stands where no reading counts."""
         if any(reading.status != ReadingStatus.DRAFT for reading in self.readings):
-            return "Two readers differ"
-        return "To be signed" if self.readings else "To be read"
+            return _("Two readers differ")
+        return _("To be signed") if self.readings else _("To be read")
 
     @property
     def said(self) -> str:
@@ -233,7 +265,7 @@ class CourseChart:
     def response_reason(self) -> str:
         """Why the response can be evaluated or not, as it goes on after a colon."""
         reason = self.outcome.response_evaluable_reason if self.outcome is not None else ""
-        return reason[:1].lower() + reason[1:]
+        return lower_first(wording.gettext(reason))
 
     @property
     def given(self) -> int:
@@ -327,24 +359,25 @@ class PatientChart:
     def next_step(self) -> str:
         """What comes next where nothing is due."""
         if self.death is not None:
-            return f"Died on {self.death.died_on}: no further steps."
+            return _("Died on {day}: no further steps.").format(day=day(self.death.died_on))
         if not self.courses:
-            return "No course has been started."
+            return _("No course has been started.")
         last = self.courses[-1]
         if last.discontinuation is not None:
-            return f"The course was discontinued on {last.discontinuation.discontinued_on}: follow-up."
+            stopped_on = last.discontinuation.discontinued_on
+            return _("The course was discontinued on {day}: follow-up.").format(day=day(stopped_on))
         if last.plan.state == "completed":
-            return "All planned cycles were given: follow-up."
-        return "Nothing is planned."
+            return _("All planned cycles were given: follow-up.")
+        return _("Nothing is planned.")
 
 
-def _of_cycles(model: type[ClinicalRecord]) -> Callable[[UUID], QuerySet[Any]]:
+def _of_cycles(model: Any) -> Callable[[UUID], QuerySet[Any]]:
     of_patient = {"cycle__voided_at": None, "cycle__course__voided_at": None}
-    return lambda key: model.objects.current().filter(cycle__course__patient=key, **of_patient)  # type: ignore[attr-defined]
+    return lambda key: model.objects.current().filter(cycle__course__patient=key, **of_patient)
 
 
-def _of_patient(model: type[ClinicalRecord]) -> Callable[[UUID], QuerySet[Any]]:
-    return lambda key: model.objects.current().filter(patient=key)  # type: ignore[attr-defined]
+def _of_patient(model: Any) -> Callable[[UUID], QuerySet[Any]]:
+    return lambda key: model.objects.current().filter(patient=key)
 
 
 # Everything in force of one patient, in one statement. Who may see the patient may see these; the identity is read apart.
@@ -484,7 +517,8 @@ def _latest_labs(graded: list[Graded]) -> list[LatestLab]:
         if (one := newest.get(code)) is not None:
             value = one.result.value.quantize(Decimal(1).scaleb(-analyte.decimals), ROUND_HALF_UP)
             side = "below" if one.is_below else "above" if one.is_above else ""
-            found.append(LatestLab(analyte.label, with_unit(value, analyte.unit), one.on, one.grade, side))
+            said = with_unit(number(value), analyte.unit)
+            found.append(LatestLab(_(analyte.label), said, one.on, one.grade, side))
     return found
 
 
@@ -545,8 +579,10 @@ def _courses(
     cycles = {cycle.pk: cycle for plan in plans.values() for cycle in plan.cycles}
     doses = records.of("doses", AbsorbedDose)
     decisions = records.of("decisions", DoseDecision)
-    for one in (*doses, *decisions):
-        one.cycle = cycles[one.cycle_id]
+    for dose in doses:
+        dose.cycle = cycles[dose.cycle_id]
+    for decision in decisions:
+        decision.cycle = cycles[decision.cycle_id]
     doses.sort(key=lambda one: (one.cycle.number, one.organ))
     decisions.sort(key=lambda one: one.decided_at)
     charts = []
@@ -569,7 +605,7 @@ def _courses(
         if chart.outcome is not None:
             chart.endpoints = _endpoints(chart.outcome)
             chart.best_response = roster.RESPONSES.get(chart.outcome.best_overall_response, "")
-            chart.problem = chart.outcome.problem
+            chart.problem = wording.gettext(chart.outcome.problem)
         charts.append(chart)
     return charts
 
@@ -579,9 +615,10 @@ def _cycle_rows(chart: CourseChart, death: Death | None, today: date) -> list[Cy
     protocol = chart.course.protocol
     not_given = ""
     if chart.discontinuation is not None:
-        not_given = f"Not given: discontinued on {chart.discontinuation.discontinued_on}"
+        stopped_on = chart.discontinuation.discontinued_on
+        not_given = _("Not given: discontinued on {day}").format(day=day(stopped_on))
     elif death is not None:
-        not_given = f"Not given: died on {death.died_on}"
+        not_given = _("Not given: died on {day}").format(day=day(death.died_on))
     rows: list[CycleRow] = []
     for cycle in plan.cycles:
         administration = plan.administrations.get(cycle.number)
@@ -597,17 +634,24 @@ def _cycle_rows(chart: CourseChart, death: Death | None, today: date) -> list[Cy
                 "prescribed_mbq": administration.prescribed_activity_mbq,
             }
             deviation, is_flagged = deviation_percent(**activities), is_past_permitted(**activities)
-            lot = f"Lot{NBSP}{administration.lot}" if administration.lot else ""
+            lot = (
+                _("Lot {lot}").format(lot=administration.lot).replace(" ", NBSP, 1)
+                if administration.lot
+                else ""
+            )
             why = sentences(why, administration.deviation_explanation, lot)
         elif cycle.status == CycleStatus.CANCELLED and cycle.cancel_reason:
-            word, why = "Left out", sentences(cycle.note, cycle.cancel_reason)
+            word, why = _("Left out"), sentences(cycle.note, cycle.cancel_reason)
         elif not_given:
-            state, word, why = CycleStatus.CANCELLED, "Not given", sentences(cycle.note, not_given)
+            state, word, why = CycleStatus.CANCELLED, _("Not given"), sentences(cycle.note, not_given)
         elif cycle.status == CycleStatus.PLANNED and cycle.planned_on is not None:
             state = due_state(planned_on=cycle.planned_on, window_days=protocol.window_days, today=today)
-            word = {"upcoming": "Planned", "in_window": "In window", "overdue": "Overdue"}[state]
+            word = _DUE_WORDS[state]
             if not may_be_given:
-                state, word = "planned", "Planned"  # what waits for an earlier cycle is not overdue by itself
+                state, word = (
+                    "planned",
+                    _DUE_WORDS["upcoming"],
+                )  # what waits for an earlier one is not overdue itself
         rows.append(
             CycleRow(
                 cycle=cycle,
@@ -638,7 +682,7 @@ def _endpoints(outcome: Outcome) -> list[EndpointWords]:
         if days is not None:
             found.append(
                 EndpointWords(
-                    name, days, f"{days / 30.4375:.1f}", bool(is_event), on, BASIS.get(basis, basis)
+                    name, days, number(days / 30.4375, 1), bool(is_event), on, BASIS.get(basis, basis)
                 )
             )
     return found

@@ -7,6 +7,7 @@ from functools import reduce
 from operator import or_
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from accounts.access import Act
 from accounts.models import Centre, User
@@ -35,7 +36,7 @@ def resembling(
     patients = Patient.objects.visible_to(user).current().filter(centre=centre)
     if not user.may(Act.VIEW_IDENTITY, centre.pk):
         same = patients.filter(birth_date=birth_date, sex=sex).order_by("registry_number")
-        return [Resembling(one, "", "the same date of birth and sex") for one in same[:MOST_SHOWN]]
+        return [Resembling(one, "", _("the same date of birth and sex")) for one in same[:MOST_SHOWN]]
     identities = PatientIdentity.objects.visible_to(user, Act.VIEW_IDENTITY).current()
     # Of a double name, either half may be what is recorded.
     parts = [names_resemble(part) for part in re.split(r"[\s-]+", family_name) if part]
@@ -44,7 +45,7 @@ def resembling(
     found = []
     for row in rows.order_by("patient__registry_number")[:MOST_SHOWN]:
         is_same_mrn = row.mrn.casefold() == mrn.casefold()
-        why = "the same MRN" if is_same_mrn else "the same date of birth and a like name"
+        why = _("the same MRN") if is_same_mrn else _("the same date of birth and a like name")
         name = ", ".join(filter(None, [row.family_name, row.given_names]))
         found.append(Resembling(row.patient, name, why, is_same_mrn))
     return found

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
 
 from accounts.access import Act
 from accounts.changes import Change, ChangedField, What, Words, changes_in, changes_of, rows_of
@@ -16,6 +17,7 @@ from accounts.models import User
 from accounts.records import ClinicalRecord
 from accounts.together import Together
 from imaging.models import Study
+from languages.wording import day
 from patients.models import Patient, PatientIdentity
 from treatments.models import AdverseEvent, Course, Cycle, LabResult
 
@@ -155,19 +157,21 @@ class _BirthDate(ChangedField):
 
     @property
     def label(self) -> str:
-        return "Date of birth"
+        return _("Date of birth")
 
 
 def _title(change: Change, cycle_numbers: dict[Any, int]) -> str:
     row = change.row
     if getattr(row, "cycle_id", None) in cycle_numbers:
-        return f"{change.record} of cycle {cycle_numbers[row.cycle_id]}"
+        return _("{record} of cycle {number}").format(
+            record=change.record, number=cycle_numbers[row.cycle_id]
+        )
     if change.model is LabResult:
-        return f"Laboratory value: {row.get_analyte_display()}"
+        return _("Laboratory value: {analyte}").format(analyte=row.get_analyte_display())
     if change.model is AdverseEvent:
-        return f"Adverse event: {row.term}"
+        return _("Adverse event: {term}").format(term=row.term)
     if change.model in {Cycle, Course}:
         return f"{change.record} {row.number}"
     if change.model is Study:
-        return f"Study of {row.performed_on}"
+        return _("Study of {day}").format(day=day(row.performed_on))
     return change.record

@@ -5,7 +5,12 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from clinic.charts.numbers import plain, signed
 from clinic.lesion_grid import GridColumn, LesionGrid, is_outdated
+from clinic.selectors.words import state_within
 from imaging.models import (
     Lesion,
     OverallResponse,
@@ -15,9 +20,10 @@ from imaging.models import (
     SstrResponse,
     Study,
 )
-from imaging.rules.recist import Timepoint, number
+from imaging.rules.recist import Timepoint
 from imaging.rules.sstr import LesionUptake, StudyUptake, discordance
 from imaging.selectors.response import CourseResponse, Derived, course_response, readings_of
+from languages.wording import day, number
 from patients.models import Patient
 
 NONE = "–"
@@ -114,9 +120,7 @@ def response_word(code: str) -> str:
 
 def signed_percent(value: Decimal) -> str:
     """Return a change with its sign to a tenth of a percent."""
-    rounded = value.quantize(_TENTH, ROUND_HALF_UP)
-    sign = "\N{MINUS SIGN}" if rounded < 0 else "+" if rounded > 0 else ""
-    return f"{sign}{abs(rounded)} %"
+    return f"{signed(value)} %"
 
 
 def summary_of(grid: LesionGrid) -> Summary:
@@ -127,20 +131,20 @@ def summary_of(grid: LesionGrid) -> Summary:
         rows.append(SummaryRow(label, [of(column) for column in grid.columns], is_main))
 
     if grid.response.is_measurable:
-        add("Sum of diameters", lambda column: _sum(column, column.derived.timepoint))
-        add("From baseline", lambda column: _change(column, column.derived.timepoint))
-        add("From nadir", lambda column: _from_nadir(column, column.derived.timepoint))
-        add("Target lesions", lambda column: _part(column, column.derived.timepoint, "target"))
+        add(_("Sum of diameters"), lambda column: _sum(column, column.derived.timepoint))
+        add(_("From baseline"), lambda column: _change(column, column.derived.timepoint))
+        add(_("From nadir"), lambda column: _from_nadir(column, column.derived.timepoint))
+        add(_("Target lesions"), lambda column: _part(column, column.derived.timepoint, "target"))
     if any(lesion.role == "non_target" for lesion in grid.response.lesions):
-        add("Non-target lesions", lambda column: _part(column, column.derived.timepoint, "non_target"))
+        add(_("Non-target lesions"), lambda column: _part(column, column.derived.timepoint, "non_target"))
     if any(lesion.role == "new" for lesion in grid.response.lesions):
-        add("New lesions", _new)
-    add("RECIST 1.1, derived", _derived, is_main=True)
-    add("Reading", lambda column: _reading(column), is_main=True)
+        add(_("New lesions"), _new)
+    add(_("RECIST 1.1, derived"), _derived, is_main=True)
+    add(_("Reading"), lambda column: _reading(column), is_main=True)
     uptakes = [grid.response.uptake(column.study) for column in grid.columns]
     if any(uptakes):
-        add("Highest SUVmax", lambda column: _hottest(grid.response.uptake(column.study)))
-        add("SSTR uptake, derived", lambda column: _sstr(column, grid.response.uptake(column.study)))
+        add(_("Highest SUVmax"), lambda column: _hottest(grid.response.uptake(column.study)))
+        add(_("SSTR uptake, derived"), lambda column: _sstr(column, grid.response.uptake(column.study)))
     return Summary(
         rows, _uptake_rows(grid, uptakes), [problem.sentence for problem in grid.response.problems]
     )
@@ -151,15 +155,15 @@ def _hottest(uptake: StudyUptake | None) -> SummaryCell:
         return SummaryCell(NONE)
     change = f" ({signed_percent(uptake.change_percent)})" if uptake.change_percent is not None else ""
     return SummaryCell(
-        f"{number(uptake.hottest_suv_max)}{change}", detail=_ratio_words(uptake, lead=f"{uptake.hottest}, ")
+        f"{plain(uptake.hottest_suv_max)}{change}", detail=_ratio_words(uptake, lead=f"{uptake.hottest}, ")
     )
 
 
 def _ratio_words(one: StudyUptake | LesionUptake, *, lead: str = "") -> str:
     """Return the ratios to normal organs, such as ``tumour-to-liver 4.8, to spleen 1.2``."""
     said = [
-        f"{name} {ratio.quantize(_TENTH, ROUND_HALF_UP)}"
-        for name, ratio in (("tumour-to-liver", one.to_liver), ("tumour-to-spleen", one.to_spleen))
+        f"{name} {number(ratio.quantize(_TENTH, ROUND_HALF_UP))}"
+        for name, ratio in ((_("tumour-to-liver"), one.to_liver), (_("tumour-to-spleen"), one.to_spleen))
         if ratio is not None
     ]
     return f"{lead}{', '.join(said)}".removesuffix(", ")
@@ -200,10 +204,14 @@ def _lesion_uptake(one: LesionUptake | None, column: GridColumn) -> SummaryCell:
         return SummaryCell(NONE)
     change = f", {signed_percent(one.change_percent)}" if one.change_percent is not None else ""
     is_classed = not column.is_baseline and one.change_percent is not None
-    word = f"{str(SstrResponse(one.response).label).lower()}; " if is_classed else ""
-    word = word.replace(" or new uptake", "")
+    word = ""
+    if is_classed:
+        # A lesion that was there before has no new uptake.
+        is_more = one.response == SstrResponse.INCREASED
+        said = _("increased") if is_more else state_within(SstrResponse(one.response).label)
+        word = f"{said}; "
     return SummaryCell(
-        f"{number(one.suv_max)}{change}", detail=f"{word}{_ratio_words(one)}".removesuffix("; ")
+        f"{plain(one.suv_max)}{change}", detail=f"{word}{_ratio_words(one)}".removesuffix("; ")
     )
 
 
@@ -218,26 +226,26 @@ class StudyLine:
     def made(self) -> str:
         study = self.study
         said = [
-            f"{number(study.tracer_activity_mbq)} MBq" if study.tracer_activity_mbq is not None else "",
+            f"{plain(study.tracer_activity_mbq)} MBq" if study.tracer_activity_mbq is not None else "",
             f"{study.uptake_minutes} min" if study.uptake_minutes is not None else "",
-            f"{number(study.body_weight_kg)} kg" if study.body_weight_kg is not None else "",
+            f"{plain(study.body_weight_kg)} kg" if study.body_weight_kg is not None else "",
         ]
-        return ", ".join(filter(None, said)) or "not noted"
+        return ", ".join(filter(None, said)) or _("not noted")
 
     @property
     def organs(self) -> str:
         """SUVmean of normal liver and spleen."""
         study = self.study
         said = [
-            f"{name} {number(value)}"
-            for name, value in (("liver", study.liver_suv_mean), ("spleen", study.spleen_suv_mean))
+            f"{name} {plain(value)}"
+            for name, value in ((_("liver"), study.liver_suv_mean), (_("spleen"), study.spleen_suv_mean))
             if value is not None
         ]
-        return ", ".join(said) or "not noted"
+        return ", ".join(said) or _("not noted")
 
     @property
     def krenning(self) -> str:
-        return self.study.get_krenning_score_display() or "not noted"
+        return self.study.get_krenning_score_display() or _("not noted")
 
 
 def study_lines(grid: LesionGrid, flags: dict[UUID, list[str]]) -> list[StudyLine]:
@@ -248,13 +256,13 @@ def study_lines(grid: LesionGrid, flags: dict[UUID, list[str]]) -> list[StudyLin
 def _sum(column: GridColumn, timepoint: Timepoint | None) -> SummaryCell:
     if timepoint is None or timepoint.sum_mm is None:
         return SummaryCell(NONE)
-    detail = "" if timepoint.is_complete else "incomplete"
-    return SummaryCell(f"{number(timepoint.sum_mm)} mm", detail=detail)
+    detail = "" if timepoint.is_complete else pgettext("sum", "incomplete")
+    return SummaryCell(f"{plain(timepoint.sum_mm)} mm", detail=detail)
 
 
 def _change(column: GridColumn, timepoint: Timepoint | None) -> SummaryCell:
     if column.is_baseline:
-        return SummaryCell("baseline")
+        return SummaryCell(_("baseline"))
     if timepoint is None or timepoint.change_percent is None:
         return SummaryCell(NONE)
     return SummaryCell(signed_percent(timepoint.change_percent))
@@ -263,7 +271,8 @@ def _change(column: GridColumn, timepoint: Timepoint | None) -> SummaryCell:
 def _from_nadir(column: GridColumn, timepoint: Timepoint | None) -> SummaryCell:
     if column.is_baseline or timepoint is None or timepoint.nadir_mm is None or timepoint.sum_mm is None:
         return SummaryCell("" if column.is_baseline else NONE)
-    nadir = f"nadir {number(timepoint.nadir_mm)} mm on {timepoint.nadir_on}"
+    on = day(timepoint.nadir_on) if timepoint.nadir_on is not None else ""
+    nadir = _("nadir {size} on {day}").format(size=f"{plain(timepoint.nadir_mm)} mm", day=on)
     if not timepoint.is_complete or timepoint.nadir_change_percent is None:
         return SummaryCell(NONE, detail=nadir)
     return SummaryCell(signed_percent(timepoint.nadir_change_percent), detail=nadir)
@@ -273,7 +282,7 @@ def _part(column: GridColumn, timepoint: Timepoint | None, name: str) -> Summary
     code = getattr(timepoint, name) if timepoint is not None else None
     if code is None or not column.derived.response:
         return SummaryCell("" if column.is_baseline else NONE)
-    return SummaryCell("Non-CR/non-PD" if code == "NON_CR_NON_PD" else code)
+    return SummaryCell(_("Non-CR/non-PD") if code == "NON_CR_NON_PD" else code)
 
 
 def _new(column: GridColumn) -> SummaryCell:
@@ -282,7 +291,7 @@ def _new(column: GridColumn) -> SummaryCell:
         return SummaryCell("" if column.is_baseline else NONE)
     if timepoint.new_lesions:
         return SummaryCell(", ".join(timepoint.new_lesions), is_flagged=True)
-    return SummaryCell("none")
+    return SummaryCell(pgettext("new lesions", "none"))
 
 
 def _derived(column: GridColumn) -> SummaryCell:
@@ -290,7 +299,7 @@ def _derived(column: GridColumn) -> SummaryCell:
     if column.is_baseline:
         return SummaryCell("", detail=derived.reason)
     if not derived.response:
-        return SummaryCell("Not derived", detail=derived.reason)
+        return SummaryCell(_("Not derived"), detail=derived.reason)
     words = derived.reason.partition(": ")[2] or derived.reason
     return SummaryCell(response_word(derived.response), derived.response, words[:1].upper() + words[1:])
 
@@ -300,12 +309,13 @@ def _reading(column: GridColumn) -> SummaryCell:
     if column.is_baseline:
         return SummaryCell("")
     if reading is None:
-        return SummaryCell("To be read")
+        return SummaryCell(_("To be read"))
     said = reading_words(reading)
     derived = column.derived.response
     differs = bool(derived) and reading.overall_response != derived
     if differs and not reading.is_overridden:
-        said += f"; the measurements say {response_word(derived).lower()}"
+        response = state_within(response_word(derived))
+        said = _("{reading}; the measurements say {response}").format(reading=said, response=response)
     return SummaryCell(
         response_word(reading.overall_response),
         reading.overall_response,
@@ -316,16 +326,20 @@ def _reading(column: GridColumn) -> SummaryCell:
 
 def reading_words(reading: Reading) -> str:
     """Return who read it, and how it stands: signed, a draft, or reported elsewhere."""
-    by = f" by {reading.reader}" if reading.reader is not None else ""
+    is_named = reading.reader is not None
+    on = ""
     if reading.status == ReadingStatus.SIGNED and reading.signed_at is not None:
-        said = f"Signed{by} on {reading.signed_at:%Y-%m-%d}"
+        said = _("Signed by {reader} on {day}") if is_named else _("Signed on {day}")
+        on = day(reading.signed_at)
     elif reading.status == ReadingStatus.DRAFT:
-        said = f"Draft{by}, does not count"
+        said = _("Draft by {reader}, does not count") if is_named else _("Draft, does not count")
     else:
-        said = f"Reported{by}"
+        said = _("Reported by {reader}") if is_named else _("Reported")
+    said = said.format(reader=reading.reader, day=on)
     if reading.is_overridden:
         why = f": {reading.override_reason}" if reading.override_reason else ""
-        said += f"; derived was {response_word(reading.derived_response).lower()}{why}"
+        derived = state_within(response_word(reading.derived_response))
+        said = _("{reading}; derived was {response}").format(reading=said, response=derived + why)
     return said
 
 
@@ -340,17 +354,22 @@ def signing_page(patient: Patient, study: Study, role: str) -> SigningPage:
         response = course_response(patient.pk, study.course_number, role)
         derived = response.derived(study)
     others = [
-        one for (_, of), one in sorted(readings.items()) if of != role and one.status != ReadingStatus.DRAFT
+        one
+        for (_study, of), one in sorted(readings.items())
+        if of != role and one.status != ReadingStatus.DRAFT
     ]
     blockers = [problem.sentence for problem in response.problems]
     n_drafts = len(response.drafts(study))
     if n_drafts:
         blockers.append(
-            f"{n_drafts} imported measurement{' has' if n_drafts == 1 else 's have'} not been accepted: go back, and accept"
-            " or change them."
+            ngettext(
+                "{n} imported measurement has not been accepted: go back, and accept or change them.",
+                "{n} imported measurements have not been accepted: go back, and accept or change them.",
+                n_drafts,
+            ).format(n=n_drafts)
         )
     if role == ReadingRole.ADJUDICATOR and len({one.overall_response for one in others}) < 2:
-        blockers.append("There are no two readings that differ: nothing is to be adjudicated.")
+        blockers.append(_("There are no two readings that differ: nothing is to be adjudicated."))
     return SigningPage(
         derived=derived,
         reading=reading,

@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
+from django.utils.translation import gettext as _
+
 from clinic.charts.laboratory import CycleMark, Point, Series
+from clinic.charts.numbers import plain
+from languages.wording import Words, gettext_noop
 from patients.models import Patient
 from treatments.models import Administration, LabResult
 from treatments.rules import ctcae
@@ -36,28 +40,20 @@ DAYS_SHOWN = 8
 CLEARANCE, FILTRATION = "creatinine-clearance", "egfr"
 # Kidney functions that can be drawn like an analyte: name and unit.
 KIDNEY_SERIES = {
-    CLEARANCE: ("Creatinine clearance (Cockcroft–Gault)", "mL/min"),
-    FILTRATION: ("eGFR (CKD-EPI 2021)", "mL/min/1.73 m²"),
+    CLEARANCE: (gettext_noop("Creatinine clearance (Cockcroft–Gault)"), "mL/min"),
+    FILTRATION: (gettext_noop("eGFR (CKD-EPI 2021)"), "mL/min/1.73 m²"),
 }
 # Drawn on the page without being asked for; of neutrophils and leucocytes the former where there are any.
 ALWAYS_DRAWN = ("platelets", "haemoglobin", "neutrophils", "leucocytes", "lymphocytes", CLEARANCE)
 
 
-def plain(value: Decimal, decimals: int | None = None) -> str:
-    """Return a number without needless zeros, rounded to ``decimals`` digits after the point where they are given."""
-    if decimals is not None:
-        value = value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def limits_words(limits: Limits) -> str:
     """Return ``150 to 400``, ``from 150``, ``up to 400``; blank where there are none."""
     if limits.lower is not None and limits.upper is not None:
-        return f"{plain(limits.lower)} to {plain(limits.upper)}"
+        return _("{lower} to {upper}").format(lower=plain(limits.lower), upper=plain(limits.upper))
     if limits.lower is not None:
-        return f"from {plain(limits.lower)}"
-    return f"up to {plain(limits.upper)}" if limits.upper is not None else ""
+        return _("from {lower}").format(lower=plain(limits.lower))
+    return _("up to {upper}").format(upper=plain(limits.upper)) if limits.upper is not None else ""
 
 
 @dataclass(frozen=True)
@@ -71,11 +67,13 @@ class GivenCycle:
 
     @property
     def short(self) -> str:
-        return f"C{self.number}" if not self.of_several else f"{self.course}·C{self.number}"
+        short = _("C{number}").format(number=self.number)
+        return short if not self.of_several else f"{self.course}·{short}"
 
     @property
     def words(self) -> str:
-        return f"Cycle {self.number}" + (f" of course {self.course}" if self.of_several else "")
+        said = _("Cycle {number} of course {course}") if self.of_several else _("Cycle {number}")
+        return said.format(number=self.number, course=self.course)
 
 
 @dataclass(frozen=True)
@@ -255,8 +253,8 @@ def facts_of(patient: Patient) -> Facts:
         .values_list("cycle__course__number", "cycle__number", "administered_at")
     )
     days = [(course, number, at.astimezone(zone).date()) for course, number, at in given]
-    of_several = len({course for course, _, _ in days}) > 1
-    starts = sorted(min(on for of, _, on in days if of == course) for course in {of for of, _, _ in days})
+    of_several = len({one[0] for one in days}) > 1
+    starts = sorted(min(on for of, _n, on in days if of == course) for course in {one[0] for one in days})
     ranges = Ranges.of_centre(patient.centre_id)
     return Facts(
         patient=patient,
@@ -363,7 +361,12 @@ def _rows(facts: Facts, columns: Sequence[Column], shown_days: set[date], today:
     return rows
 
 
-SOURCES = {"result": "of the laboratory, sent with the value", "centre": "of the centre"}
+SOURCES = Words(
+    {
+        "result": gettext_noop("of the laboratory, sent with the value"),
+        "centre": gettext_noop("of the centre"),
+    }
+)
 
 
 def _used_limits(graded: Sequence[Graded], shown_days: set[date]) -> list[UsedLimits]:
@@ -375,7 +378,7 @@ def _used_limits(graded: Sequence[Graded], shown_days: set[date]) -> list[UsedLi
     order = list(ANALYTES)
     return [
         UsedLimits(
-            label=ANALYTES[code].label,
+            label=_(ANALYTES[code].label),
             words=with_unit(limits_words(limits), ANALYTES[code].unit).replace(" ×", f"{NBSP}×"),
             source=SOURCES[limits.source],
             days=sorted(set(on)),
@@ -395,12 +398,12 @@ def _toxicity(facts: Facts) -> list[CourseToxicity]:
     points: dict[str, list[ToxicityPoint]] = defaultdict(list)
     for graded in facts.graded:
         points[graded.result.analyte].append(ToxicityPoint(graded.on, graded.result.value, graded.grade))
-    kinds = [(code, ANALYTES[code].label, ANALYTES[code].unit) for code in ctcae.TERMS_OF_ANALYTES]
+    kinds = [(code, _(ANALYTES[code].label), ANALYTES[code].unit) for code in ctcae.TERMS_OF_ANALYTES]
     for found in facts.kidney:
         if found.cockcroft_gault_ml_min is not None:
             rounded = found.cockcroft_gault_ml_min.quantize(Decimal(1), ROUND_HALF_UP)
             points[CLEARANCE].append(ToxicityPoint(found.on, rounded, None))
-    kinds.append((CLEARANCE, "Creatinine clearance", "mL/min"))
+    kinds.append((CLEARANCE, _("Creatinine clearance"), "mL/min"))
 
     courses: list[CourseToxicity] = []
     ends_on = None
@@ -446,7 +449,7 @@ def series_codes() -> list[str]:
 
 
 def series_name(code: str) -> str:
-    return KIDNEY_SERIES[code][0] if code in KIDNEY_SERIES else ANALYTES[code].label
+    return _(KIDNEY_SERIES[code][0] if code in KIDNEY_SERIES else ANALYTES[code].label)
 
 
 def _series_drawn(facts: Facts, asked: Collection[str]) -> dict[str, Series]:
@@ -479,7 +482,7 @@ def series_of(facts: Facts, code: str, *, is_drawn: bool = True) -> Series:
             if value is not None:
                 midnight = datetime(found.on.year, found.on.month, found.on.day, tzinfo=zone)
                 points.append(Point(midnight, value.quantize(Decimal("0.1"), ROUND_HALF_UP), None))
-        return Series(code, name, unit, points, marks, None, None, None, is_drawn=is_drawn)
+        return Series(code, _(name), unit, points, marks, None, None, None, is_drawn=is_drawn)
     analyte = ANALYTES[code]
     of_code = [graded for graded in facts.graded if graded.result.analyte == code]
     points = [
@@ -506,7 +509,7 @@ def series_of(facts: Facts, code: str, *, is_drawn: bool = True) -> Series:
         )
     return Series(
         code,
-        analyte.label,
+        _(analyte.label),
         analyte.unit,
         points,
         marks,

@@ -4,6 +4,7 @@ from datetime import date
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from analytics.charts.response.courses import CourseLine
 from analytics.responses import course_lines
@@ -72,7 +73,7 @@ def _lanes(patient: Patient, today: date) -> list[CourseLine]:
         list(Course.objects.current().filter(patient=patient)),
         EndpointDefinition(),
         cutoff=today,
-        label=lambda course: f"Course {course.number}",
+        label=lambda course: _("Course {number}").format(number=course.number),
         href=lambda course: reverse("imaging", args=[patient.pk, course.number]),
     )
 
@@ -98,4 +99,11 @@ def _cycles(patient: Patient, course_number: int) -> list[CycleMark]:
         .order_by("administered_at")
         .values_list("cycle__number", "administered_at")
     )
-    return [CycleMark(at.astimezone(zone).date(), f"C{number}", f"Cycle {number}") for number, at in given]
+    return [
+        CycleMark(
+            at.astimezone(zone).date(),
+            _("C{number}").format(number=number),
+            _("Cycle {number}").format(number=number),
+        )
+        for number, at in given
+    ]

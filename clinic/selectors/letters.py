@@ -6,30 +6,36 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.conf import settings
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext, pgettext
 
 from accounts.models import Centre, User
+from clinic.charts.numbers import moment
 from clinic.letters import text
 from clinic.letters.placeholders import (
     CYCLES_HEAD,
     DOSES_HEAD,
     EVENTS_HEAD,
     LABS_HEAD,
-    MISSING,
     STUDIES_HEAD,
     Fact,
     Kind,
+    missing,
     table,
 )
 from clinic.letters.shipped import SHIPPED, Wording
 from clinic.models import LetterTemplate
 from clinic.selectors.chart import CourseChart, CycleRow, PatientChart, StudyRow, patient_chart
+from clinic.selectors.words import state_within, within
+from languages.wording import day
 from patients.models import Patient
 from treatments.models import CycleStatus
 from treatments.rules.labs import ANALYTES, with_unit
 from treatments.rules.words import NBSP
 from treatments.selectors.laboratory import Graded, graded_results
 
-BANNER = "Synthetic patient: demonstration data"
+BANNER = gettext_noop("Synthetic patient: demonstration data")
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def letter_of(
         number=number,
         made_at=now.astimezone(patient.centre.zone),
         whose=patient.centre.code,
-        banner=BANNER if settings.SYNTHETIC_DATA_BANNER else "",
+        banner=_(BANNER) if settings.SYNTHETIC_DATA_BANNER else "",
     )
 
 
@@ -112,32 +118,39 @@ def facts(chart: PatientChart, course: CourseChart, row: CycleRow | None) -> dic
     found |= {
         "response": _response(course, until),
         "absorbed_doses": "; ".join(
-            f"{dose.label.lower()} {_amount(dose.sum_gy, 2, 'Gy')} ({_counted(dose.cycles, 'cycle')})"
+            ngettext("{organ} {dose} ({n} cycle)", "{organ} {dose} ({n} cycles)", dose.cycles).format(
+                organ=within(_(dose.label)), dose=_amount(dose.sum_gy, 2, "Gy"), n=dose.cycles
+            )
             for dose in chart.exposure.doses
         ),
-        "cycles_table": table("Cycles given", CYCLES_HEAD, map(_cycle_cells, rows), n_words=2),
+        "cycles_table": table(_("Cycles given"), CYCLES_HEAD, map(_cycle_cells, rows), n_words=2),
         "labs_table": _labs_table(chart, course, until),
-        "studies_table": table("Imaging and response", STUDIES_HEAD, map(_study_cells, course.studies), n_words=4),
+        "studies_table": table(_("Imaging and response"), STUDIES_HEAD, map(_study_cells, course.studies), n_words=4),
         "adverse_events_table": table(
-            "Adverse events",
+            _("Adverse events"),
             EVENTS_HEAD,
             [
-                (event.term, str(event.onset_on), str(event.resolved_on or "not resolved"), str(event.grade))
+                (
+                    event.term,
+                    day(event.onset_on),
+                    day(event.resolved_on) if event.resolved_on else _("not resolved"),
+                    str(event.grade),
+                )
                 for event in chart.adverse_events
                 if before is None or event.onset_on < before
             ],
             n_words=3,
         ),
         "doses_table": table(
-            "Absorbed doses, life-long",
+            _("Absorbed doses, life-long"),
             DOSES_HEAD,
             [
                 (
-                    dose.label,
-                    ", ".join(dose.methods),
+                    _(dose.label),
+                    ", ".join(map(_, dose.methods)),
                     str(dose.cycles),
                     _number(dose.sum_gy, 2),
-                    _number(dose.limit_gy, 1) if dose.limit_gy is not None else "none",
+                    _number(dose.limit_gy, 1) if dose.limit_gy is not None else pgettext("limit", "none"),
                 )
                 for dose in chart.exposure.doses
             ],
@@ -146,23 +159,28 @@ def facts(chart: PatientChart, course: CourseChart, row: CycleRow | None) -> dic
     }  # fmt: skip
     if row is not None:
         found |= _of_cycle(chart, row)
-    return {name: fact or MISSING for name, fact in found.items()}
+    return {name: fact or missing() for name, fact in found.items()}
 
 
 def _of_person(chart: PatientChart) -> dict[str, Fact]:
     patient, identity = chart.patient, chart.identity
     names = [identity.given_names, identity.family_name] if identity is not None else []
-    age = chart.age_at_death if chart.death is not None else chart.age
+    age = chart.age if chart.age_at_death is None else chart.age_at_death
     return {
         "patient_name": " ".join(filter(None, names)),
         "mrn": identity.mrn if identity is not None else "",
-        "birth_date": str(patient.birth_date),
-        "age": f"{age}{NBSP}years" + (f", died on {chart.death.died_on}" if chart.death is not None else ""),
-        "sex": str(patient.get_sex_display()).lower(),
+        "birth_date": day(patient.birth_date),
+        "age": _age(age, chart.death.died_on if chart.death is not None else None),
+        "sex": state_within(patient.get_sex_display()),
         "registry_number": patient.registry_number,
         "centre": patient.centre.name,
-        "letter_date": str(chart.today),
+        "letter_date": day(chart.today),
     }
+
+
+def _age(years: int, died_on: date | None) -> str:
+    said = ngettext("{n} year", "{n} years", years).format(n=years).replace(" ", NBSP)
+    return said if died_on is None else _("{age}, died on {day}").format(age=said, day=day(died_on))
 
 
 def _of_disease(chart: PatientChart) -> dict[str, Fact]:
@@ -174,15 +192,21 @@ def _of_disease(chart: PatientChart) -> dict[str, Fact]:
         known = diagnosis.who_grade != "unknown"
         found = {
             "diagnosis": str(diagnosis),
-            "diagnosed_on": str(diagnosis.diagnosed_on or ""),
+            "diagnosed_on": day(diagnosis.diagnosed_on) if diagnosis.diagnosed_on else "",
             "who_grade": str(diagnosis.get_who_grade_display()) if known else "",
             "ki67": _amount(diagnosis.ki67_percent, 1, "%") if diagnosis.ki67_percent is not None else "",
             "metastases": chart.metastases,
         }
     newest = chart.performance[0] if chart.performance else None
-    found["performance_status"] = f"ECOG {newest.ecog} on {newest.assessed_on}" if newest is not None else ""
+    found["performance_status"] = (
+        _("ECOG {ecog} on {day}").format(ecog=newest.ecog, day=day(newest.assessed_on))
+        if newest is not None
+        else ""
+    )
     found["prior_therapies"] = "; ".join(
-        f"{one.agent or one.get_kind_display()}" + (f" from {one.started_on}" if one.started_on else "")
+        _("{therapy} from {day}").format(therapy=one.agent or one.get_kind_display(), day=day(one.started_on))
+        if one.started_on
+        else str(one.agent or one.get_kind_display())
         for one in chart.prior_therapies
     )
     return found
@@ -210,14 +234,14 @@ def _of_course(
         )
     return {
         "course_number": str(course.course.number),
-        "course_intent": str(course.course.get_intent_display()).lower(),
+        "course_intent": state_within(course.course.get_intent_display()),
         "course_state": _state(chart, course),
         "protocol": str(protocol),
         "radiopharmaceutical": protocol.radiopharmaceutical,
         "planned_cycles": str(protocol.planned_cycles),
         "cycles_given": str(len(rows)),
-        "first_given_on": str(rows[0].given_on) if rows else "",
-        "last_given_on": str(rows[-1].given_on) if rows else "",
+        "first_given_on": _day(rows[0].given_on) if rows else "",
+        "last_given_on": _day(rows[-1].given_on) if rows else "",
         "cumulative_activity_gbq": _amount(given / 1000, 1, "GBq"),
         "lifelong_activity_gbq": _amount(lifelong / 1000, 1, "GBq"),
         "next_planned_on": _next(chart, course, row),
@@ -233,8 +257,8 @@ def _of_cycle(chart: PatientChart, row: CycleRow) -> dict[str, Fact]:
     decided = row.decisions[-1] if row.decisions else None
     return {
         "cycle_number": str(row.cycle.number),
-        "given_on": str(row.given_on),
-        "given_at": f"{at:%Y-%m-%d %H:%M}",
+        "given_on": _day(row.given_on),
+        "given_at": moment(at),
         "prescribed_activity_mbq": _amount(given.prescribed_activity_mbq, 1, "MBq"),
         "administered_activity_mbq": _amount(given.administered_activity_mbq, 1, "MBq"),
         "deviation": f"{row.deviation}{NBSP}%" if row.deviation else "",
@@ -251,32 +275,41 @@ def _of_cycle(chart: PatientChart, row: CycleRow) -> dict[str, Fact]:
 
 
 def _state(chart: PatientChart, course: CourseChart) -> str:
-    counted = f"{course.given} of {course.course.protocol.planned_cycles} cycles given"
+    counted = {"given": course.given, "planned": course.course.protocol.planned_cycles}
     stopped = course.discontinuation
     if stopped is not None:
-        reasons = str(stopped.get_main_reason_display()).lower()
-        return f"Discontinued on {stopped.discontinued_on} after cycle {stopped.after_cycle} ({reasons}): {counted}."
+        return _(
+            "Discontinued on {day} after cycle {cycle} ({reason}): {given} of {planned} cycles given."
+        ).format(
+            day=day(stopped.discontinued_on),
+            cycle=stopped.after_cycle,
+            reason=within(stopped.get_main_reason_display()),
+            **counted,
+        )
     if course.plan.state == "completed":
-        return f"Completed: {counted}."
+        return _("Completed: {given} of {planned} cycles given.").format(**counted)
     if chart.death is not None:
-        return f"Ended by death on {chart.death.died_on}: {counted}."
-    return f"Ongoing: {counted}."
+        return _("Ended by death on {day}: {given} of {planned} cycles given.").format(
+            day=day(chart.death.died_on), **counted
+        )
+    return _("Ongoing: {given} of {planned} cycles given.").format(**counted)
 
 
 def _next(chart: PatientChart, course: CourseChart, row: CycleRow | None) -> str:
     """Return when the next cycle is planned; of an earlier cycle when the one after it was given."""
     after = [one for one in course.cycles if row is None or one.cycle.number > row.cycle.number]
     if row is not None and (later := next((one for one in after if one.given_on is not None), None)):
-        return f"{later.given_on} (cycle {later.cycle.number}, given)"
+        return _("{day} (cycle {number}, given)").format(day=_day(later.given_on), number=later.cycle.number)
     coming = next((one for one in after if one.is_to_come), None)
     if coming is not None:
         number = coming.cycle.number
         if coming.cycle.status == CycleStatus.HELD:
-            return f"on hold (cycle {number})"
+            return _("on hold (cycle {number})").format(number=number)
         if coming.cycle.planned_on is None:
-            return f"cycle {number}, its date is {MISSING}"
-        return f"{coming.cycle.planned_on} (cycle {number})"
-    return f"none. {_state(chart, course)}".removesuffix(".")
+            return _("cycle {number}, its date is not recorded").format(number=number)
+        return _("{day} (cycle {number})").format(day=day(coming.cycle.planned_on), number=number)
+    said = _("none. {state}").format(state=_state(chart, course))
+    return said.removesuffix(".")
 
 
 def _response(course: CourseChart, until: date | None) -> str:
@@ -289,14 +322,13 @@ def _response(course: CourseChart, until: date | None) -> str:
     ]
     newest = ""
     if read and read[-1].reading is not None:
-        newest = (
-            f"{read[-1].reading.get_overall_response_display()} (RECIST 1.1) in the study of"
-            f" {read[-1].study.performed_on}"
+        newest = _("{response} (RECIST 1.1) in the study of {day}").format(
+            response=read[-1].reading.get_overall_response_display(), day=day(read[-1].study.performed_on)
         )
     if until is not None or not course.best_response:
         return newest
-    best = f"Best overall response: {course.best_response}"
-    return f"{best}; newest: {newest}" if newest else best
+    best = _("Best overall response: {response}").format(response=course.best_response)
+    return _("{best}; newest: {newest}").format(best=best, newest=newest) if newest else best
 
 
 def _cycle_cells(row: CycleRow) -> tuple[str, ...]:
@@ -305,7 +337,7 @@ def _cycle_cells(row: CycleRow) -> tuple[str, ...]:
         return ()
     return (
         str(row.cycle.number),
-        str(row.given_on),
+        _day(row.given_on),
         _number(given.prescribed_activity_mbq, 1),
         _number(given.administered_activity_mbq, 1),
         row.deviation,
@@ -314,17 +346,19 @@ def _cycle_cells(row: CycleRow) -> tuple[str, ...]:
 
 def _study_cells(row: StudyRow) -> tuple[str, ...]:
     if row.is_baseline:
-        response = uptake = "baseline"
+        response = uptake = _("baseline")
     else:
         response = (
-            str(row.reading.get_overall_response_display()) if row.reading is not None else row.state.lower()
+            str(row.reading.get_overall_response_display())
+            if row.reading is not None
+            else state_within(row.state)
         )
         uptake = (
             str(row.reading.get_sstr_response_display())
             if row.reading and row.reading.sstr_response
-            else MISSING
+            else missing()
         )
-    return str(row.study.get_timepoint_display()), str(row.study.performed_on), response, uptake  # fmt: skip
+    return str(row.study.get_timepoint_display()), day(row.study.performed_on), response, uptake  # fmt: skip
 
 
 def _labs_table(chart: PatientChart, course: CourseChart, until: date | None) -> Fact:
@@ -339,24 +373,27 @@ def _labs_table(chart: PatientChart, course: CourseChart, until: date | None) ->
         found = newest.get(code)
         if found is not None:
             value = with_unit(_number(found.result.value, analyte.decimals), analyte.unit)
-            grade = "not graded" if found.grade is None else str(found.grade)
-            rows.append((analyte.label, str(found.on), value, grade))
+            grade = _("not graded") if found.grade is None else str(found.grade)
+            rows.append((_(analyte.label), day(found.on), value, grade))
         elif code in protocol.labs_before_cycle:
-            rows.append((analyte.label, MISSING, MISSING, MISSING))
-    caption = "Laboratory values, the newest" + (f" up to {until}" if until is not None else "")
+            rows.append((_(analyte.label), missing(), missing(), missing()))
+    caption = _("Laboratory values, the newest")
+    if until is not None:
+        caption = _("Laboratory values, the newest up to {day}").format(day=day(until))
     return table(caption, LABS_HEAD, rows, n_words=2)
 
 
 def _number(value: Decimal, decimals: int) -> str:
-    return f"{value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP):,}"
+    rounded = value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return number_format(rounded, decimals, force_grouping=True)
+
+
+def _day(on: date | None) -> str:
+    return day(on) if on is not None else ""
 
 
 def _amount(value: Decimal, decimals: int, unit: str) -> str:
     return f"{_number(value, decimals)}{NBSP}{unit}"
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def versions_of(centre: Centre, kind: Kind) -> list[LetterTemplate]:

@@ -6,10 +6,14 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
 
 from accounts.access import Act
 from accounts.models import User
+from clinic.selectors.words import state_within
 from imaging.models import Timepoint
+from languages.wording import day, number
 from patients.models import Patient
 from treatments.models import AdverseEvent, CycleStatus
 from treatments.rules.checks import lacking_labs
@@ -60,13 +64,13 @@ def matrix_of(
     """
     may_treat = user.may(Act.EDIT_TREATMENTS, patient.centre_id)
     may_image = user.may(Act.EDIT_IMAGING, patient.centre_id)
-    lines = [Line("Before", None, _NOTHING, _NOTHING, _baseline(chart, patient, may_image), _NOTHING)]
+    lines = [Line(_("Before"), None, _NOTHING, _NOTHING, _baseline(chart, patient, may_image), _NOTHING)]
     rows = [row for row in chart.cycles if row.cycle.status != CycleStatus.CANCELLED]
     for index, row in enumerate(rows):
         following = next((one.given_on for one in rows[index + 1 :] if one.given_on is not None), None)
         lines.append(
             Line(
-                name=f"Cycle {row.cycle.number}",
+                name=_("Cycle {number}").format(number=row.cycle.number),
                 on=row.given_on or row.cycle.planned_on,
                 dose=_dose(row, patient, may_treat),
                 labs=_labs(chart, row, patient, graded, may_treat),
@@ -79,13 +83,15 @@ def matrix_of(
 
 def _dose(row: "CycleRow", patient: Patient, may_treat: bool) -> Cell:
     if row.administration is not None:
-        gbq = f"{row.administration.administered_activity_mbq / 1000:.1f}{NBSP}GBq"
-        return Cell(f"{gbq}{', past ±20' + NBSP + '%' if row.is_flagged else ''}", "given")
+        gbq = f"{number(row.administration.administered_activity_mbq / 1000, 1)}{NBSP}GBq"
+        if row.is_flagged:
+            gbq = _("{gbq}, past ±{percent}").format(gbq=gbq, percent=f"20{NBSP}%")
+        return Cell(gbq, "given")
     if not row.is_to_come:
-        return Cell("not given", "cancelled")
+        return Cell(_("not given"), "cancelled")
     name = "cycle-resume" if row.cycle.status == CycleStatus.HELD else "cycle-administer"
     url = reverse(name, args=[patient.pk, row.cycle.pk]) if may_treat and row.may_be_given else ""
-    return Cell(row.state_word.lower(), row.state, url)
+    return Cell(state_within(row.state_word), row.state, url)
 
 
 def _labs(
@@ -98,7 +104,7 @@ def _labs(
     if row.administration is None:
         on = max(on, chart.today)
         if not row.may_be_given or on - chart.today > timedelta(days=protocol.labs_within_days):
-            return Cell("not yet")
+            return Cell(_("not yet"))
     lacking = lacking_labs(
         required=protocol.labs_before_cycle,
         latest_on={one.result.analyte: one.on for one in graded if one.on <= on},
@@ -107,18 +113,21 @@ def _labs(
         words=LAB_WORDS,
     )
     if not lacking:
-        return Cell("complete", "done", reverse("laboratory", args=[patient.pk]))
+        return Cell(
+            pgettext("laboratory values", "complete"), "done", reverse("laboratory", args=[patient.pk])
+        )
     name = "laboratory-enter" if may_treat else "laboratory"
-    return Cell(f"{len(lacking)} missing", "labs", reverse(name, args=[patient.pk]))
+    word = ngettext("{n} missing", "{n} missing", len(lacking)).format(n=len(lacking))
+    return Cell(word, "labs", reverse(name, args=[patient.pk]))
 
 
 def _baseline(chart: "CourseChart", patient: Patient, may_image: bool) -> Cell:
     page = reverse("imaging", args=[patient.pk, chart.course.number])
     if any(row.is_baseline for row in chart.studies):
-        return Cell("baseline made", "done", page)
+        return Cell(_("baseline made"), "done", page)
     new = reverse("record-new", args=[patient.pk, "study"])
     act = f"{new}?course={chart.course.number}&timepoint={Timepoint.BASELINE}"
-    return Cell("no baseline", "baseline", act if may_image else page)
+    return Cell(_("no baseline"), "baseline", act if may_image else page)
 
 
 def _imaging(chart: "CourseChart", row: "CycleRow", patient: Patient, may_image: bool) -> Cell:
@@ -134,12 +143,14 @@ def _imaging(chart: "CourseChart", row: "CycleRow", patient: Patient, may_image:
     if later:
         reading = later[0].reading
         if reading is None:
-            return Cell("to be read", "reading", page)
-        return Cell(reading.get_overall_response_display().lower(), reading.overall_response, page)
+            return Cell(_("to be read"), "reading", page)
+        return Cell(state_within(reading.get_overall_response_display()), reading.overall_response, page)
     if row.administration is None:
-        return Cell("not yet" if row.is_to_come else "")
+        return Cell(_("not yet") if row.is_to_come else "")
     new = f"{reverse('record-new', args=[patient.pk, 'study'])}?course={chart.course.number}"
-    word = "due" if chart.is_over else f"due by {asked.by_on}"
+    word = pgettext("study", "due")
+    if not chart.is_over and asked.by_on is not None:
+        word = _("due by {day}").format(day=day(asked.by_on))
     return Cell(word, "imaging", new if may_image else page)
 
 
@@ -155,7 +166,9 @@ def _toxicity(
     page = reverse("patient-events", args=[patient.pk])
     worst = max(grades, default=None)
     if worst is None:
-        return Cell("nothing recorded", "", page)
+        return Cell(_("nothing recorded"), "", page)
     if worst == 0:
-        return Cell("none", "done", page)
-    return Cell(f"grade {worst}", "toxicity" if worst >= SERIOUS_GRADE else "upcoming", page)
+        return Cell(pgettext("toxicity", "none"), "done", page)
+    return Cell(
+        _("grade {grade}").format(grade=worst), "toxicity" if worst >= SERIOUS_GRADE else "upcoming", page
+    )

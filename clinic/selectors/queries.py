@@ -8,20 +8,32 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from accounts.access import Act
 from accounts.models import Centre, User
 from analytics.models import DataQuery, DataQueryAnswer, QueriedRecord, QueryRule, QueryStatus
 from clinic.selectors.names import names_of, person_name
 from clinic.selectors.whose import ALL, Whose
+from clinic.selectors.words import state_within
 from imaging.models import Study, Timepoint
+from languages import wording
+from languages.wording import day, gettext_noop
 from patients.models import Death, Patient
 from treatments.models import Administration, Course, Cycle
 
 PAGE_SIZE = 50
 
 # Of the list: key to words. ``pending`` is what is still to be settled.
-STATUSES = {"pending": "To be settled", "open": "Open", "answered": "Answered", "closed": "Closed"}
+STATUSES = wording.Words(
+    {
+        "pending": gettext_noop("To be settled"),
+        "open": gettext_noop("Open"),
+        "answered": gettext_noop("Answered"),
+        "closed": gettext_noop("Closed"),
+    }
+)
 # The shape and colour of a status, as components/status.html names them.
 SHAPES = {QueryStatus.OPEN: "pending", QueryStatus.ANSWERED: "ongoing", QueryStatus.CLOSED: "done"}
 ME, NOBODY = "me", "nobody"
@@ -178,7 +190,7 @@ def _count(page: QueryPage, user: User, asked: Asked) -> None:
                 counts[name][value] = counts[name].get(value, 0) + n
     by_status = {"pending": sum(counts["status"].values()), "closed": None, **counts["status"]}
     page.statuses = [(key, word, by_status.get(key, 0)) for key, word in STATUSES.items()]
-    titles: dict[str, str] = dict(QueryRule.choices)
+    titles: dict[str, Any] = dict(QueryRule.choices)
     page.rules = [
         (key, title, counts["rule"].get(key, 0))
         for key, title in titles.items()
@@ -187,8 +199,8 @@ def _count(page: QueryPage, user: User, asked: Asked) -> None:
     page.centres = [(code, code, n) for code, n in sorted(counts["centre"].items())]
     people = User.objects.filter(pk__in=set(counts["assigned"]) - {NOBODY, mine}).order_by("username")
     page.people = [
-        (ME, "me", counts["assigned"].get(mine, 0)),
-        (NOBODY, "nobody", counts["assigned"].get(NOBODY, 0)),
+        (ME, _("me"), counts["assigned"].get(mine, 0)),
+        (NOBODY, _("nobody"), counts["assigned"].get(NOBODY, 0)),
         *((str(one.pk), person_name(one), counts["assigned"][str(one.pk)]) for one in people),
     ]
 
@@ -235,33 +247,33 @@ def _act(query: DataQuery) -> tuple[Act | None, str, str]:
     course = f"?course={query.course.number}" if query.course else ""
     match query.rule:
         case QueryRule.LABS_MISSING:
-            return Act.EDIT_TREATMENTS, "Enter values", reverse("laboratory-enter", args=of)
+            return Act.EDIT_TREATMENTS, _("Enter values"), reverse("laboratory-enter", args=of)
         case QueryRule.ACTIVITY_DEVIATION:
-            return Act.EDIT_TREATMENTS, "Correct or explain", correct("administration")
+            return Act.EDIT_TREATMENTS, _("Correct or explain"), correct("administration")
         case QueryRule.CYCLE_DATE_PAST:
             address = reverse("cycle-administer", args=[*of, query.record_id])
-            return Act.EDIT_TREATMENTS, "Record cycle", address
+            return Act.EDIT_TREATMENTS, _("Record cycle"), address
         case QueryRule.BASELINE_MISSING if query.facts["study"]:
-            return Act.EDIT_IMAGING, "Correct the study", correct("study", query.facts["study"])
+            return Act.EDIT_IMAGING, _("Correct the study"), correct("study", query.facts["study"])
         case QueryRule.BASELINE_MISSING:
             address = enter("study", f"{course}&timepoint={Timepoint.BASELINE}")
-            return Act.EDIT_IMAGING, "Record the baseline", address
+            return Act.EDIT_IMAGING, _("Record the baseline"), address
         case QueryRule.IMAGING_MISSING:
-            return Act.EDIT_IMAGING, "Record the study", enter("study", course)
+            return Act.EDIT_IMAGING, _("Record the study"), enter("study", course)
         case QueryRule.FINAL_IMAGING_MISSING:
             address = enter("study", f"{course}&timepoint={Timepoint.POST}")
-            return Act.EDIT_IMAGING, "Record the study", address
+            return Act.EDIT_IMAGING, _("Record the study"), address
         case QueryRule.PROGRESSION_NOT_NOTED:
-            return Act.EDIT_PATIENTS, "Record what followed", enter("disease-event")
+            return Act.EDIT_PATIENTS, _("Record what followed"), enter("disease-event")
         case QueryRule.FOLLOW_UP_OLD:
-            return Act.EDIT_PATIENTS, "Record a contact", enter("contact")
+            return Act.EDIT_PATIENTS, _("Record a contact"), enter("contact")
         case QueryRule.DEATH_CAUSE_UNKNOWN:
-            return Act.EDIT_PATIENTS, "Correct the death", correct("death")
+            return Act.EDIT_PATIENTS, _("Correct the death"), correct("death")
         case QueryRule.COURSE_OPEN_AFTER_DEATH:
             address = reverse("course-discontinue", args=[*of, query.record_id])
-            return Act.EDIT_TREATMENTS, "Discontinue the course", address
+            return Act.EDIT_TREATMENTS, _("Discontinue the course"), address
         case QueryRule.DIAGNOSIS_MISSING:
-            return Act.EDIT_PATIENTS, "Record the diagnosis", enter("diagnosis")
+            return Act.EDIT_PATIENTS, _("Record the diagnosis"), enter("diagnosis")
     corrected = {
         QueriedRecord.ADMINISTRATION: (Act.EDIT_TREATMENTS, "administration"),
         QueriedRecord.STUDY: (Act.EDIT_IMAGING, "study"),
@@ -269,7 +281,7 @@ def _act(query: DataQuery) -> tuple[Act | None, str, str]:
     }
     if query.record_kind in corrected:
         act, kind = corrected[QueriedRecord(query.record_kind)]
-        return act, "Correct the record", correct(kind)
+        return act, _("Correct the record"), correct(kind)
     return None, "", ""
 
 
@@ -283,7 +295,7 @@ class ThreadLine:
     text: str = ""
 
 
-RULE = "The rule"
+RULE = gettext_noop("The rule")
 
 
 def thread(query: DataQuery) -> list[ThreadLine]:
@@ -291,28 +303,39 @@ def thread(query: DataQuery) -> list[ThreadLine]:
     lines = [
         ThreadLine(
             query.opened_at,
-            person_name(query.opened_by) if query.opened_by else RULE,
-            "raised it" if query.opened_by else "opened it",
+            person_name(query.opened_by) if query.opened_by else _(RULE),
+            pgettext("query", "raised it") if query.opened_by else pgettext("query", "opened it"),
         )
     ]
     for answer in query.answers.select_related("by", "assigned_to"):
         lines.append(
-            ThreadLine(answer.at, person_name(answer.by) if answer.by else RULE, _did(answer), answer.text)
+            ThreadLine(
+                answer.at,
+                person_name(answer.by) if answer.by else _(RULE),
+                _did(answer),
+                # What a rule wrote is one of its own sentences.
+                answer.text if answer.by else wording.gettext(answer.text),
+            )
         )
     return lines
 
 
 def _did(answer: DataQueryAnswer) -> str:
     if answer.action == "assigned":
-        return (
-            f"asked {person_name(answer.assigned_to)}" if answer.assigned_to else "asked nobody in particular"
-        )
-    return {"answered": "answered", "closed": "closed it", "reopened": "opened it again"}[answer.action]
+        if not answer.assigned_to:
+            return _("asked nobody in particular")
+        return _("asked {person}").format(person=person_name(answer.assigned_to))
+    return {
+        "answered": pgettext("query", "answered"),
+        "closed": pgettext("query", "closed it"),
+        "reopened": pgettext("query", "opened it again"),
+    }[answer.action]
 
 
 def records_of(patient: Patient) -> Sequence[tuple[str, str]]:
     """Return the records of a patient that a query can be raised at, as ``kind~id`` with their words. Five queries."""
-    found = [(f"{QueriedRecord.PATIENT}~{patient.pk}", f"The patient, {patient.registry_number}")]
+    of_all = _("The patient, {number}").format(number=patient.registry_number)
+    found = [(f"{QueriedRecord.PATIENT}~{patient.pk}", of_all)]
 
     def add(kind: str, records: Iterable[tuple[uuid.UUID, str]]) -> None:
         found.extend((f"{kind}~{pk}", words) for pk, words in records)
@@ -320,7 +343,7 @@ def records_of(patient: Patient) -> Sequence[tuple[str, str]]:
     add(
         QueriedRecord.COURSE,
         (
-            (one.pk, f"Course {one.number}")
+            (one.pk, _("Course {number}").format(number=one.number))
             for one in Course.objects.current().filter(patient=patient).order_by("number")
         ),
     )
@@ -329,7 +352,12 @@ def records_of(patient: Patient) -> Sequence[tuple[str, str]]:
     add(
         QueriedRecord.CYCLE,
         (
-            (one.pk, f"Cycle {one.number} of course {one.course.number}, {one.get_status_display().lower()}")
+            (
+                one.pk,
+                _("Cycle {number} of course {course}, {status}").format(
+                    number=one.number, course=one.course.number, status=state_within(one.get_status_display())
+                ),
+            )
             for one in cycles.order_by("course__number", "number")
         ),
     )
@@ -339,19 +367,34 @@ def records_of(patient: Patient) -> Sequence[tuple[str, str]]:
     add(
         QueriedRecord.ADMINISTRATION,
         (
-            (one.pk, f"Activity of cycle {one.cycle.number} of course {one.cycle.course.number}")
+            (
+                one.pk,
+                _("Activity of cycle {number} of course {course}").format(
+                    number=one.cycle.number, course=one.cycle.course.number
+                ),
+            )
             for one in given.select_related("cycle__course").order_by("administered_at")
         ),
     )
     add(
         QueriedRecord.STUDY,
         (
-            (one.pk, f"{one.get_timepoint_display()} {one.get_modality_display()} of {one.performed_on}")
+            (
+                one.pk,
+                _("{timepoint} {modality} of {day}").format(
+                    timepoint=one.get_timepoint_display(),
+                    modality=one.get_modality_display(),
+                    day=day(one.performed_on),
+                ),
+            )
             for one in Study.objects.current().filter(patient=patient).order_by("performed_on")
         ),
     )
     add(
         QueriedRecord.DEATH,
-        ((one.pk, f"The death on {one.died_on}") for one in Death.objects.current().filter(patient=patient)),
+        (
+            (one.pk, _("The death on {day}").format(day=day(one.died_on)))
+            for one in Death.objects.current().filter(patient=patient)
+        ),
     )
     return found

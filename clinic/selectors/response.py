@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from analytics.facts import fetch
 from clinic.selectors.due import FOLLOW_UP_DAYS
+from clinic.selectors.words import lower_first
 from imaging.models import OverallResponse, Study, Timepoint
 from imaging.rules.best_response import (
     BestResponse,
@@ -17,16 +21,17 @@ from imaging.rules.best_response import (
     duration_of_response,
 )
 from imaging.rules.quality import uptake_time_flag
+from languages.wording import day, gettext_noop, number
 from treatments.models import Course
 from treatments.rules.schedule import PlannedImaging
 from treatments.rules.words import DAYS_PER_MONTH
 from treatments.selectors.schedule import CoursePlan
 
 _ENDED = {
-    "overall_response_pd": "ended by progression",
-    "clinical_progression": "ended by clinical progression",
-    "death": "ended by death",
-    "last_adequate_assessment": "still going on",
+    "overall_response_pd": gettext_noop("{span}, ended by progression on {day}"),
+    "clinical_progression": gettext_noop("{span}, ended by clinical progression on {day}"),
+    "death": gettext_noop("{span}, ended by death on {day}"),
+    "last_adequate_assessment": gettext_noop("{span}, still going on at the last evaluable study on {day}"),
 }
 
 
@@ -61,15 +66,16 @@ class CourseSummary:
         if self.duration is None:
             return ""
         one = self.duration
-        return f"{one.first_on}, {_span(one.time_to_response_days)} after the first administration"
+        return _("{day}, {span} after the first administration").format(
+            day=day(one.first_on), span=_span(one.time_to_response_days)
+        )
 
     @property
     def duration_words(self) -> str:
         if self.duration is None:
             return ""
         one = self.duration
-        until = "on" if one.ended else "at the last evaluable study on"
-        return f"{_span(one.duration_days)}, {_ENDED[one.basis]} {until} {one.until_on}"
+        return _(_ENDED[one.basis]).format(span=_span(one.duration_days), day=day(one.until_on))
 
 
 def _word(best: BestResponse) -> str:
@@ -77,7 +83,8 @@ def _word(best: BestResponse) -> str:
 
 
 def _span(days: int) -> str:
-    return f"{days / DAYS_PER_MONTH:.1f} months ({days} day{'' if days == 1 else 's'})"
+    said = ngettext("{months} months ({n} day)", "{months} months ({n} days)", days)
+    return said.format(months=number(days / DAYS_PER_MONTH, 1), n=days)
 
 
 def course_summary(course: Course, *, today: date, is_measurable: bool = True) -> CourseSummary:
@@ -87,7 +94,7 @@ def course_summary(course: Course, *, today: date, is_measurable: bool = True) -
     """
     protocol = course.protocol
     rules = ResponseRules(protocol.response_confirmation_days, protocol.sd_minimum_days)
-    nothing = BestResponse(None, None, "no cycle has been given: time zero is the first administration")
+    nothing = BestResponse(None, None, _("no cycle has been given: time zero is the first administration"))
     found = next(iter(fetch([course.pk])), None)
     facts = found.facts if found is not None else None
     if facts is None or not facts.administered_on:
@@ -144,4 +151,4 @@ def _window_flag(study: Study, imaging: Iterable[PlannedImaging], given: Mapping
     if not windows:
         return ""
     why = min(windows)[1]
-    return f"outside the protocol's window: {why[:1].lower()}{why[1:]}"
+    return _("outside the protocol's window: {why}").format(why=lower_first(why))

@@ -29,33 +29,40 @@ from django.db.models import (
     When,
 )
 from django.db.models.functions import Coalesce
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import User
 from analytics.models import Cohort, Outcome, StaleCourse
 from clinic.models import CareTeamMember
 from clinic.selectors.names import names_of, person_name
 from clinic.selectors.whose import Whose
+from languages.wording import Words, gettext_noop
 from patients.models import Death, Diagnosis, Patient
 from treatments.models import OPEN, Administration, Course, Cycle
 
-STATES = {
-    "ongoing": "Ongoing",
-    "completed": "Completed",
-    "discontinued": "Discontinued",
-    "died": "Died",
-    "not_started": "Not started",
-    "pending": "Pending",
-}
+STATES = Words(
+    {
+        "ongoing": gettext_noop("Ongoing"),
+        "completed": gettext_noop("Completed"),
+        "discontinued": gettext_noop("Discontinued"),
+        "died": gettext_noop("Died"),
+        "not_started": gettext_noop("Not started"),
+        "pending": gettext_noop("Pending"),
+    }
+)
 # Courses are counted on the dashboards whoever died since; here each patient stands in one state.
-FILTER_WORDS = STATES | {"died": "Died, whatever the course"}
-RESPONSES = {
-    "CR": "Complete response",
-    "PR": "Partial response",
-    "SD": "Stable disease",
-    "NON_CR_NON_PD": "Non-CR/non-PD",
-    "PD": "Progressive disease",
-    "NE": "Not evaluable",
-}
+FILTER_WORDS = Words(STATES.english | {"died": gettext_noop("Died, whatever the course")})
+RESPONSES = Words(
+    {
+        "CR": gettext_noop("Complete response"),
+        "PR": gettext_noop("Partial response"),
+        "SD": gettext_noop("Stable disease"),
+        "NON_CR_NON_PD": gettext_noop("Non-CR/non-PD"),
+        "PD": gettext_noop("Progressive disease"),
+        "NE": gettext_noop("Not evaluable"),
+    }
+)
 PAGE_SIZE = 50
 EXPORTED_AT_ONCE = 500
 
@@ -89,7 +96,7 @@ class Column:
     """A column of the list: its heading with the unit, and what stands in it; ``right`` for numbers and dates."""
 
     key: str
-    title: str
+    title: str | Promise
     value: Callable[[RosterRow], Any]
     right: bool = False
     sort: str = ""
@@ -106,36 +113,42 @@ def _activity_gbq(row: RosterRow) -> Decimal | None:
     return (row.outcome.cumulative_activity_mbq / 1000).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
 
-NUMBER = Column("number", "Registry number", lambda row: row.patient.registry_number, sort="number")
+NUMBER = Column(
+    "number", gettext_lazy("Registry number"), lambda row: row.patient.registry_number, sort="number"
+)
 COLUMNS = {
     column.key: column
     for column in (
-        Column("name", "Name", lambda row: row.name, of_identity=True),
-        Column("sex", "Sex", lambda row: row.patient.get_sex_display()),
-        Column("age", "Age (y)", lambda row: row.age, right=True, sort="age"),
-        Column("birth_date", "Date of birth", lambda row: row.patient.birth_date, right=True),
-        Column("diagnosis", "Diagnosis", lambda row: str(row.diagnosis or "")),
-        Column("state", "State", lambda row: row.state_word),
-        Column("cycles", "Cycles given", lambda row: row.cycles_given, right=True),
-        Column("planned_cycles", "Cycles planned", lambda row: row.planned_cycles, right=True),
-        Column("started", "First cycle", lambda row: row.started_on, right=True, sort="started"),
-        Column("last_given", "Last cycle", lambda row: row.last_given_on, right=True),
-        Column("next_planned", "Next planned", lambda row: row.next_planned_on, right=True),
-        Column("activity", "Given in all (GBq)", _activity_gbq, right=True),
-        Column("response", "Best response", _response),
-        Column("looked_after_by", "Looked after by", lambda row: row.looked_after_by),
-        Column("centre", "Centre", lambda row: row.patient.centre.code),
+        Column("name", gettext_lazy("Name"), lambda row: row.name, of_identity=True),
+        Column("sex", gettext_lazy("Sex"), lambda row: row.patient.get_sex_display()),
+        Column("age", gettext_lazy("Age (y)"), lambda row: row.age, right=True, sort="age"),
+        Column("birth_date", gettext_lazy("Date of birth"), lambda row: row.patient.birth_date, right=True),
+        Column("diagnosis", gettext_lazy("Diagnosis"), lambda row: str(row.diagnosis or "")),
+        Column("state", pgettext_lazy("of a course", "State"), lambda row: row.state_word),
+        Column("cycles", gettext_lazy("Cycles given"), lambda row: row.cycles_given, right=True),
+        Column("planned_cycles", gettext_lazy("Cycles planned"), lambda row: row.planned_cycles, right=True),
+        Column(
+            "started", gettext_lazy("First cycle"), lambda row: row.started_on, right=True, sort="started"
+        ),
+        Column("last_given", gettext_lazy("Last cycle"), lambda row: row.last_given_on, right=True),
+        Column("next_planned", gettext_lazy("Next planned"), lambda row: row.next_planned_on, right=True),
+        Column("activity", gettext_lazy("Given in all (GBq)"), _activity_gbq, right=True),
+        Column("response", gettext_lazy("Best response"), _response),
+        Column("looked_after_by", gettext_lazy("Looked after by"), lambda row: row.looked_after_by),
+        Column("centre", gettext_lazy("Centre"), lambda row: row.patient.centre.code),
     )
 }
 DEFAULT_COLUMNS = ("name", "sex", "age", "diagnosis", "state", "cycles", "started")
-SORTS = {
-    "number": "Registry number",
-    "-number": "Registry number, last first",
-    "-age": "Oldest first",
-    "age": "Youngest first",
-    "started": "First cycle, earliest first",
-    "-started": "First cycle, latest first",
-}
+SORTS = Words(
+    {
+        "number": gettext_noop("Registry number"),
+        "-number": gettext_noop("Registry number, last first"),
+        "-age": gettext_noop("Oldest first"),
+        "age": gettext_noop("Youngest first"),
+        "started": gettext_noop("First cycle, earliest first"),
+        "-started": gettext_noop("First cycle, latest first"),
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -5,20 +5,27 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
+from clinic.charts.numbers import plain
 from clinic.selectors.chart import CourseChart, PatientChart
+from clinic.selectors.words import state_within, within
+from languages.wording import Words, gettext_noop, number
 from patients.models import DiseaseEventKind
 from treatments.models import CycleStatus
 from treatments.rules.labs import ANALYTES, with_unit
 from treatments.rules.words import NBSP
 
-TRACKS = {
-    "disease": "Disease",
-    "treatment": "Treatment",
-    "imaging": "PET/CT",
-    "labs": "Laboratory",
-    "events": "Adverse events",
-}
+TRACKS = Words(
+    {
+        "disease": gettext_noop("Disease"),
+        "treatment": gettext_noop("Treatment"),
+        "imaging": gettext_noop("PET/CT"),
+        "labs": gettext_noop("Laboratory"),
+        "events": gettext_noop("Adverse events"),
+    }
+)
 LAB_GRADE = 2  # from which a value is shown
 # Units of the drawing; its text is 12 of them high.
 WIDTH, GUTTER, RIGHT, ROW, TOP, LETTER = 1160, 112, 16, 22, 26, 6.4
@@ -125,7 +132,7 @@ def marks_of(chart: PatientChart) -> list[Mark]:
             response = reading.overall_response if reading is not None else ""
             words = f"{row.study.get_timepoint_display()} {row.study.get_modality_display()}"
             said = (
-                f": {reading.get_overall_response_display().lower()}"
+                f": {state_within(reading.get_overall_response_display())}"
                 if reading is not None and response
                 else ""
             )
@@ -137,54 +144,70 @@ def marks_of(chart: PatientChart) -> list[Mark]:
 def _disease(chart: PatientChart) -> Iterator[Mark]:
     if chart.diagnosis is not None and chart.diagnosis.diagnosed_on is not None:
         yield Mark(
-            chart.diagnosis.diagnosed_on, "disease", "diagnosis", "Diagnosis", f"Diagnosis: {chart.diagnosis}"
+            chart.diagnosis.diagnosed_on,
+            "disease",
+            "diagnosis",
+            _("Diagnosis"),
+            _("Diagnosis: {diagnosis}").format(diagnosis=chart.diagnosis),
         )
     for therapy in chart.prior_therapies:
         on = therapy.started_on or therapy.ended_on
         if on is not None:
-            words = (
-                f"Prior therapy: {therapy.get_kind_display()}{f', {therapy.agent}' if therapy.agent else ''}"
-            )
+            said = f"{therapy.get_kind_display()}{f', {therapy.agent}' if therapy.agent else ''}"
+            words = _("Prior therapy: {therapy}").format(therapy=said)
             label = therapy.agent or therapy.get_kind_display()
             until = therapy.ended_on if therapy.ended_on != on else None
             yield Mark(on, "disease", "therapy", label, words, until)
     for event in chart.events:
         is_progression = event.kind == DiseaseEventKind.CLINICAL_PROGRESSION
-        kind, label = ("progression", "Progression") if is_progression else ("therapy", "New therapy")
+        kind, label = ("progression", _("Progression")) if is_progression else ("therapy", _("New therapy"))
         words = event.get_kind_display() + (f": {event.note}" if event.note else "")
         yield Mark(event.occurred_on, "disease", kind, label, words)
     if chart.death is not None:
-        cause = chart.death.get_cause_display().lower()
-        yield Mark(chart.death.died_on, "disease", "died", "Died", f"Died of: {cause}")
+        cause = within(chart.death.get_cause_display())
+        yield Mark(
+            chart.death.died_on,
+            "disease",
+            "died",
+            pgettext("patient", "Died"),
+            _("Died of: {cause}").format(cause=cause),
+        )
 
 
 def _treatment(chart: PatientChart, course: CourseChart) -> Iterator[Mark]:
     several = f"{course.course.number}·" if len(chart.courses) > 1 else ""
     for row in course.cycles:
-        name = f"{several}C{row.cycle.number}"
-        words = f"Cycle {row.cycle.number} of course {course.course.number}"
+        name = several + _("C{number}").format(number=row.cycle.number)
+        named = {"number": row.cycle.number, "course": course.course.number}
         if row.administration is not None and row.given_on is not None:
             mbq = row.administration.administered_activity_mbq
-            gbq = f"{mbq / 1000:.1f}{NBSP}GBq"
-            yield Mark(row.given_on, "treatment", "given", f"{name} {gbq}", f"{words} given, {gbq} net")
+            gbq = f"{number(mbq / 1000, 1)}{NBSP}GBq"
+            words = _("Cycle {number} of course {course} given, {gbq} net").format(gbq=gbq, **named)
+            yield Mark(row.given_on, "treatment", "given", f"{name} {gbq}", words)
         elif row.is_to_come and row.cycle.planned_on is not None:
-            is_held = row.cycle.status == CycleStatus.HELD
-            kind, state = ("held", "on hold") if is_held else ("planned", "planned")
-            yield Mark(row.cycle.planned_on, "treatment", kind, f"{name} {state}", f"{words} {state}")
+            if row.cycle.status == CycleStatus.HELD:
+                kind, state = "held", pgettext("cycle", "on hold")
+                words = _("Cycle {number} of course {course} on hold").format(**named)
+            else:
+                kind, state = "planned", pgettext("cycle", "planned")
+                words = _("Cycle {number} of course {course} planned").format(**named)
+            yield Mark(row.cycle.planned_on, "treatment", kind, f"{name} {state}", words)
         for hold in (*row.holds, *([row.hold] if row.hold is not None else [])):
             until = hold.resumed_on or chart.today
-            said = f"Cycle {row.cycle.number} held: {hold.get_reason_display().lower()}"
+            said = _("Cycle {number} held: {reason}").format(
+                number=row.cycle.number, reason=within(hold.get_reason_display())
+            )
             yield Mark(
-                hold.held_on, "treatment", "hold", "Hold", said, max(until, hold.held_on), hold.is_open
+                hold.held_on, "treatment", "hold", _("Hold"), said, max(until, hold.held_on), hold.is_open
             )
     if course.discontinuation is not None:
-        reason = course.discontinuation.get_main_reason_display().lower()
+        reason = within(course.discontinuation.get_main_reason_display())
         yield Mark(
             course.discontinuation.discontinued_on,
             "treatment",
             "discontinued",
-            "Discontinued",
-            f"Course {course.course.number} discontinued: {reason}",
+            _("Discontinued"),
+            _("Course {number} discontinued: {reason}").format(number=course.course.number, reason=reason),
         )
 
 
@@ -192,13 +215,17 @@ def _events(chart: PatientChart) -> Iterator[Mark]:
     end = chart.death.died_on if chart.death is not None else chart.today
     for event in chart.adverse_events:
         until = event.resolved_on or max(end, event.onset_on)
-        said = "resolved" if event.resolved_on else "not resolved"
+        said = (
+            _("{term}, grade {grade}, resolved")
+            if event.resolved_on
+            else _("{term}, grade {grade}, not resolved")
+        )
         yield Mark(
             event.onset_on,
             "events",
             f"grade-{event.grade}",
             f"{event.term} G{event.grade}",
-            f"{event.term}, grade {event.grade}, {said}",
+            said.format(term=event.term, grade=event.grade),
             until,
             event.resolved_on is None,
         )
@@ -210,12 +237,15 @@ def _labs(chart: PatientChart) -> Iterator[Mark]:
     for one in chart.graded:
         if one.grade is not None and one.grade >= LAB_GRADE:
             analyte = ANALYTES[one.result.analyte]
-            words = f"{analyte.label} {with_unit(f'{one.result.value.normalize():f}', analyte.unit)}, grade {one.grade}"
-            by_day.setdefault(one.on, []).append((one.grade, f"{analyte.label} G{one.grade}", words))
+            label = _(analyte.label)
+            words = _("{analyte} {value}, grade {grade}").format(
+                analyte=label, value=with_unit(plain(one.result.value), analyte.unit), grade=one.grade
+            )
+            by_day.setdefault(one.on, []).append((one.grade, f"{label} G{one.grade}", words))
     for on, values in by_day.items():
         values.sort(reverse=True)
-        grade, label, _ = values[0]
-        yield Mark(on, "labs", f"grade-{grade}", label, "; ".join(capfirst(words) for _, _, words in values))
+        grade, label = values[0][:2]
+        yield Mark(on, "labs", f"grade-{grade}", label, "; ".join(capfirst(one[2]) for one in values))
 
 
 def timeline(chart: PatientChart, *, first: date | None = None, last: date | None = None) -> Timeline:
@@ -243,21 +273,22 @@ def _zooms(
 ) -> list[tuple[str, date, date]]:
     days = (last - first).days
     quarter = timedelta(days=max(days // 4, 1))
-    zooms = [("All that is recorded", *recorded)]
+    zooms = [(_("All that is recorded"), *recorded)]
     if recorded[1] < end:
-        zooms.append(("Up to today" if chart.death is None else "Up to death", recorded[0], end))
+        zooms.append((_("Up to today") if chart.death is None else _("Up to death"), recorded[0], end))
     for course in chart.courses:
         given = [row.given_on or row.cycle.planned_on for row in course.cycles]
         of_course = [on for on in given if on is not None]
         if of_course:
             margin = timedelta(days=60)
-            zooms.append((f"Course {course.course.number}", min(of_course) - margin, max(of_course) + margin))
+            name = _("Course {number}").format(number=course.course.number)
+            zooms.append((name, min(of_course) - margin, max(of_course) + margin))
     if days > 2 * LEAST_DAYS:
-        zooms.append(("Closer", first + quarter, last - quarter))
+        zooms.append((pgettext("timeline", "Closer"), first + quarter, last - quarter))
     zooms += [
-        ("Wider", first - 2 * quarter, last + 2 * quarter),
-        ("Earlier", first - 2 * quarter, last - 2 * quarter),
-        ("Later", first + 2 * quarter, last + 2 * quarter),
+        (pgettext("timeline", "Wider"), first - 2 * quarter, last + 2 * quarter),
+        (pgettext("timeline", "Earlier"), first - 2 * quarter, last - 2 * quarter),
+        (pgettext("timeline", "Later"), first + 2 * quarter, last + 2 * quarter),
     ]
     return zooms
 
@@ -306,10 +337,11 @@ def _ticks(first: date, last: date, today: date, x_of: Callable[[date], int]) ->
     months = max((last - first).days / 30.4375, 1)
     step = next((step for step in (1, 2, 3, 6, 12, 24, 60, 120) if months / step <= 12), 240)
     month = first.replace(day=1)
+    months_written = pgettext("month on an axis (strftime)", "%Y-%m")
     while month <= last:
         number = month.year * 12 + month.month - 1
         if number % step == 0 and month >= first:
-            yield Tick(x_of(month), f"{month:%Y}" if step >= 12 else f"{month:%Y-%m}")
+            yield Tick(x_of(month), f"{month:%Y}" if step >= 12 else month.strftime(months_written))
         month = (month + timedelta(days=32)).replace(day=1)
     if first <= today <= last:
-        yield Tick(x_of(today), "today", is_today=True)
+        yield Tick(x_of(today), _("today"), is_today=True)

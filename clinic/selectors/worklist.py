@@ -6,16 +6,22 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from django.urls import reverse
+from django.utils.formats import number_format
+from django.utils.functional import Promise
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from accounts.access import Act
 from accounts.models import User
+from clinic.charts.numbers import plain
 from clinic.selectors import due, queries
 from clinic.selectors.due import Item
-from clinic.selectors.laboratory import plain
 from clinic.selectors.names import names_of
 from clinic.selectors.whose import ALL, Whose
+from clinic.selectors.words import state_within, within
 from imaging.models import ReadingRole, ReadingStatus
+from languages.wording import day
 from patients.models import Patient
 from treatments.models import Cycle, CycleStatus
 from treatments.rules.labs import ANALYTES, with_unit
@@ -37,29 +43,64 @@ class DueKind:
     """
 
     key: str
-    title: str
-    word: str
+    title: str | Promise
+    word: str | Promise
     newest_first: bool = False
-    state: str = ""
+    state: str | Promise = ""
 
 
 KINDS = {
     kind.key: kind
     for kind in (
-        DueKind("in_window", "Cycles in their window", "In window", state="in its window"),
         DueKind(
-            "overdue", "Overdue cycles", "Overdue", state="overdue"
-        ),  # the longest overdue first: nobody is to be lost
-        DueKind("held", "Cycles on hold", "On hold", state="on hold"),
-        DueKind("upcoming", "Cycles of the next 4 weeks", "Upcoming", state="upcoming"),
-        DueKind("labs", "Laboratory values missing", "Labs missing"),
-        DueKind("counts", "Blood counts below the limit of the next cycle", "Low counts", newest_first=True),
-        DueKind("toxicity", "Toxicity of grade 3 or worse, not resolved", "Toxicity", newest_first=True),
-        DueKind("undated", "Cycles without a date", "No date", state="without a date"),
-        DueKind("imaging", "PET/CT due", "PET/CT due", newest_first=True),
-        DueKind("baseline", "Baseline study missing", "No baseline", newest_first=True),
-        DueKind("reading", "Studies to be read", "To be read", newest_first=True),
-        DueKind("queries", "Data queries open", "Queries", newest_first=True),
+            "in_window",
+            gettext_lazy("Cycles in their window"),
+            gettext_lazy("In window"),
+            state=pgettext_lazy("cycle", "in its window"),
+        ),
+        DueKind(  # the longest overdue first: nobody is to be lost
+            "overdue",
+            gettext_lazy("Overdue cycles"),
+            gettext_lazy("Overdue"),
+            state=pgettext_lazy("cycle", "overdue"),
+        ),
+        DueKind(
+            "held",
+            gettext_lazy("Cycles on hold"),
+            gettext_lazy("On hold"),
+            state=pgettext_lazy("cycle", "on hold"),
+        ),
+        DueKind(
+            "upcoming",
+            gettext_lazy("Cycles of the next 4 weeks"),
+            gettext_lazy("Upcoming"),
+            state=pgettext_lazy("cycle", "upcoming"),
+        ),
+        DueKind("labs", gettext_lazy("Laboratory values missing"), gettext_lazy("Labs missing")),
+        DueKind(
+            "counts",
+            gettext_lazy("Blood counts below the limit of the next cycle"),
+            gettext_lazy("Low counts"),
+            newest_first=True,
+        ),
+        DueKind(
+            "toxicity",
+            gettext_lazy("Toxicity of grade 3 or worse, not resolved"),
+            gettext_lazy("Toxicity"),
+            newest_first=True,
+        ),
+        DueKind(
+            "undated",
+            gettext_lazy("Cycles without a date"),
+            gettext_lazy("No date"),
+            state=pgettext_lazy("cycle", "without a date"),
+        ),
+        DueKind("imaging", gettext_lazy("PET/CT due"), gettext_lazy("PET/CT due"), newest_first=True),
+        DueKind(
+            "baseline", gettext_lazy("Baseline study missing"), gettext_lazy("No baseline"), newest_first=True
+        ),
+        DueKind("reading", gettext_lazy("Studies to be read"), gettext_lazy("To be read"), newest_first=True),
+        DueKind("queries", gettext_lazy("Data queries open"), gettext_lazy("Queries"), newest_first=True),
     )
 }
 
@@ -155,7 +196,7 @@ def _queries_part(user: User, count: int, limit: int, whose: Whose) -> DuePart:
     kind = KINDS["queries"]
     part = DuePart(kind, count, next_key="more" if count > limit else "")
     for row in queries.open_queries(user, limit, whose) if limit else ():
-        label, url = (row.act_label, row.act_url) if row.act_url else ("Open", row.url)
+        label, url = (row.act_label, row.act_url) if row.act_url else (pgettext("act", "Open"), row.url)
         part.rows.append(Due(kind, row.patient, row.what, row.why, str(row.query.pk), row.name, label, url))
     return part
 
@@ -176,7 +217,7 @@ def for_patient(
         )
     ]
     _describe(user, raw, plans=plans, with_names=False)
-    return [row for part, _ in raw for row in part.rows]
+    return [row for part, _items in raw for row in part.rows]
 
 
 def _describe(
@@ -226,35 +267,42 @@ def _words(kind: str, item: Item, plans: Mapping[uuid.UUID, CoursePlan]) -> tupl
     new_study = reverse("record-new", args=[record.patient_id, "study"])
     if kind == "imaging" and item.after_cycle is None:
         return (
-            "Follow-up PET/CT due",
-            f"Due {item.sort_on} by the protocol, {when(item.sort_on, item.today)}, counted from the last cycle; no study"
-            " since",
+            _("Follow-up PET/CT due"),
+            _("Due {day} by the protocol, {when}, counted from the last cycle; no study since").format(
+                day=day(item.sort_on), when=when(item.sort_on, item.today)
+            ),
             Act.EDIT_IMAGING,
-            "Record the study",
+            _("Record the study"),
             f"{new_study}?course={record.number}&timepoint=follow_up",
         )
     if kind == "imaging":
         due_on = item.sort_on + timedelta(days=record.protocol.imaging_due_days)
         return (
-            f"PET/CT due after cycle {item.after_cycle}",
-            f"Cycle {item.after_cycle} given {item.sort_on}; due within "
-            f"{interval(record.protocol.imaging_due_days)}, by {due_on}, {when(due_on, item.today)}; "
-            f"no study since",
+            _("PET/CT due after cycle {number}").format(number=item.after_cycle),
+            _("Cycle {number} given {given}; due within {interval}, by {due}, {when}; no study since").format(
+                number=item.after_cycle,
+                given=day(item.sort_on),
+                interval=interval(record.protocol.imaging_due_days),
+                due=day(due_on),
+                when=when(due_on, item.today),
+            ),
             Act.EDIT_IMAGING,
-            "Record the study",
+            _("Record the study"),
             f"{new_study}?course={record.number}",
         )
     if item.first_status == CycleStatus.GIVEN:
-        why = "Cycle 1 was given and no baseline is recorded: without it the response cannot be evaluated"
+        why = _("Cycle 1 was given and no baseline is recorded: without it the response cannot be evaluated")
     elif item.sort_on == due.NEVER:
-        why = "Before cycle 1, which has no date yet"
+        why = _("Before cycle 1, which has no date yet")
     else:
-        why = f"Before cycle 1, planned {item.sort_on}, {when(item.sort_on, item.today)}"
+        why = _("Before cycle 1, planned {day}, {when}").format(
+            day=day(item.sort_on), when=when(item.sort_on, item.today)
+        )
     return (
-        "Baseline study missing",
+        _("Baseline study missing"),
         why,
         Act.EDIT_IMAGING,
-        "Record the baseline",
+        _("Record the baseline"),
         f"{new_study}?course={record.number}&timepoint=baseline",
     )
 
@@ -262,79 +310,109 @@ def _words(kind: str, item: Item, plans: Mapping[uuid.UUID, CoursePlan]) -> tupl
 def _reading_words(item: Item) -> tuple[str, str, Act, str, str]:
     study = item.record
     what = f"{study.get_timepoint_display()} {study.get_modality_display()}"
-    why = f"Made {study.performed_on}, {when(study.performed_on, item.today)}"
+    why = _("Made {day}, {when}").format(
+        day=day(study.performed_on), when=when(study.performed_on, item.today)
+    )
     address = reverse("reading-sign", args=[study.patient_id, study.course_number, study.pk])
     counted = [reading for reading in study.waiting if reading.status != ReadingStatus.DRAFT]
     if counted:  # and none in force: two readers differ
-        said = " and ".join(f"{reading.get_overall_response_display().lower()}" for reading in counted)
+        said = _(" and ").join(state_within(reading.get_overall_response_display()) for reading in counted)
         return (
-            f"{what}, to be adjudicated",
-            sentences(why, f"two readers differ: {said}"),
+            _("{study}, to be adjudicated").format(study=what),
+            sentences(why, _("two readers differ: {responses}").format(responses=said)),
             Act.SIGN_READINGS,
-            "Adjudicate",
+            _("Adjudicate"),
             f"{address}?reader={ReadingRole.ADJUDICATOR}",
         )
     if study.waiting:
         return (
-            f"{what}, to be signed",
-            f"{why}; drafted, not signed",
+            _("{study}, to be signed").format(study=what),
+            _("{made}; drafted, not signed").format(made=why),
             Act.SIGN_READINGS,
-            "Read and sign",
+            _("Read and sign"),
             address,
         )
     page = reverse("imaging", args=[study.patient_id, study.course_number])
-    return f"{what}, to be read", f"{why}; no response recorded", Act.EDIT_IMAGING, "Read", page
+    to_be_read = _("{study}, to be read").format(study=what)
+    why = _("{made}; no response recorded").format(made=why)
+    return to_be_read, why, Act.EDIT_IMAGING, pgettext("act", "Read"), page
 
 
 def _cycle_words(kind: str, cycle: Cycle, today: date, plan: CoursePlan) -> tuple[str, str, Act, str, str]:
     protocol = cycle.course.protocol
     patient_id = cycle.course.patient_id
-    what = f"Cycle {cycle.number} of {protocol.planned_cycles}, {KINDS[kind].state}"
-    window = f"window ±{NBSP}{protocol.window_days}{NBSP}d"
-    reason = f"{plan.why(cycle.number)}; {window}"
+    what = _("Cycle {number} of {planned}, {state}").format(
+        number=cycle.number, planned=protocol.planned_cycles, state=KINDS[kind].state
+    )
+    window = f"±{NBSP}{_days(protocol.window_days)}"
+    reason = _("{why}; window {window}").format(why=plan.why(cycle.number), window=window)
     if cycle.planned_on is not None:
         past_window = (today - cycle.planned_on).days - protocol.window_days
         if kind == "overdue":
-            day = cycle.planned_on + timedelta(days=protocol.window_days)
-            reason = sentences(
-                f"Planned {cycle.planned_on}, window closed {when(day, today)} ({past_window:,}{NBSP}d)",
-                reason,
+            closed_on = cycle.planned_on + timedelta(days=protocol.window_days)
+            planned = _("Planned {day}, window closed {when} ({days})").format(
+                day=day(cycle.planned_on), when=when(closed_on, today), days=_days(past_window)
             )
         else:
-            reason = sentences(f"Planned {cycle.planned_on}, {when(cycle.planned_on, today)}", reason)
+            planned = _("Planned {day}, {when}").format(
+                day=day(cycle.planned_on), when=when(cycle.planned_on, today)
+            )
+        reason = sentences(planned, reason)
     if plan.is_past_max_delay(today):
         late = span(plan.delay(today))
         reason = sentences(
-            f"Delayed by {late}: the protocol allows less than {interval(protocol.max_delay_days)}", reason
+            _("Delayed by {span}: the protocol allows less than {interval}").format(
+                span=late, interval=interval(protocol.max_delay_days)
+            ),
+            reason,
         )
     if kind == "held":
         hold = next((hold for hold in plan.holds_of(cycle) if hold.is_open), None)
         if hold is not None:
             reason = sentences(
-                f"On hold since {hold.held_on}: {hold.get_reason_display().lower()}", hold.note, reason
+                _("On hold since {day}: {reason}").format(
+                    day=day(hold.held_on), reason=within(hold.get_reason_display())
+                ),
+                hold.note,
+                reason,
             )
         else:
-            reason = sentences(f"On hold: {cycle.note}" if cycle.note else "On hold", reason)
+            held = _("On hold: {note}").format(note=cycle.note) if cycle.note else _("On hold")
+            reason = sentences(held, reason)
         address = reverse("cycle-resume", args=[patient_id, cycle.pk])
-        return what, reason, Act.EDIT_TREATMENTS, "Resume", address
+        return what, reason, Act.EDIT_TREATMENTS, pgettext("cycle", "Resume"), address
     if kind == "undated":
         address = reverse("record-correct", args=[patient_id, "cycle", cycle.pk])
-        return what, "No date is planned", Act.EDIT_TREATMENTS, "Plan it", address
+        return what, _("No date is planned"), Act.EDIT_TREATMENTS, _("Plan it"), address
     address = reverse("cycle-administer", args=[patient_id, cycle.pk])
-    return what, reason, Act.EDIT_TREATMENTS, "Record cycle", address
+    return what, reason, Act.EDIT_TREATMENTS, _("Record cycle"), address
+
+
+def _days(n: int) -> str:
+    """Return a number of days with its short unit: ``1,234 d``."""
+    return _("{n} d").format(n=number_format(n, force_grouping=True)).replace(" ", NBSP)
+
+
+def _planned(cycle: Cycle, today: date) -> str:
+    assert cycle.planned_on is not None
+    return _("Cycle {number} is planned {day}, {when}").format(
+        number=cycle.number, day=day(cycle.planned_on), when=when(cycle.planned_on, today)
+    )
 
 
 def _labs_words(item: Item) -> tuple[str, str, Act, str, str]:
     cycle, protocol = item.record, item.record.course.protocol
     lacking = [LAB_WORDS[code] for code in protocol.labs_before_cycle if code not in item.measured]
     return (
-        f"Laboratory values before cycle {cycle.number}",
+        _("Laboratory values before cycle {number}").format(number=cycle.number),
         sentences(
-            f"Cycle {cycle.number} is planned {cycle.planned_on}, {when(cycle.planned_on, item.today)}",
-            f"Not measured within {interval(protocol.labs_within_days)} before it: {', '.join(lacking)}",
+            _planned(cycle, item.today),
+            _("Not measured within {interval} before it: {analytes}").format(
+                interval=interval(protocol.labs_within_days), analytes=", ".join(lacking)
+            ),
         ),
         Act.EDIT_TREATMENTS,
-        "Enter values",
+        _("Enter values"),
         reverse("laboratory-enter", args=[cycle.course.patient_id]),
     )
 
@@ -342,18 +420,20 @@ def _labs_words(item: Item) -> tuple[str, str, Act, str, str]:
 def _counts_words(item: Item) -> tuple[str, str, Act, str, str]:
     cycle = item.record
     found = [
-        f"{LAB_WORDS[low.analyte]} {with_unit(plain(low.value), ANALYTES[low.analyte].unit)} on {low.taken_on}"
-        f" (below {plain(low.below)}: the protocol holds from grade {low.hold_grade})"
+        _("{analyte} {value} on {day} (below {limit}: the protocol holds from grade {grade})").format(
+            analyte=LAB_WORDS[low.analyte],
+            value=with_unit(plain(low.value), ANALYTES[low.analyte].unit),
+            day=day(low.taken_on),
+            limit=plain(low.below),
+            grade=low.hold_grade,
+        )
         for low in item.low
     ]
     return (
-        f"Low counts before cycle {cycle.number}",
-        sentences(
-            capfirst("; ".join(found)),
-            f"Cycle {cycle.number} is planned {cycle.planned_on}, {when(cycle.planned_on, item.today)}",
-        ),
+        _("Low counts before cycle {number}").format(number=cycle.number),
+        sentences(capfirst("; ".join(found)), _planned(cycle, item.today)),
         Act.EDIT_TREATMENTS,
-        "Decide",
+        pgettext("dose", "Decide"),
         reverse("cycle-decide", args=[cycle.course.patient_id, cycle.pk]),
     )
 
@@ -361,12 +441,14 @@ def _counts_words(item: Item) -> tuple[str, str, Act, str, str]:
 def _toxicity_words(item: Item) -> tuple[str, str, Act, str, str]:
     event = item.record
     return (
-        f"{event.term}, grade {event.grade}",
+        _("{term}, grade {grade}").format(term=event.term, grade=event.grade),
         sentences(
-            f"Since {event.onset_on}, {when(event.onset_on, item.today)}; not resolved",
-            f"Attribution: {event.get_attribution_display().lower()}",
+            _("Since {day}, {when}; not resolved").format(
+                day=day(event.onset_on), when=when(event.onset_on, item.today)
+            ),
+            _("Attribution: {attribution}").format(attribution=state_within(event.get_attribution_display())),
         ),
         Act.EDIT_TREATMENTS,
-        "Update",
+        pgettext("act", "Update"),
         reverse("record-correct", args=[event.patient_id, "adverse-event", event.pk]),
     )

@@ -2,6 +2,7 @@
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.access import Act
 from accounts.errors import RegistryError
@@ -20,7 +21,7 @@ def may_name_others(user: User, patient: Patient) -> bool:
 def _require(by: User, patient: Patient, user: User) -> None:
     by.require(Act.VIEW_RECORDS, patient.centre_id)
     if by != user and not may_name_others(by, patient):
-        raise PermissionDenied("With your roles here you may say of yourself alone whom you look after.")
+        raise PermissionDenied(_("With your roles here you may say of yourself alone whom you look after."))
 
 
 @transaction.atomic
@@ -33,7 +34,9 @@ def look_after(*, patient: Patient, user: User, by: User) -> CareTeamMember:
     """
     _require(by, patient, user)
     if not user.may(Act.VIEW_RECORDS, patient.centre_id):
-        raise RegistryError("not_of_centre", f"{user.username} may not see the records of this patient.")
+        raise RegistryError(
+            "not_of_centre", _("{user} may not see the records of this patient.").format(user=user.username)
+        )
     return CareTeamMember.objects.get_or_create(patient=patient, user=user)[0]
 
 

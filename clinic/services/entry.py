@@ -9,6 +9,7 @@ from typing import TypeVar
 from django.db import connection, transaction
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.errors import RegistryError
 from accounts.models import User
@@ -59,7 +60,7 @@ def keep_draft(
     """
     kept = {name: list(values) for name, values in fields.items() if name not in _NOT_KEPT}
     if len(json.dumps(kept)) > MOST_BYTES:
-        raise RegistryError("draft_too_large", "This form is too large for a draft.")
+        raise RegistryError("draft_too_large", _("This form is too large for a draft."))
     with transaction.atomic():
         # A draft that was sent off with its form must not outlive it.
         if token is not None and _was_sent(token, user):

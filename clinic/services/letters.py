@@ -1,6 +1,7 @@
 """Writing the texts of letters."""
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from accounts.access import Act
 from accounts.errors import StaleRecord
@@ -34,7 +35,8 @@ def save_letter_template(
         version = newest.version if newest is not None else 0
         if version != seen_version:
             raise StaleRecord(
-                f"Version {version} of this text was stored while you had it open.", current_version=version
+                _("Version {version} of this text was stored while you had it open.").format(version=version),
+                current_version=version,
             )
         template = LetterTemplate(
             centre=centre, kind=kind, version=version + 1, title=title, body=body, saved_by=by

@@ -13,7 +13,8 @@ from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import Q
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import ngettext
 
 from accounts.access import Act
 from accounts.models import User
@@ -96,14 +97,16 @@ def _send_digest(pk: int, monday: date, now: datetime) -> bool:
     if row is None or not row.user.may(Act.VIEW_RECORDS):
         return False
     whose = Whose(cared_for_by=row.user.pk if row.own_patients_only else None)
-    due = worklist.worklist(row.user, now, limit=0, whose=whose)
-    words = render_to_string(
-        "clinic/digest.txt",
-        {"due": due, "user": row.user, "site": settings.SITE_URL, "only_own": row.own_patients_only},
-    )
+    with translation.override(row.user.language or settings.LANGUAGE_CODE):
+        due = worklist.worklist(row.user, now, limit=0, whose=whose)
+        words = render_to_string(
+            "clinic/digest.txt",
+            {"due": due, "user": row.user, "site": settings.SITE_URL, "only_own": row.own_patients_only},
+        )
+        subject = ngettext(
+            "PRRT registry: {n} due this week", "PRRT registry: {n} due this week", due.total
+        ).format(n=due.total)
     row.digest_sent_on = now.date()
     row.save(update_fields=["digest_sent_on"])
-    send_mail(
-        f"PRRT registry: {due.total} due this week", words, settings.DEFAULT_FROM_EMAIL, [row.user.email]
-    )
+    send_mail(subject, words, settings.DEFAULT_FROM_EMAIL, [row.user.email])
     return True

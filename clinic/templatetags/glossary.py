@@ -6,6 +6,7 @@ from django import template
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from clinic.glossary import TERMS
 
@@ -17,6 +18,7 @@ def term(context: template.Context, word: str, shown: str = "") -> SafeString:
     """Return the word as a button that opens its explanation; the browser does it alone, and Esc closes it.
 
     Args:
+        word: as the glossary calls it in English.
         shown: what stands in the text instead of the word, such as "LLN".
 
     Raises:
@@ -32,9 +34,10 @@ def term(context: template.Context, word: str, shown: str = "") -> SafeString:
     return format_html(
         '<button type="button" class="term" popovertarget="{id}">{shown}</button>'
         '<span class="term-note" id="{id}" popover><strong>{word}</strong>{full} {meaning}'
-        ' <a href="{url}#{slug}">Glossary</a></span>',
+        ' <a href="{url}#{slug}">{glossary}</a></span>',
+        glossary=_("Glossary"),
         id=id_,
-        shown=shown or word,
+        shown=shown or found.word,
         word=found.word,
         full=full,
         meaning=found.meaning,

@@ -1,19 +1,22 @@
 """The month's calendar, and the same for calendars outside behind a secret address."""
 
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from icalendar import Calendar, Event
 
 from accounts.access import Act
 from accounts.http import SignedInRequest
+from accounts.models import User
 from clinic import services
 from clinic.selectors import calendar, people
 from clinic.selectors.names import names_of
@@ -76,10 +79,16 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
         raise Http404
     user, now = reminders.user, timezone.now()
     whose = Whose(cared_for_by=user.pk if reminders.own_patients_only else None)
+    with translation.override(user.language or settings.LANGUAGE_CODE):
+        body = _feed_of(request, user, now, whose)
+    return HttpResponse(body, content_type="text/calendar; charset=utf-8")
+
+
+def _feed_of(request: HttpRequest, user: User, now: datetime, whose: Whose) -> bytes:
     found = Calendar()
     found.add("prodid", "-//PRRT registry//What is planned//EN")
     found.add("version", "2.0")
-    found.add("x-wr-calname", "PRRT registry")
+    found.add("x-wr-calname", _("PRRT registry"))
     found.add("refresh-interval;value=duration", "PT4H")
     for entry in calendar.feed(user, now, whose):
         event = Event()
@@ -92,4 +101,4 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
         address = reverse("patient-chart", args=[entry.patient.pk])
         event.add("url", request.build_absolute_uri(address))
         found.add_component(event)
-    return HttpResponse(found.to_ical(), content_type="text/calendar; charset=utf-8")
+    return found.to_ical()

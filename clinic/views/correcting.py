@@ -8,6 +8,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -17,6 +18,7 @@ from accounts.http import SignedInRequest
 from accounts.records import ClinicalRecord
 from clinic.forms import STALE_FIELD, RecordForm, VoidForm
 from clinic.selectors import history
+from clinic.typed import moment
 from clinic.views.patients import visible_patient
 from clinic.views.records import RecordKind, form_of, kind_of, record_page, require_edit, submitted
 from imaging.models import Reading
@@ -37,11 +39,13 @@ def _already_voided(
 ) -> HttpResponse:
     """Go to the chart and say who voided the record, and why."""
     change = history.last_change(record)
-    by = f" by {change.who}" if change is not None else ""
-    reason = record.void_reason.rstrip(".")
-    messages.warning(
-        request, f"This {kind.noun} was already voided{by}, because: {reason}. Nothing was stored."
+    said = (
+        _("This {noun} was already voided by {who}, because: {reason}. Nothing was stored.")
+        if change is not None
+        else _("This {noun} was already voided, because: {reason}. Nothing was stored.")
     )
+    who = change.who if change is not None else ""
+    messages.warning(request, said.format(noun=kind.noun, who=who, reason=record.void_reason.rstrip(".")))
     return redirect("patient-chart", patient.pk)
 
 
@@ -60,17 +64,17 @@ def record_correct(
     ):
         raise Http404
     context: dict[str, Any] = {
-        "title": f"Change the plan of cycle {record.number}"
+        "title": _("Change the plan of cycle {number}").format(number=record.number)
         if isinstance(record, Cycle)
-        else f"Correct the {of_kind.noun}",
-        "button": "Store the correction",
+        else _("Correct the {noun}").format(noun=of_kind.noun),
+        "button": _("Store the correction"),
         "void_url": _void_url(patient, kind, of_kind, record),
     }
     with timezone.override(patient.centre.zone):
         if record.voided_at is not None:
             return _already_voided(request, of_kind, patient, record)
         if request.method != "POST" and isinstance(record, Reading) and record.is_signed:
-            messages.info(request, "This reading has been signed: it is changed by signing it anew.")
+            messages.info(request, _("This reading has been signed: it is changed by signing it anew."))
             address = reverse("reading-sign", args=[patient.pk, record.study.course_number, record.study_id])
             return redirect(f"{address}?reader={record.reader_role}")
         if request.method != "POST":
@@ -97,7 +101,7 @@ def record_correct(
             if sent_version.isdecimal() and int(sent_version) != record.version:
                 form.is_valid()
                 raise StaleRecord("", current_version=record.version)
-            return submitted(request, patient, [form], save, "The correction was stored.", **context)
+            return submitted(request, patient, [form], save, _("The correction was stored."), **context)
         except StaleRecord:
             present = _record(request, of_kind, patient, record_id)
             if present.voided_at is not None:
@@ -117,12 +121,12 @@ def _take_up_former(form: RecordForm, record: ClinicalRecord, row: str) -> str:
     for one in change.fields:
         if one.column.name in form.fields:
             form.initial[one.column.name] = one.old_value
-    at = timezone.localtime(change.at)
-    form.initial[form.reason_name] = f"Restored what stood there before {at:%Y-%m-%d %H:%M}"
-    return (
-        f"What stood there before the change by {change.who} at {at:%Y-%m-%d %H:%M} is filled in and not stored yet:"
-        " look at it, and store it with its reason."
-    )
+    at = moment(timezone.localtime(change.at))
+    form.initial[form.reason_name] = _("Restored what stood there before {at}").format(at=at)
+    return _(
+        "What stood there before the change by {who} at {at} is filled in and not stored yet: look at it, and store it"
+        " with its reason."
+    ).format(who=change.who, at=at)
 
 
 def _void_url(patient: Patient, slug: str, kind: RecordKind, record: ClinicalRecord) -> str:
@@ -181,11 +185,13 @@ def record_void(
         raise Http404
     record = _record(request, of_kind, patient, record_id)
     context: dict[str, Any] = {
-        "title": f"Void the {of_kind.noun}",
+        "title": _("Void the {noun}").format(noun=of_kind.noun),
         "about": str(record),
-        "button": "Void it",
+        "button": _("Void it"),
         "danger": True,
-        "notes": ["It is taken out of all counts and figures. It is not deleted: it stays in the history."],
+        "notes": [
+            _("It is taken out of all counts and figures. It is not deleted: it stays in the history.")
+        ],
     }
     with timezone.override(patient.centre.zone):
         if record.voided_at is not None:
@@ -206,7 +212,14 @@ def record_void(
             )
 
         try:
-            return submitted(request, patient, [form], save, f"The {of_kind.noun} was voided.", **context)
+            return submitted(
+                request,
+                patient,
+                [form],
+                save,
+                _("The {noun} was voided.").format(noun=of_kind.noun),
+                **context,
+            )
         except StaleRecord:
             present = _record(request, of_kind, patient, record_id)
             if present.voided_at is not None:

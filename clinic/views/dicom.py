@@ -13,6 +13,8 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
@@ -21,7 +23,7 @@ from accounts.access import Act
 from accounts.errors import RegistryError, StaleRecord
 from accounts.http import SignedInRequest
 from clinic.dicom_check import Read, SealBroken, sealed, unsealed
-from clinic.dicom_forms import DicomFetchForm, DicomStudyForm
+from clinic.dicom_forms import DicomFetchForm, DicomStudyForm, study_words
 from clinic.dicom_upload import DicomUploadHandler
 from clinic.forms import add_refusal
 from clinic.selectors import imaging as selectors
@@ -79,7 +81,7 @@ def _answer(
             patient,
             course_number,
             fetch=fetch,
-            refused=f"{refused.message} Nothing was stored.",
+            refused=f"{refused.message} {_('Nothing was stored.')}",
             status=422,
         )
     return _first_check(request, patient, course_number, study)
@@ -175,7 +177,7 @@ def _checked(request: SignedInRequest, patient: Patient, course_number: int) -> 
             request,
             patient,
             course_number,
-            refused=f"{refused} Nothing was stored: read the files again.",
+            refused=f"{refused} {_('Nothing was stored: read the files again.')}",
             status=422,
         )
     is_stored = "store" in request.POST
@@ -216,11 +218,17 @@ def _checked(request: SignedInRequest, patient: Patient, course_number: int) -> 
 def _stored(
     request: SignedInRequest, patient: Patient, course_number: int, form: DicomStudyForm, study: Study
 ) -> HttpResponse:
-    what = f"{study.get_timepoint_display()} {study.get_modality_display()} of {study.performed_on}"
     n = len(form.reported())
-    drafts = f" {n} measurement{' is' if n == 1 else 's are'} a draft until a reader accepts it." if n else ""
-    drafts = drafts.replace("are a draft until a reader accepts it", "are drafts until a reader accepts them")
-    messages.success(request, f"{what} was {'recorded' if form.into is None else 'filled in'}.{drafts}")
+    said = _("{study} was recorded.") if form.into is None else _("{study} was filled in.")
+    said = said.format(study=study_words(study))
+    if n:
+        drafts = ngettext(
+            "{n} measurement is a draft until a reader accepts it.",
+            "{n} measurements are drafts until a reader accepts them.",
+            n,
+        )
+        said = f"{said} {drafts.format(n=n)}"
+    messages.success(request, said)
     address = reverse("imaging", args=[patient.pk, course_number])
     return redirect(
         f"{address}?reader={form.reader_role}" if form.reader_role != ReaderRole.FIRST else address

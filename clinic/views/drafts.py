@@ -1,6 +1,7 @@
 """Drafts of forms, kept while somebody types."""
 
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.errors import RegistryError
@@ -16,7 +17,7 @@ def drafts(request: SignedInRequest) -> HttpResponse:
     """Keep what is sent as the draft of the form at ``draft_place``, or drop that draft: 204."""
     place = request.POST.get("draft_place", "")
     if not place.startswith("/") or len(place) > (_PLACE or 0) or "\0" in place:
-        return HttpResponse("No form is named.", status=422, content_type="text/plain")
+        return HttpResponse(_("No form is named."), status=422, content_type="text/plain")
     if "draft_drop" in request.POST:
         services.drop_draft(user=request.user, place=place)
         return HttpResponse(status=204)

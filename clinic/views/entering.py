@@ -7,6 +7,8 @@ from django import forms
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -14,6 +16,7 @@ from accounts.access import Act
 from accounts.http import SignedInRequest
 from accounts.records import create_record
 from clinic import forms as clinic_forms
+from clinic.dicom_forms import study_words
 from clinic.services import admit_patient
 from clinic.views.patients import visible_patient
 from clinic.views.records import KINDS, form_of, kind_of, record_page, require_edit, submitted
@@ -37,7 +40,7 @@ def record_new(request: SignedInRequest, patient_id: uuid.UUID, kind: str) -> Ht
     record = model(patient=patient)
     if isinstance(record, PatientIdentity):
         record.centre = patient.centre
-    context: dict[str, Any] = {"title": of_kind.enter, "button": "Record"}
+    context: dict[str, Any] = {"title": of_kind.enter, "button": _("Record")}
     with timezone.override(patient.centre.zone):
         if request.method != "POST":
             initial: dict[str, Any] = {}
@@ -60,7 +63,7 @@ def record_new(request: SignedInRequest, patient_id: uuid.UUID, kind: str) -> Ht
             patient,
             [form],
             lambda: create_record(form.instance, by=request.user),
-            f"The {of_kind.noun} was recorded.",
+            _("The {noun} was recorded.").format(noun=of_kind.noun),
             **context,
         )
 
@@ -74,10 +77,10 @@ def reading_new(request: SignedInRequest, patient_id: uuid.UUID, study_id: uuid.
     studies = Study.objects.visible_to(request.user).current().exclude(timepoint=Timepoint.BASELINE)
     study = get_object_or_404(studies.select_related("patient"), pk=study_id, patient=patient)
     record = Reading(study=study, reader=request.user)
-    context = {
-        "title": "Record a reading",
-        "about": f"{study.get_timepoint_display()} {study.get_modality_display()} of {study.performed_on}",
-        "button": "Record the reading",
+    context: dict[str, Any] = {
+        "title": _("Record a reading"),
+        "about": study_words(study),
+        "button": _("Record the reading"),
     }
     with timezone.override(patient.centre.zone):
         if request.method != "POST":
@@ -88,7 +91,7 @@ def reading_new(request: SignedInRequest, patient_id: uuid.UUID, study_id: uuid.
             patient,
             [form],
             lambda: imaging.report_reading(form.instance, by=request.user),
-            "The reading was recorded.",
+            _("The reading was recorded."),
             **context,
         )
 
@@ -102,10 +105,14 @@ def course_discontinue(request: SignedInRequest, patient_id: uuid.UUID, course_i
     courses = Course.objects.visible_to(request.user).current().select_related("protocol", "patient__centre")
     course = get_object_or_404(courses, pk=course_id, patient=patient)
     given = course.cycles.current().filter(status=CycleStatus.GIVEN).count()
-    context = {
-        "title": f"Discontinue course {course.number}",
-        "about": f"{given} of {course.protocol.planned_cycles} cycles given. The cycles still to come are cancelled.",
-        "button": "Discontinue the course",
+    context: dict[str, Any] = {
+        "title": _("Discontinue course {number}").format(number=course.number),
+        "about": ngettext(
+            "{given} of {planned} cycles given. The cycles still to come are cancelled.",
+            "{given} of {planned} cycles given. The cycles still to come are cancelled.",
+            given,
+        ).format(given=given, planned=course.protocol.planned_cycles),
+        "button": _("Discontinue the course"),
     }
     record = Discontinuation(course=course, after_cycle=given)
     with timezone.override(patient.centre.zone):
@@ -119,7 +126,7 @@ def course_discontinue(request: SignedInRequest, patient_id: uuid.UUID, course_i
             patient,
             [form],
             lambda: treatments.discontinue_course(course=course, by=request.user, **form.values()),
-            "The course was discontinued; its remaining cycles are cancelled.",
+            _("The course was discontinued; its remaining cycles are cancelled."),
             **context,
         )
 
@@ -130,7 +137,7 @@ def course_start(request: SignedInRequest, patient_id: uuid.UUID) -> HttpRespons
     """Start the patient's next course."""
     patient = visible_patient(request, patient_id)
     request.user.require(Act.EDIT_TREATMENTS, patient.centre_id)
-    context = {"title": "Start a course", "button": "Start the course"}
+    context: dict[str, Any] = {"title": _("Start a course"), "button": _("Start the course")}
     if request.method != "POST":
         initial = {}
         if patient.courses.current().exists():
@@ -143,7 +150,7 @@ def course_start(request: SignedInRequest, patient_id: uuid.UUID) -> HttpRespons
         patient,
         [form],
         lambda: treatments.start_course(patient=patient, by=request.user, **form.cleaned_data),
-        "The course was started and its cycles planned.",
+        _("The course was started and its cycles planned."),
         **context,
     )
 
@@ -161,10 +168,10 @@ def patient_register(request: SignedInRequest) -> HttpResponse:
     ]
     if may_start:
         form_list.append(clinic_forms.StartForm(data, prefix="course"))
-    context = {
-        "title": "Register a patient",
-        "button": "Register",
-        "legends": ["Person", "Diagnosis", "First course"],
+    context: dict[str, Any] = {
+        "title": _("Register a patient"),
+        "button": _("Register"),
+        "legends": [_("Person"), _("Diagnosis"), _("First course")],
         "cancel_to_list": True,
     }
     if data is None:
@@ -183,4 +190,11 @@ def patient_register(request: SignedInRequest) -> HttpResponse:
             by=request.user,
         )
 
-    return submitted(request, None, form_list, save, lambda patient: f"{patient} was registered.", **context)
+    return submitted(
+        request,
+        None,
+        form_list,
+        save,
+        lambda patient: _("{patient} was registered.").format(patient=patient),
+        **context,
+    )

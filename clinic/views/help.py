@@ -15,7 +15,7 @@ from clinic.guide.palette import offers_to
 @require_safe
 def help_index(request: SignedInRequest) -> HttpResponse:
     """Show where help is found, and every page of the documents."""
-    pages = documents.pages()
+    pages = documents.pages(documents.language())
     context = {
         "guides": [(name, title) for name, title in pages.items() if "/" not in name],
         "rules": [(name, title) for name, title in pages.items() if "/" in name],
@@ -26,7 +26,7 @@ def help_index(request: SignedInRequest) -> HttpResponse:
 @require_safe
 def help_document(request: SignedInRequest, page: str) -> HttpResponse:
     """Show a page of the documents."""
-    found = documents.document(page)
+    found = documents.document(page, documents.language())
     if found is None:
         raise Http404
     # Made of our own files, whose markup is shown as text.

@@ -13,6 +13,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -24,10 +26,12 @@ from clinic.imaging_forms import LesionForm, NewLesionForm, ReadingSignForm, Voi
 from clinic.lesion_grid import FIELDS, MOST_TYPED, LesionGrid, cell_of, lesion_grid
 from clinic.selectors import imaging as selectors
 from clinic.selectors.response import course_summary, study_flags
+from clinic.typed import plain_numbers, within
 from clinic.views.patients import visible_patient
 from clinic.views.records import record_page
 from imaging import services
 from imaging.models import Lesion, Measurement, ReaderRole, ReadingRole, Study, Timepoint
+from languages.wording import day
 from patients.models import Patient
 from treatments.models import Course
 from treatments.selectors.schedule import CoursePlan, plan_of
@@ -87,7 +91,7 @@ def imaging(request: SignedInRequest, patient_id: uuid.UUID, course_number: int)
             request.user.require(Act.EDIT_IMAGING, patient.centre_id)
             problems = _store_grid(request, grid)
             if not problems:
-                messages.success(request, "The grid was stored.")
+                messages.success(request, _("The grid was stored."))
                 return redirect(_address(patient, course_number, role))
             status = 422
         plan = _plan(patient, course_number)
@@ -127,7 +131,12 @@ def _store_grid(request: SignedInRequest, grid: LesionGrid) -> list[tuple[str, s
                         for name in FIELDS
                         if f"{name}_{cell.key}" in request.POST
                     }
-                    changed = {name: text for name, text in typed.items() if text != getattr(cell, name)}
+                    # What stands there may have been shown with the decimal sign of another language.
+                    changed = {
+                        name: text
+                        for name, text in typed.items()
+                        if text.replace(",", ".") != getattr(cell, name).replace(",", ".")
+                    }
                     if not changed:
                         continue
                     version = request.POST.get(f"version_{cell.key}", "")
@@ -136,13 +145,15 @@ def _store_grid(request: SignedInRequest, grid: LesionGrid) -> list[tuple[str, s
                         services.record_finding(
                             lesion=cell.lesion,
                             study=cell.study,
-                            **changed,
+                            **_plain(changed),
                             by=request.user,
                             reason=reason,
                             expected_version=int(version) if version.isdecimal() else None,
                         )
                     except (ValidationError, RegistryError) as refused:
-                        place = f"{cell.lesion.label} in the study of {cell.study.performed_on}"
+                        place = _("{lesion} in the study of {day}").format(
+                            lesion=cell.lesion.label, day=day(cell.study.performed_on)
+                        )
                         for name, message in _refused(refused).items():
                             of = name if name in FIELDS else next(iter(changed))
                             cell.errors[of] = message
@@ -152,6 +163,21 @@ def _store_grid(request: SignedInRequest, grid: LesionGrid) -> list[tuple[str, s
     except _PreviewedError:
         pass
     return problems
+
+
+def _plain(typed: dict[str, str]) -> dict[str, str]:
+    """Return what was typed into a cell with points in its numbers.
+
+    Raises:
+        ValidationError: a number may be read in two ways; keyed by its field.
+    """
+    plain = {}
+    for name, text in typed.items():
+        try:
+            plain[name] = plain_numbers(text)
+        except ValidationError as refused:
+            raise ValidationError({name: refused.messages}) from refused
+    return plain
 
 
 def _refused(refused: ValidationError | RegistryError) -> dict[str, str]:
@@ -201,7 +227,7 @@ def imaging_cell(request: SignedInRequest, patient_id: uuid.UUID, course_number:
                 one = services.record_finding(
                     lesion=lesion,
                     study=study,
-                    **typed,
+                    **_plain(typed),
                     by=request.user,
                     reason=request.POST.get("reason", ""),
                     expected_version=int(version) if version.isdecimal() else None,
@@ -251,6 +277,12 @@ def _cell_answer(
     }
 
 
+def _about(course_number: int, reader_role: str) -> str:
+    return _("Course {number}, {reader}").format(
+        number=course_number, reader=within(ReaderRole(reader_role).label)
+    )
+
+
 @never_cache
 @require_POST
 def lesion_new(request: SignedInRequest, patient_id: uuid.UUID, course_number: int) -> HttpResponse:
@@ -277,16 +309,16 @@ def lesion_new(request: SignedInRequest, patient_id: uuid.UUID, course_number: i
             form.add_error(None, refused.message)
             status = 409
         else:
-            messages.success(request, f"{lesion.label} was added.")
+            messages.success(request, _("{lesion} was added.").format(lesion=lesion.label))
             return redirect(_address(patient, course_number, role) + f"#lesion-{lesion.pk}")
     return record_page(
         request,
         patient,
         [form],
         status,
-        title="Add a lesion",
-        button="Add the lesion",
-        about=f"Course {course_number}, {ReaderRole(role).label.lower()}",
+        title=_("Add a lesion"),
+        button=_("Add the lesion"),
+        about=_about(course_number, role),
         cancel_url=_address(patient, course_number, role),
     )
 
@@ -302,9 +334,9 @@ def lesion_change(
     lesion = _lesion(request, patient, course_number, lesion_id)
     back = _address(patient, course_number, lesion.reader_role)
     context = {
-        "title": f"Change lesion {lesion.label}",
-        "button": "Store the change",
-        "about": f"Course {course_number}, {lesion.get_reader_role_display().lower()}",
+        "title": _("Change lesion {lesion}").format(lesion=lesion.label),
+        "button": _("Store the change"),
+        "about": _about(course_number, lesion.reader_role),
         "cancel_url": back,
         "void_url": reverse("lesion-void", args=[patient.pk, course_number, lesion.pk]),
         "notes": selectors.selection_notes(lesion),
@@ -329,7 +361,7 @@ def lesion_change(
             form.add_error(None, refused.message)
             status = 409
         else:
-            messages.success(request, f"{lesion.label} was changed.")
+            messages.success(request, _("{lesion} was changed.").format(lesion=lesion.label))
             return redirect(f"{back}#lesion-{lesion.pk}")
     return record_page(request, patient, [form], status, **context)
 
@@ -344,13 +376,15 @@ def lesion_void(
     request.user.require(Act.EDIT_IMAGING, patient.centre_id)
     lesion = _lesion(request, patient, course_number, lesion_id)
     n = lesion.measurements.current().count()
-    where = ", ".join(filter(None, [lesion.get_organ_display(), lesion.site]))
+    where = ", ".join(filter(None, [str(lesion.get_organ_display()), lesion.site]))
     context = {
-        "title": f"Void lesion {lesion.label}",
-        "button": "Void the lesion",
+        "title": _("Void lesion {lesion}").format(lesion=lesion.label),
+        "button": _("Void the lesion"),
         "danger": True,
-        "about": f"{where}: {n} measurement{'' if n == 1 else 's'}",
-        "notes": ["It leaves all sums, its measurements with it. Both stay in the history."],
+        "about": ngettext("{where}: {n} measurement", "{where}: {n} measurements", n).format(
+            where=where, n=n
+        ),
+        "notes": [_("It leaves all sums, its measurements with it. Both stay in the history.")],
         "cancel_url": _address(patient, course_number, lesion.reader_role),
     }
     form = VoidLesionForm(request.POST or None)
@@ -366,7 +400,7 @@ def lesion_void(
                 form.add_error(None, refused.message)
                 status = 409
             else:
-                messages.success(request, f"{lesion.label} was voided.")
+                messages.success(request, _("{lesion} was voided.").format(lesion=lesion.label))
                 return redirect(_address(patient, course_number, lesion.reader_role))
     return record_page(request, patient, [form], status, **context)
 
@@ -391,7 +425,8 @@ def drafts_accept(
     except RegistryError as refused:
         messages.error(request, refused.message)
     else:
-        messages.success(request, f"{n} imported measurement{'' if n == 1 else 's'} accepted.")
+        said = ngettext("{n} imported measurement accepted.", "{n} imported measurements accepted.", n)
+        messages.success(request, said.format(n=n))
     return redirect(_address(patient, course_number, role))
 
 
@@ -452,7 +487,7 @@ def _is_password_right(request: SignedInRequest, form: forms.Form) -> bool:
     password = form.cleaned_data["password"]
     found = authenticate(request, username=request.user.get_username(), password=password)
     if found is None or found.pk != request.user.pk:
-        form.add_error("password", "This is not your password. Nothing was signed.")
+        form.add_error("password", _("This is not your password. Nothing was signed."))
         return False
     return True
 
@@ -472,6 +507,8 @@ def _sign_or_draft(
     }
     if "draft" in request.POST:
         services.save_draft(**how)
-        return "The reading was kept as a draft: it does not count until it is signed."
+        return _("The reading was kept as a draft: it does not count until it is signed.")
     reading = services.sign_reading(**how, reason=values.get("reason", ""))
-    return f"Signed: {reading.get_overall_response_display().lower()} on {study.performed_on}."
+    return _("Signed: {response} on {day}.").format(
+        response=within(reading.get_overall_response_display()), day=day(study.performed_on)
+    )

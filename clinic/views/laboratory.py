@@ -11,6 +11,8 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_date
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, override
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -100,7 +102,8 @@ def laboratory_file(
     patient = visible_patient(request, patient_id)
     series = _series(patient, analyte)
     if file_type == "csv":
-        content: bytes = laboratory_csv(series).encode()
+        with override(settings.LANGUAGE_CODE):  # numbers for programmes, alike whoever asks
+            content: bytes = laboratory_csv(_series(patient, analyte)).encode()
         content_type = "text/csv; charset=utf-8"
     elif file_type in CONTENT_TYPES:
         # A file leaves the pages that say that the patients are synthetic, so the figure says it too.
@@ -148,7 +151,7 @@ def _stored(request: SignedInRequest, patient: Patient, form: LabForm) -> HttpRe
     repeated = set()
     for at, entry in enumerate(form.entries):
         try:
-            found, _ = result_of(patient, entry)
+            found, _unlikely = result_of(patient, entry)
         except ValueError as refused:
             form.refuse(at, str(refused))
             continue
@@ -160,8 +163,9 @@ def _stored(request: SignedInRequest, patient: Patient, form: LabForm) -> HttpRe
         else:
             form.refuse(
                 at,
-                f"of this sample {selectors.with_unit_of(stored)} is stored already:"
-                " correct that value in the table, or leave this one out.",
+                _(
+                    "of this sample {value} is stored already: correct that value in the table, or leave this one out."
+                ).format(value=selectors.with_unit_of(stored)),
             )
     if form.problems:
         return None
@@ -182,9 +186,15 @@ def _stored(request: SignedInRequest, patient: Patient, form: LabForm) -> HttpRe
     except RegistryError as refused:
         form.add(refused.message)
         return None
-    said = f"{len(made)} value{'' if len(made) == 1 else 's'} recorded." if made else "Nothing new was sent."
+    said = _("Nothing new was sent.")
+    if made:
+        said = ngettext("{n} value recorded.", "{n} values recorded.", len(made)).format(n=len(made))
     if repeated:
-        said += f" {len(repeated)} stored already with the same value, left as they are."
+        said += " " + ngettext(
+            "{n} stored already with the same value, left as they are.",
+            "{n} stored already with the same value, left as they are.",
+            len(repeated),
+        ).format(n=len(repeated))
     (messages.success if made else messages.info)(request, said)
     return redirect("laboratory", patient.pk)
 
@@ -201,7 +211,7 @@ def _doubts(patient: Patient, form: LabForm) -> list[str]:
     doubts = []
     for entry in form.entries:
         try:
-            _, unlikely = result_of(patient, entry)
+            _result, unlikely = result_of(patient, entry)
         except ValueError:
             continue
         if unlikely:

@@ -4,6 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.http import Http404, HttpResponse, JsonResponse
+from django.utils.translation import override
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -47,14 +48,16 @@ def lesion_figure_file(
 ) -> HttpResponse:
     """Return a figure as a file for print (SVG, PNG, PDF), or the numbers behind it (CSV)."""
     patient = visible_patient(request, patient_id)
-    figure, course, role = _asked(request, patient, course_number, lesion_figure)
     if file_type == "csv":
-        content: bytes = figure.numbers(course).encode()
+        with override(settings.LANGUAGE_CODE):  # numbers for programmes, alike whoever asks
+            figure, course, role = _asked(request, patient, course_number, lesion_figure)
+            content: bytes = figure.numbers(course).encode()
         content_type = "text/csv; charset=utf-8"
     elif file_type in CONTENT_TYPES:
+        figure, course, role = _asked(request, patient, course_number, lesion_figure)
         # A file leaves the pages that say that the patients are synthetic, so the figure says it too.
         spec = figure.build(course, theme="print", synthetic=settings.SYNTHETIC_DATA_BANNER)
-        content = render_figure(spec, file_type, scale=4, title=figure.title)  # type: ignore[arg-type]
+        content = render_figure(spec, file_type, scale=4, title=str(figure.title))  # type: ignore[arg-type]
         content_type = CONTENT_TYPES[file_type]  # type: ignore[index]
     else:
         raise Http404

@@ -9,6 +9,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -100,7 +101,7 @@ def document_pdf(
 ) -> HttpResponse:
     """Return the letter as a PDF, which no cache may keep; the name of the file holds the registry number alone."""
     kind, of = _of(course_id, cycle_id)
-    _, made = _letter(request, patient_id, kind, **of)
+    _patient, made = _letter(request, patient_id, kind, **of)
     answer = HttpResponse(pdf.make(made), content_type="application/pdf")
     answer["Content-Disposition"] = f'inline; filename="{made.file_name}"'
     answer["Cache-Control"] = "private, no-store"
@@ -154,7 +155,7 @@ def letter_edit(request: SignedInRequest, centre_id: uuid.UUID, kind: Kind) -> H
         asked = form.cleaned_data["preview_for"].strip()
         context["preview"] = _preview(request, centre, kind, form.wording, asked)
         if context["preview"] is None:
-            form.add_error("preview_for", "No patient of this centre with a course has this number.")
+            form.add_error("preview_for", _("No patient of this centre with a course has this number."))
         elif is_preview:
             status = 200
         else:
@@ -172,7 +173,9 @@ def letter_edit(request: SignedInRequest, centre_id: uuid.UUID, kind: Kind) -> H
             except ValidationError as refused:
                 add_refusal(form, refused)
             else:
-                messages.success(request, f"{stored} was stored. Letters are made of it from now on.")
+                messages.success(
+                    request, _("{text} was stored. Letters are made of it from now on.").format(text=stored)
+                )
                 return redirect(request.path)
     if request.htmx:  # type: ignore[attr-defined]
         # 200 also where there is none: the page that is open shows why.
@@ -202,7 +205,7 @@ def _preview(
         facts = sample(kind) | {"centre": centre.name}
         return text.letter(
             kind, wording, facts, registry_number=f"{centre.code}-0000", number=1,
-            made_at=now.astimezone(centre.zone), whose=centre.code, banner="Invented patient: preview",
+            made_at=now.astimezone(centre.zone), whose=centre.code, banner=_("Invented patient: preview"),
         )  # fmt: skip
     patients = Patient.objects.visible_to(request.user, Act.VIEW_IDENTITY).current().select_related("centre")
     patient = patients.filter(centre=centre, registry_number=number).first()

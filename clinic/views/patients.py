@@ -10,6 +10,8 @@ from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -120,7 +122,7 @@ def _listed(request: SignedInRequest, asked: QueryDict) -> dict[str, Any]:
                 counts[key or "all"],
                 list_address(asked, status=key or None, after=None, before=None),
             )
-            for key, word in {"": "All", **roster.FILTER_WORDS}.items()
+            for key, word in {"": pgettext("patients", "All"), **roster.FILTER_WORDS}.items()
             if not key or counts[key] or key == query.state
         ]
     return context
@@ -175,11 +177,15 @@ def _chips(
     asked: QueryDict, query: roster.ListQuery, who: people.Who, colleagues: list[tuple[str, str]]
 ) -> list[tuple[str, str]]:
     """Return the filters in force, each with the address of the list without it."""
-    names = {people.ME: "me", people.NOBODY: "nobody", **dict(colleagues)}
+    looked_after = {
+        people.ME: _("Looked after by me"),
+        people.NOBODY: _("Looked after by nobody"),
+        **{key: _("Looked after by {name}").format(name=name) for key, name in colleagues if key == who.key},
+    }
     words = {
-        "centre": f"Centre {query.centre}" if query.centre else "",
+        "centre": _("Centre {code}").format(code=query.centre) if query.centre else "",
         "tumour": TumourType(query.tumour_type).label if query.tumour_type else "",
-        "who": f"Looked after by {names[who.key]}" if who.key else "",
+        "who": looked_after[who.key] if who.key else "",
     }
     return [
         (str(word), list_address(asked, **{name: None}, after=None, before=None))
@@ -215,22 +221,25 @@ def list_address(asked: QueryDict, **changed: str | None) -> str:
 def patient_list_file(request: SignedInRequest, file_type: str) -> HttpResponse:
     """Answer exactly the list of an address, whole, as CSV or XLSX: its filters, order and columns."""
     request.user.require(Act.VIEW_RECORDS)
-    query, _ = query_of(request, request.GET)
-    columns = [roster.NUMBER, *(roster.COLUMNS[key] for key in query.columns)]
-    rows = (
-        [column.value(row) for column in columns]
-        for row in roster.everybody(request.user, query, timezone.now())
-    )
-    headings = [column.title for column in columns]
-    if file_type == "csv":
-        body, content_type = list_files.as_csv(headings, rows), "text/csv; charset=utf-8"
-    elif file_type == "xlsx":
-        body, content_type = list_files.as_xlsx("Patients", headings, rows), list_files.XLSX
-    else:
-        raise Http404
+    query, _who = query_of(request, request.GET)
+    body, content_type = _list_as(file_type, request.user, query)
     answer = HttpResponse(body, content_type=content_type)
     answer["Content-Disposition"] = f'attachment; filename="patients.{file_type}"'
     return answer
+
+
+def _list_as(file_type: str, user: User, query: roster.ListQuery) -> tuple[bytes, str]:
+    """Return the whole list as a file, and its type."""
+    columns = [roster.NUMBER, *(roster.COLUMNS[key] for key in query.columns)]
+    rows = (
+        [column.value(row) for column in columns] for row in roster.everybody(user, query, timezone.now())
+    )
+    headings = [column.title for column in columns]
+    if file_type == "csv":
+        return list_files.as_csv(headings, rows), "text/csv; charset=utf-8"
+    if file_type == "xlsx":
+        return list_files.as_xlsx("Patients", headings, rows), list_files.XLSX
+    raise Http404
 
 
 @require_POST
@@ -239,10 +248,10 @@ def saved_views(request: SignedInRequest) -> HttpResponse:
     request.user.require(Act.VIEW_RECORDS)
     if "remove" in request.POST:
         services.remove_view(user=request.user, name=plain(request.POST["remove"]))
-        messages.success(request, "The view was removed.")
+        messages.success(request, _("The view was removed."))
         return redirect("patient-list")
     if "name" not in request.POST:
-        return HttpResponse("No view is named.", status=422, content_type="text/plain")
+        return HttpResponse(_("No view is named."), status=422, content_type="text/plain")
     asked = QueryDict(plain(request.POST.get("query", "")))
     query_of(request, asked)  # 404 for what is no list
     try:
@@ -252,7 +261,7 @@ def saved_views(request: SignedInRequest) -> HttpResponse:
     except ValidationError as refused:
         messages.error(request, " ".join(refused.messages))
     else:
-        messages.success(request, f"The view “{view.name}” was saved.")
+        messages.success(request, _("The view “{name}” was saved.").format(name=view.name))
     return redirect(list_address(asked))
 
 

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import Act
@@ -74,9 +75,11 @@ def protocol_new(request: SignedInRequest) -> HttpResponse:
     if request.GET.get("from", "").isdecimal():
         source = get_object_or_404(Protocol, pk=int(request.GET["from"]))
     context: dict[str, Any] = {
-        "title": f"New version of {source.name}" if source is not None else "New protocol",
-        "about": "Running courses stay with the version they follow, unless they are moved with a reason.",
-        "button": "Add the protocol",
+        "title": _("New version of {name}").format(name=source.name)
+        if source is not None
+        else _("New protocol"),
+        "about": _("Running courses stay with the version they follow, unless they are moved with a reason."),
+        "button": _("Add the protocol"),
         "cancel_url": reverse("protocol-list"),
     }
     if request.method != "POST":
@@ -88,7 +91,7 @@ def protocol_new(request: SignedInRequest) -> HttpResponse:
         except ValidationError as refused:
             add_refusal(form, refused)
         else:
-            messages.success(request, f"{made} was added.")
+            messages.success(request, _("{name} was added.").format(name=made))
             return redirect("protocol-detail", made.pk)
     return record_page(request, None, [form], 422, **context)
 
@@ -115,10 +118,12 @@ def reference_range_new(request: SignedInRequest) -> HttpResponse:
     """Add limits of normal from a day on; what was valid before ends there."""
     request.user.require(Act.MANAGE_COHORTS)
     context: dict[str, Any] = {
-        "title": "New reference range",
-        "about": "It holds from its first day until another one of the same analyte, or its last day. Results that bring"
-        " their own limits are not touched.",
-        "button": "Add the range",
+        "title": _("New reference range"),
+        "about": _(
+            "It holds from its first day until another one of the same analyte, or its last day. Results that bring"
+            " their own limits are not touched."
+        ),
+        "button": _("Add the range"),
         "cancel_url": reverse("reference-ranges"),
     }
     if request.method != "POST":
@@ -133,6 +138,6 @@ def reference_range_new(request: SignedInRequest) -> HttpResponse:
         except ValidationError as refused:
             add_refusal(form, refused)
         else:
-            messages.success(request, "The reference range was added; grades follow it from now on.")
+            messages.success(request, _("The reference range was added; grades follow it from now on."))
             return redirect("reference-ranges")
     return record_page(request, None, [form], 422, **context)

@@ -1,6 +1,7 @@
 """Queries: the list, one with its thread and acts, raising one by hand."""
 
 import uuid
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -9,6 +10,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -82,7 +84,7 @@ def query_detail(request: SignedInRequest, query_id: uuid.UUID) -> HttpResponse:
     status = 200
     if request.method == "POST":
         if not query_acts.may_act(request.user, centre_id):
-            raise PermissionDenied("With your roles here you may read queries, not answer them.")
+            raise PermissionDenied(_("With your roles here you may read queries, not answer them."))
         act = request.POST.get("act", "")
         form: SayForm | AssignForm
         if act == "assign":
@@ -128,16 +130,16 @@ def _do(request: SignedInRequest, query: DataQuery, act: str, form: SayForm | As
     by, values = request.user, form.cleaned_data
     if act == "answer":
         query_acts.answer_query(query, text=values["text"], by=by)
-        return "The answer was stored."
+        return _("The answer was stored.")
     if act == "close":
         query_acts.close_query(query, reason=values["text"], by=by)
-        return "The query was closed."
+        return _("The query was closed.")
     if act == "reopen":
         query_acts.reopen_query(query, reason=values["text"], by=by)
-        return "The query is open again."
+        return _("The query is open again.")
     if act == "assign":
         query_acts.assign_query(query, to=values["assigned_to"], by=by)
-        return "Who is to look at it was stored."
+        return _("Who is to look at it was stored.")
     raise Http404
 
 
@@ -147,8 +149,8 @@ def query_new(request: SignedInRequest, patient_id: uuid.UUID) -> HttpResponse:
     """Raise a query about a patient, or about one of the records."""
     patient = visible_patient(request, patient_id)
     if not query_acts.may_act(request.user, patient.centre_id):
-        raise PermissionDenied("With your roles here you may read queries, not raise them.")
-    context = {"title": "Raise a query", "button": "Raise the query"}
+        raise PermissionDenied(_("With your roles here you may read queries, not raise them."))
+    context: dict[str, Any] = {"title": _("Raise a query"), "button": _("Raise the query")}
     if request.method != "POST":
         form = RaiseForm(patient=patient, initial={"record": request.GET.get("record", "")})
         return record_page(request, patient, [form], 200, **context)
@@ -158,6 +160,6 @@ def query_new(request: SignedInRequest, patient_id: uuid.UUID) -> HttpResponse:
         patient,
         [form],
         lambda: query_acts.raise_query(patient=patient, by=request.user, **form.values()),
-        "The query was raised.",
+        _("The query was raised."),
         **context,
     )

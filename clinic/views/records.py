@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.access import Act
 from accounts.errors import RegistryError, StaleRecord
@@ -55,11 +57,11 @@ class RecordKind:
         correct, void: the service; None where it cannot be done.
     """
 
-    noun: str
+    noun: Any
     model: type[ClinicalRecord]
     form: type[RecordForm]
     patient_path: str = "patient"
-    enter: str = ""
+    enter: Any = ""
     correct: Callable[..., Any] | None = correct_record
     void: Callable[..., Any] | None = void_record
 
@@ -72,38 +74,64 @@ def _correct_lab_result(result: LabResult, changes: dict[str, Any], **how: Any) 
 
 
 KINDS = {
-    "patient": RecordKind("patient", Patient, clinic_forms.PatientForm, "pk", void=None),
-    "identity": RecordKind(
-        "identity", PatientIdentity, clinic_forms.IdentityForm, enter="Record the identity", void=None
+    "patient": RecordKind(
+        pgettext_lazy("record", "patient"), Patient, clinic_forms.PatientForm, "pk", void=None
     ),
-    "diagnosis": RecordKind("diagnosis", Diagnosis, clinic_forms.DiagnosisForm, enter="Record the diagnosis"),
+    "identity": RecordKind(
+        pgettext_lazy("record", "identity"),
+        PatientIdentity,
+        clinic_forms.IdentityForm,
+        enter=gettext_lazy("Record the identity"),
+        void=None,
+    ),
+    "diagnosis": RecordKind(
+        pgettext_lazy("record", "diagnosis"),
+        Diagnosis,
+        clinic_forms.DiagnosisForm,
+        enter=gettext_lazy("Record the diagnosis"),
+    ),
     "performance-status": RecordKind(
-        "performance status",
+        pgettext_lazy("record", "performance status"),
         PerformanceStatus,
         clinic_forms.PerformanceStatusForm,
-        enter="Record the performance status",
+        enter=gettext_lazy("Record the performance status"),
     ),
     "prior-therapy": RecordKind(
-        "prior therapy", PriorTherapy, clinic_forms.PriorTherapyForm, enter="Record a prior therapy"
+        pgettext_lazy("record", "prior therapy"),
+        PriorTherapy,
+        clinic_forms.PriorTherapyForm,
+        enter=gettext_lazy("Record a prior therapy"),
     ),
-    "contact": RecordKind("contact", Contact, clinic_forms.ContactForm, enter="Record a contact"),
+    "contact": RecordKind(
+        pgettext_lazy("record", "contact"),
+        Contact,
+        clinic_forms.ContactForm,
+        enter=gettext_lazy("Record a contact"),
+    ),
     "disease-event": RecordKind(
-        "disease event",
+        pgettext_lazy("record", "disease event"),
         DiseaseEvent,
         clinic_forms.DiseaseEventForm,
-        enter="Record a clinical progression or another therapy",
+        enter=gettext_lazy("Record a clinical progression or another therapy"),
     ),
-    "death": RecordKind("death", Death, clinic_forms.DeathForm, enter="Record the death"),
-    "study": RecordKind("study", Study, clinic_forms.StudyForm, enter="Record a study"),
+    "death": RecordKind(
+        pgettext_lazy("record", "death"),
+        Death,
+        clinic_forms.DeathForm,
+        enter=gettext_lazy("Record the death"),
+    ),
+    "study": RecordKind(
+        pgettext_lazy("record", "study"), Study, clinic_forms.StudyForm, enter=gettext_lazy("Record a study")
+    ),
     "reading": RecordKind(
-        "reading",
+        pgettext_lazy("record", "reading"),
         Reading,
         clinic_forms.ReadingForm,
         "study__patient",
         correct=imaging.correct_reading,
     ),
     "cycle": RecordKind(
-        "plan of the cycle",
+        pgettext_lazy("record", "plan of the cycle"),
         Cycle,
         clinic_forms.CyclePlanForm,
         "course__patient",
@@ -111,7 +139,7 @@ KINDS = {
         void=None,
     ),
     "administration": RecordKind(
-        "given cycle",
+        pgettext_lazy("record", "given cycle"),
         Administration,
         clinic_forms.AdministrationForm,
         "cycle__course__patient",
@@ -119,7 +147,7 @@ KINDS = {
         void=treatments.void_administration,
     ),
     "hold": RecordKind(
-        "hold",
+        pgettext_lazy("record", "hold"),
         Hold,
         clinic_forms.HoldCorrectionForm,
         "cycle__course__patient",
@@ -127,36 +155,48 @@ KINDS = {
         void=treatments.void_hold,
     ),
     "dose-decision": RecordKind(
-        "decision",
+        pgettext_lazy("record", "decision"),
         DoseDecision,
         clinic_forms.DecisionCorrectionForm,
         "cycle__course__patient",
         void=treatments.void_decision,
     ),
     "adverse-event": RecordKind(
-        "adverse event", AdverseEvent, clinic_forms.AdverseEventForm, enter="Record an adverse event"
+        pgettext_lazy("record", "adverse event"),
+        AdverseEvent,
+        clinic_forms.AdverseEventForm,
+        enter=gettext_lazy("Record an adverse event"),
     ),
     "analogue-dose": RecordKind(
-        "dose of the analogue",
+        pgettext_lazy("record", "dose of the analogue"),
         SomatostatinAnalogueDose,
         clinic_forms.AnalogueDoseForm,
-        enter="Record a somatostatin analogue",
+        enter=gettext_lazy("Record a somatostatin analogue"),
     ),
     "prior-prrt": RecordKind(
-        "earlier PRRT", PriorPrrt, clinic_forms.PriorPrrtForm, enter="Record earlier PRRT"
+        pgettext_lazy("record", "earlier PRRT"),
+        PriorPrrt,
+        clinic_forms.PriorPrrtForm,
+        enter=gettext_lazy("Record earlier PRRT"),
     ),
     "absorbed-dose": RecordKind(
-        "absorbed dose", AbsorbedDose, clinic_forms.AbsorbedDoseForm, "cycle__course__patient"
+        pgettext_lazy("record", "absorbed dose"),
+        AbsorbedDose,
+        clinic_forms.AbsorbedDoseForm,
+        "cycle__course__patient",
     ),
     "discontinuation": RecordKind(
-        "discontinuation",
+        pgettext_lazy("record", "discontinuation"),
         Discontinuation,
         clinic_forms.DiscontinuationForm,
         "course__patient",
         void=treatments.void_discontinuation,
     ),
     "lab-result": RecordKind(
-        "laboratory value", LabResult, clinic_forms.LabResultForm, correct=_correct_lab_result
+        pgettext_lazy("record", "laboratory value"),
+        LabResult,
+        clinic_forms.LabResultForm,
+        correct=_correct_lab_result,
     ),
 }
 
@@ -228,6 +268,7 @@ def submitted(
     form_list: list[forms.BaseForm],
     save: Callable[[], Any],
     said: str | Callable[[Any], str],
+    *,
     answers: Callable[[Any], list[Answer]] | None = None,
     **context: Any,
 ) -> HttpResponse:
@@ -264,7 +305,7 @@ def submitted(
         except treatments.Unconfirmed as unconfirmed:
             form_list[0].ask(unconfirmed.warnings)  # type: ignore[attr-defined]
             form_list[0].add_error(
-                "confirmation_reason", "Say why the cycle is recorded in spite of the warnings."
+                "confirmation_reason", _("Say why the cycle is recorded in spite of the warnings.")
             )
             status = 409
         except RegistryError as refused:
@@ -302,5 +343,5 @@ def _looked_over(
 
 
 def _sent_twice(request: SignedInRequest, patient: Patient | None) -> HttpResponse:
-    messages.info(request, "This form was sent twice; it is stored once.")
+    messages.info(request, _("This form was sent twice; it is stored once."))
     return redirect("patient-chart", patient.pk) if patient else redirect("home")

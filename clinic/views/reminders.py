@@ -9,6 +9,8 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -25,10 +27,10 @@ from clinic.views.patients import visible_patient
 
 class RemindersForm(forms.ModelForm):
     email = forms.EmailField(
-        label="E-mail address",
+        label=gettext_lazy("E-mail address"),
         required=False,
         max_length=254,
-        help_text="Of yours, for the weekly e-mail alone.",
+        help_text=gettext_lazy("Of yours, for the weekly e-mail alone."),
     )
 
     class Meta:
@@ -42,7 +44,7 @@ class RemindersForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
         if values.get("weekly_digest") and not values.get("email") and "email" not in self.errors:
-            self.add_error("email", "Type the address to which the weekly e-mail is sent.")
+            self.add_error("email", _("Type the address to which the weekly e-mail is sent."))
         return values
 
 
@@ -62,13 +64,13 @@ def reminders(request: SignedInRequest) -> HttpResponse:
             stored.feed_key, stored.feed_made_at = "made", timezone.now()
         elif "end_feed" in request.POST:
             services.end_feed(user=request.user)
-            messages.success(request, "The calendar's address no longer works.")
+            messages.success(request, _("The calendar's address no longer works."))
             return redirect("reminders")
         else:
             form = RemindersForm(request.POST, instance=stored)
             if form.is_valid():
                 services.choose_reminders(user=request.user, **form.cleaned_data)
-                messages.success(request, "Your reminders were stored.")
+                messages.success(request, _("Your reminders were stored."))
                 return redirect("reminders")
     context = {"form": form, "reminders": stored, "address": address}
     return render(request, "clinic/reminders.html", context, status=422 if form.errors else 200)
@@ -80,17 +82,23 @@ def care_team(request: SignedInRequest, patient_id: uuid.UUID) -> HttpResponse:
     patient = visible_patient(request, patient_id)
     key = request.POST.get("add") or request.POST.get("end") or ""
     if not key:
-        return HttpResponse("Nobody is named.", status=422, content_type="text/plain")
+        return HttpResponse(_("Nobody is named."), status=422, content_type="text/plain")
     user = request.user if key == people.ME else get_object_or_404(User, pk=_uuid(key))
-    name = "You" if user == request.user else person_name(user)
-    verb = "look" if user == request.user else "looks"
+    facts = {"name": person_name(user), "patient": patient.registry_number}
+    is_self = user == request.user
     try:
         if request.POST.get("add"):
             services.look_after(patient=patient, user=user, by=request.user)
-            messages.success(request, f"{name} now {verb} after {patient.registry_number}.")
+            said = _("You now look after {patient}.") if is_self else _("{name} now looks after {patient}.")
+            messages.success(request, said.format(**facts))
         else:
             services.end_looking_after(patient=patient, user=user, by=request.user)
-            messages.success(request, f"{name} no longer {verb} after {patient.registry_number}.")
+            said = (
+                _("You no longer look after {patient}.")
+                if is_self
+                else _("{name} no longer looks after {patient}.")
+            )
+            messages.success(request, said.format(**facts))
     except RegistryError as refused:
         messages.error(request, refused.message)
     return redirect("patient-chart", patient.pk)

@@ -22,8 +22,10 @@ from accounts.http import SignedInRequest
 from accounts.records import create_record
 from clinic import forms as clinic_forms
 from clinic.selectors import history
+from clinic.typed import moment, within
 from clinic.views.patients import visible_patient
 from clinic.views.records import Answer, record_page, submitted
+from languages.wording import day
 from patients.models import Patient
 from treatments import services as treatments
 from treatments.models import (
@@ -65,11 +67,16 @@ def _patient_and_cycle(
 
 def _about(cycle: Cycle) -> str:
     protocol = cycle.course.protocol
-    said = (
-        f"{protocol.radiopharmaceutical}, course {cycle.course.number}, cycle {cycle.number} of"
-        f" {protocol.planned_cycles}"
-    )
-    return f"{said}, planned {cycle.planned_on}" if cycle.planned_on else said
+    facts = {
+        "drug": protocol.radiopharmaceutical,
+        "course": cycle.course.number,
+        "number": cycle.number,
+        "all": protocol.planned_cycles,
+    }
+    if cycle.planned_on:
+        said = _("{drug}, course {course}, cycle {number} of {all}, planned {day}")
+        return said.format(**facts, day=day(cycle.planned_on))
+    return _("{drug}, course {course}, cycle {number} of {all}").format(**facts)
 
 
 def _act(
@@ -105,12 +112,15 @@ def _act(
 
 def _overtaken(change: Change | None, patient: Patient) -> str:
     """Return who changed the record meanwhile, when and why."""
-    said = "This was changed while you had the page open: nothing of yours was stored."
+    said = _("This was changed while you had the page open: nothing of yours was stored.")
     if change is None:
         return said
-    at = change.at.astimezone(patient.centre.zone)
-    because = f", because: {change.reason.rstrip('.')}" if change.reason else ""
-    return f"{said} {change.who} did so at {at:%Y-%m-%d %H:%M}{because}. Look at it as it is now, and send it again."
+    facts = {"who": change.who, "at": moment(change.at.astimezone(patient.centre.zone))}
+    if change.reason:
+        then = _("{who} did so at {at}, because: {reason}. Look at it as it is now, and send it again.")
+        return f"{said} {then.format(**facts, reason=change.reason.rstrip('.'))}"
+    then = _("{who} did so at {at}. Look at it as it is now, and send it again.")
+    return f"{said} {then.format(**facts)}"
 
 
 @never_cache
@@ -124,7 +134,9 @@ def cycle_administer(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: 
     notes = []
     if last is not None and any(getattr(last, name) not in ("", None) for name in TAKEN_OVER):
         notes.append(
-            f"Amino acids, antiemetic and access are taken over from cycle {last.cycle.number}: check them."
+            _("Amino acids, antiemetic and access are taken over from cycle {number}: check them.").format(
+                number=last.cycle.number
+            )
         )
 
     def form_of(data: Any = None) -> clinic_forms.AdministrationForm:
@@ -147,10 +159,10 @@ def cycle_administer(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: 
         lambda form, version: treatments.administer_cycle(
             cycle=cycle, by=request.user, expected_version=version, **form.values()
         ),
-        lambda given: _given_words(cycle),
-        title=f"Record cycle {cycle.number}",
+        lambda made: _given_words(cycle),
+        title=_("Record cycle {number}").format(number=cycle.number),
         about=_about(cycle),
-        button="Record the cycle",
+        button=_("Record the cycle"),
         check_button=_("Check the entry"),
         notes=notes,
         live_url=reverse("cycle-net", args=[patient.pk, cycle.pk]),
@@ -207,10 +219,12 @@ def _answer(column: Any, value: Any) -> str:
 def _given_words(cycle: Cycle) -> str:
     """Return what is said once a cycle was given: whether any follow it."""
     following = cycle.course.cycles.current().filter(number__gt=cycle.number, status__in=OPEN)
-    said = f"Cycle {cycle.number} was recorded as given"
-    if not following.exists():
-        return f"{said}; no further cycle is planned in this course."
-    return f"{said}; the following cycles were planned from it."
+    said = (
+        _("Cycle {number} was recorded as given; the following cycles were planned from it.")
+        if following.exists()
+        else _("Cycle {number} was recorded as given; no further cycle is planned in this course.")
+    )
+    return said.format(number=cycle.number)
 
 
 @never_cache
@@ -262,10 +276,10 @@ def cycle_hold(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid.U
         lambda form, version: treatments.hold_cycle(
             cycle=cycle, by=request.user, expected_version=version, **form.values()
         ),
-        f"Cycle {cycle.number} is on hold; what follows was planned anew.",
-        title=f"Hold cycle {cycle.number}",
+        _("Cycle {number} is on hold; what follows was planned anew.").format(number=cycle.number),
+        title=_("Hold cycle {number}").format(number=cycle.number),
         about=_about(cycle),
-        button="Hold the cycle",
+        button=_("Hold the cycle"),
     )
 
 
@@ -276,7 +290,12 @@ def cycle_resume(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid
     patient, cycle = _patient_and_cycle(request, patient_id, cycle_id)
     today = timezone.now().astimezone(patient.centre.zone).date()
     hold = cycle.holds.current().filter(resumed_on__isnull=True).first()
-    why = f"On hold since {hold.held_on}: {hold.get_reason_display().lower()}. " if hold is not None else ""
+    why = ""
+    if hold is not None:
+        why = _("On hold since {day}: {reason}.").format(
+            day=day(hold.held_on), reason=within(hold.get_reason_display())
+        )
+        why += " "
     return _act(
         request,
         patient,
@@ -285,10 +304,10 @@ def cycle_resume(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid
         lambda form, version: treatments.resume_cycle(
             cycle=cycle, by=request.user, expected_version=version, **form.cleaned_data
         ),
-        f"Cycle {cycle.number} is planned again.",
-        title=f"Resume cycle {cycle.number}",
+        _("Cycle {number} is planned again.").format(number=cycle.number),
+        title=_("Resume cycle {number}").format(number=cycle.number),
         about=why + _about(cycle),
-        button="Resume",
+        button=_("Resume"),
     )
 
 
@@ -305,12 +324,12 @@ def cycle_cancel(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid
         lambda form, version: treatments.cancel_cycle(
             cycle=cycle, by=request.user, expected_version=version, **form.cleaned_data
         ),
-        f"Cycle {cycle.number} was left out; what follows was planned without it.",
-        title=f"Leave out cycle {cycle.number}",
+        _("Cycle {number} was left out; what follows was planned without it.").format(number=cycle.number),
+        title=_("Leave out cycle {number}").format(number=cycle.number),
         about=_about(cycle),
-        button="Leave it out",
+        button=_("Leave it out"),
         danger=True,
-        notes=["The course goes on with the cycle after it. To stop the course, discontinue it instead."],
+        notes=[_("The course goes on with the cycle after it. To stop the course, discontinue it instead.")],
     )
 
 
@@ -327,10 +346,10 @@ def cycle_restore(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uui
         lambda form, version: treatments.restore_cycle(
             cycle=cycle, by=request.user, expected_version=version, **form.cleaned_data
         ),
-        f"Cycle {cycle.number} is planned again.",
-        title=f"Plan cycle {cycle.number} again",
+        _("Cycle {number} is planned again.").format(number=cycle.number),
+        title=_("Plan cycle {number} again").format(number=cycle.number),
         about=_about(cycle),
-        button="Plan it again",
+        button=_("Plan it again"),
     )
 
 
@@ -351,9 +370,9 @@ def cycle_decide(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid
             cycle=cycle, by=request.user, expected_version=version, **form.cleaned_data
         ),
         lambda made: _decided_words(made, cycle),
-        title=f"Decide on cycle {cycle.number}",
+        title=_("Decide on cycle {number}").format(number=cycle.number),
         about=_about(cycle),
-        button="Keep the decision",
+        button=_("Keep the decision"),
         advice=advice,
         advice_words=ADVICE_WORDS[advice.code] if advice is not None else "",
         protocol=cycle.course.protocol,
@@ -362,12 +381,15 @@ def cycle_decide(request: SignedInRequest, patient_id: uuid.UUID, cycle_id: uuid
 
 def _decided_words(made: DoseDecision, cycle: Cycle) -> str:
     """Return what is said once a decision was kept: what it leaves to be done."""
-    said = f"Decided for cycle {cycle.number}: {made.get_decision_display().lower()}."
+    said = _("Decided for cycle {number}: {decision}.").format(
+        number=cycle.number, decision=within(made.get_decision_display())
+    )
     if made.decision == DoseAdvice.DISCONTINUE:
-        return f"{said} The course goes on until it is discontinued: the button is under its cycles."
+        then = _("The course goes on until it is discontinued: the button is under its cycles.")
+        return f"{said} {then}"
     cycle.refresh_from_db(fields=["status"])
     if cycle.status == CycleStatus.HELD and made.decision != DoseAdvice.HOLD:
-        return f"{said} The cycle is still on hold: resume it."
+        return f"{said} {_('The cycle is still on hold: resume it.')}"
     return said
 
 
@@ -387,12 +409,16 @@ def course_move(request: SignedInRequest, patient_id: uuid.UUID, course_id: uuid
         lambda form, version: treatments.move_course(
             course, by=request.user, expected_version=version, **form.cleaned_data
         ),
-        lambda moved: f"The course follows {moved.protocol} now; what follows was planned anew.",
-        title=f"Move course {course.number} to another protocol",
-        about=f"It follows {course.protocol}.",
-        button="Move the course",
+        lambda moved: _("The course follows {protocol} now; what follows was planned anew.").format(
+            protocol=moved.protocol
+        ),
+        title=_("Move course {number} to another protocol").format(number=course.number),
+        about=_("It follows {protocol}.").format(protocol=course.protocol),
+        button=_("Move the course"),
         notes=[
-            "Cycles that were given stay as they are. Cycles are added or taken out at the end of the plan."
+            _(
+                "Cycles that were given stay as they are. Cycles are added or taken out at the end of the plan."
+            )
         ],
     )
 
@@ -409,8 +435,8 @@ def absorbed_dose_new(request: SignedInRequest, patient_id: uuid.UUID, cycle_id:
         cycle,
         lambda data=None: clinic_forms.AbsorbedDoseForm(data, instance=AbsorbedDose(cycle=cycle)),
         lambda form, version: create_record(form.instance, by=request.user),
-        "The absorbed dose was recorded.",
-        title=f"Record an absorbed dose of cycle {cycle.number}",
+        _("The absorbed dose was recorded."),
+        title=_("Record an absorbed dose of cycle {number}").format(number=cycle.number),
         about=_about(cycle),
-        button="Record",
+        button=_("Record"),
     )

@@ -9,6 +9,8 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
@@ -20,6 +22,7 @@ from imaging import services
 from imaging.admin.links import OfLesion, OfStudy, list_of, page_of
 from imaging.models import Lesion, LesionState, Measurement
 from imaging.rules.cells import written_cell
+from imaging.rules.telling import in_sentence
 from patients.admin import OfPatientAdmin
 
 
@@ -27,10 +30,11 @@ class EntryForm(DeskForm):
     """A first entry, which needs a reason where a reader's signature rests on what it changes."""
 
     reason = forms.CharField(
+        label=_("Reason"),
         max_length=500,
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="Needed where a reader has signed what this changes.",
+        help_text=_("Needed where a reader has signed what this changes."),
     )
 
 
@@ -56,7 +60,11 @@ class LesionAdmin(OfPatientAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         fieldsets = super().get_fieldsets(request, obj)
-        return fieldsets if obj is not None else [*fieldsets, ("After a signature", {"fields": ("reason",)})]
+        return (
+            fieldsets
+            if obj is not None
+            else [*fieldsets, (gettext("After a signature"), {"fields": ("reason",)})]
+        )
 
     def get_form(
         self, request: HttpRequest, obj: Any | None = None, change: bool = False, **kwargs: Any
@@ -64,7 +72,7 @@ class LesionAdmin(OfPatientAdmin):
         form = super().get_form(request, obj, change=change, **kwargs)
         if obj is None and "label" in form.base_fields:
             form.base_fields["label"].required = False
-            form.base_fields["label"].help_text = "Blank: the next number, such as L4."
+            form.base_fields["label"].help_text = _("Blank: the next number, such as L4.")
         return form
 
     def store_entry(self, record: Any, *, form: Any, by: User) -> ClinicalRecord:
@@ -82,8 +90,8 @@ class LesionAdmin(OfPatientAdmin):
     def links(self, request: HttpRequest, record: Any) -> list[tuple[str, str]]:
         return [
             *super().links(request, record),
-            ("Measurements", list_of("measurement", lesion=record.pk)),
-            ("Studies of the patient", list_of("study", q=record.patient)),
+            (gettext("Measurements"), list_of("measurement", lesion=record.pk)),
+            (gettext("Studies of the patient"), list_of("study", q=record.patient)),
         ]
 
 
@@ -136,15 +144,15 @@ class MeasurementAdmin(ClinicalAdmin):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet:
         return super().get_queryset(request).select_related("study", "merged_into")
 
-    @display(description="Lesion", ordering="lesion__label")
+    @display(description=_("Lesion"), ordering="lesion__label")
     def lesion_label(self, obj: Measurement) -> str:
-        return f"{obj.lesion.label} ({obj.lesion.get_reader_role_display().lower()})"
+        return f"{obj.lesion.label} ({in_sentence(str(obj.lesion.get_reader_role_display()))})"
 
-    @display(description="Performed on", ordering="study__performed_on")
+    @display(description=_("Performed on"), ordering="study__performed_on")
     def performed_on(self, obj: Measurement) -> date:
         return obj.study.performed_on
 
-    @display(description="Size in mm, or state", ordering="size_mm")
+    @display(description=_("Size in mm, or state"), ordering="size_mm")
     def found(self, obj: Measurement) -> str:
         merged_into = obj.merged_into.label if obj.merged_into is not None else ""
         return written_cell(obj.state, obj.size_mm, obj.parts_mm, merged_into) or "–"
@@ -152,7 +160,9 @@ class MeasurementAdmin(ClinicalAdmin):
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "parts_mm":
             kwargs["widget"] = UnfoldAdminTextInputWidget
-            kwargs["help_text"] = "Of a split lesion, with commas between them: 12,9. The size is their sum."
+            kwargs["help_text"] = gettext(
+                "Of a split lesion, with commas between them: 12,9. The size is their sum."
+            )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def store_entry(self, record: Any, *, form: Any, by: User) -> ClinicalRecord:
@@ -166,7 +176,13 @@ class MeasurementAdmin(ClinicalAdmin):
     def links(self, request: HttpRequest, record: Any) -> list[tuple[str, str]]:
         patient = record.lesion.patient
         return [
-            (f"Patient {patient}", reverse("admin:patients_patient_change", args=[patient.pk])),
-            (f"Lesion {record.lesion.label}", page_of("lesion", record.lesion_id)),
-            ("Study", page_of("study", record.study_id)),
+            (
+                gettext("Patient {number}").format(number=patient),
+                reverse("admin:patients_patient_change", args=[patient.pk]),
+            ),
+            (
+                gettext("Lesion {label}").format(label=record.lesion.label),
+                page_of("lesion", record.lesion_id),
+            ),
+            (gettext("Study"), page_of("study", record.study_id)),
         ]

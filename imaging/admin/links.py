@@ -6,6 +6,8 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 
 class OfRecord(admin.SimpleListFilter):
@@ -20,19 +22,19 @@ class OfRecord(admin.SimpleListFilter):
         field = model_admin.model._meta.get_field(self.parameter_name)
         # As far as the user may see it: a guessed key names nothing.
         record = model_admin.admin_site.get_model_admin(field.related_model).get_object(request, key)
-        return [(key, str(record) if record is not None else "not found")]
+        return [(key, str(record) if record is not None else gettext("not found"))]
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet) -> models.QuerySet:
         return queryset.filter(**{f"{self.parameter_name}_id": self.value()}) if self.value() else queryset
 
 
 class OfLesion(OfRecord):
-    title = "lesion"
+    title = _("lesion")
     parameter_name = "lesion"
 
 
 class OfStudy(OfRecord):
-    title = "study"
+    title = _("study")
     parameter_name = "study"
 
 

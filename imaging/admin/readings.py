@@ -8,6 +8,8 @@ from django.contrib.admin.utils import unquote
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.desk.records import ClinicalAdmin
@@ -16,9 +18,10 @@ from accounts.records import ClinicalRecord
 from imaging import services
 from imaging.admin.links import OfStudy, page_of
 from imaging.models import Reading
+from imaging.selectors.response import DERIVED_REASON
 from patients.models import Patient
 
-SIGNED = (
+SIGNED = _(
     "This reading has been signed, so it is not corrected here: a reader changes it on the imaging page of the patient, with"
     " a reason and a new signature."
 )
@@ -40,7 +43,7 @@ class ReadingAdmin(ClinicalAdmin):
     fixed_fields = ("study", "reader_role", "status", "signed_at")
     derived_fields = (
         "derived_response",
-        "derived_reason",
+        "why_derived",
         "target_response",
         "non_target_response",
         "sum_of_diameters",
@@ -78,7 +81,10 @@ class ReadingAdmin(ClinicalAdmin):
         if obj is None:
             return fieldsets
         read = (None, {"fields": (*self.entry_fields, "status", "signed_at")})
-        derived = ("Derived from the measurements when it was stored", {"fields": self.derived_fields})
+        derived = (
+            gettext("Derived from the measurements when it was stored"),
+            {"fields": self.derived_fields},
+        )
         return [read, derived, *fieldsets[1:]]
 
     # Signed readings
@@ -103,7 +109,7 @@ class ReadingAdmin(ClinicalAdmin):
         record: Any = self.get_object(request, unquote(object_id)) if object_id else None
         context = dict(extra_context or {})
         if record is not None and record.is_signed and record.voided_at is None:
-            context["desk_note"] = SIGNED
+            context["desk_note"] = str(SIGNED)
         return super().changeform_view(request, object_id, form_url, context)
 
     # Writing
@@ -118,31 +124,35 @@ class ReadingAdmin(ClinicalAdmin):
 
     # Columns and links
 
-    @display(description="Timepoint", ordering="study__timepoint")
+    @display(description=_("Timepoint"), ordering="study__timepoint")
     def timepoint(self, obj: Any) -> str:
         return obj.study.get_timepoint_display()
 
-    @display(description="Performed on", ordering="study__performed_on")
+    @display(description=_("Performed on"), ordering="study__performed_on")
     def performed_on(self, obj: Reading) -> date:
         return obj.study.performed_on
 
     @display(
-        description="Overall response",
+        description=_("Overall response"),
         ordering="overall_response",
         label={"CR": "success", "PR": "success", "SD": "info", "PD": "danger", "NE": "warning"},
     )
     def response(self, obj: Reading) -> tuple[str, str]:
         return obj.overall_response, obj.overall_response
 
-    @display(description="Derived", ordering="derived_response", empty_value="–")
+    @display(description=_("Derived"), ordering="derived_response", empty_value="–")
     def derived(self, obj: Reading) -> str | None:
         return obj.derived_response or None
 
-    @display(description="Sum of diameters (mm)", empty_value="–")
+    @display(description=_("Derived reason"), empty_value="–")
+    def why_derived(self, obj: Reading) -> str:
+        return DERIVED_REASON.retold(obj.derived_reason)
+
+    @display(description=_("Sum of diameters (mm)"), empty_value="–")
     def sum_of_diameters(self, obj: Reading) -> Any:
         return obj.sum_of_diameters_mm
 
-    @display(description="Response of uptake", empty_value="–")
+    @display(description=_("Response of uptake"), empty_value="–")
     def uptake_response(self, obj: Any) -> str | None:
         return obj.get_sstr_response_display() or None
 
@@ -150,6 +160,9 @@ class ReadingAdmin(ClinicalAdmin):
         study = record.study
         patient: Patient = study.patient
         return [
-            (f"Patient {patient}", reverse("admin:patients_patient_change", args=[patient.pk])),
-            ("Study", page_of("study", study.pk)),
+            (
+                gettext("Patient {number}").format(number=patient),
+                reverse("admin:patients_patient_change", args=[patient.pk]),
+            ),
+            (gettext("Study"), page_of("study", study.pk)),
         ]

@@ -4,6 +4,8 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.desk.local_times import LocalTimesAdmin
 from imaging.admin.links import list_of
@@ -12,11 +14,11 @@ from patients.admin import OfPatientAdmin
 
 SECTIONS = (
     (
-        "Tracer",
+        _("Tracer"),
         ("tracer", "tracer_activity_mbq", "injected_at", "uptake_minutes", "body_weight_kg"),
     ),
     (
-        "Reading",
+        _("Reading"),
         ("slice_thickness_mm", "liver_suv_mean", "spleen_suv_mean", "krenning_score"),
     ),
     ("DICOM", ("study_instance_uid", "suvbw_factor", "suvbw_basis")),
@@ -46,7 +48,7 @@ class StudyAdmin(OfPatientAdmin, LocalTimesAdmin):
     def links(self, request: HttpRequest, record: Any) -> list[tuple[str, str]]:
         return [
             *super().links(request, record),
-            ("Lesions of the patient", list_of("lesion", q=record.patient)),
-            ("Measurements", list_of("measurement", study=record.pk)),
-            ("Readings", list_of("reading", study=record.pk)),
+            (gettext("Lesions of the patient"), list_of("lesion", q=record.patient)),
+            (gettext("Measurements"), list_of("measurement", study=record.pk)),
+            (gettext("Readings"), list_of("reading", study=record.pk)),
         ]

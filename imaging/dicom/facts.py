@@ -5,9 +5,9 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from imaging.dicom.identity import Identity
-from imaging.dicom.suv import SuvFactor
+from imaging.dicom.suv import NO_PET_SERIES, SuvFactor, no_factor
 
-NO_PET = SuvFactor(None, "", "No SUVbw factor: the upload has no PET series.")
+NO_PET = no_factor(NO_PET_SERIES)
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class StudyFacts:
         uptake_minutes: from injection to the start of the scan, to the nearest minute.
         slice_thickness_mm: the smallest of the CT or MR series, else of the PET.
         suvbw: the factor, or why there is none.
-        warnings: what a person should look at, a sentence each.
+        warnings: what a person should look at, a sentence each, in the language of whoever reads the files.
         file_count: how many files were looked into.
     """
 

@@ -8,9 +8,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import IO, BinaryIO
 
 from imaging.dicom.errors import DicomError
+from languages import wording
+from languages.wording import gettext as _
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 CHUNK_BYTES = 64 * KIB
@@ -90,14 +93,18 @@ class Head(io.RawIOBase):
             # Asked for by pydicom for one reason alone: a data set that is compressed as a whole, to any size.
             raise DicomError(
                 "deflated",
-                f"{self.place} is compressed as a whole (deflated). Export it uncompressed, then repeat.",
+                _("{place} is compressed as a whole (deflated). Export it uncompressed, then repeat.").format(
+                    place=self.place
+                ),
             )
         end = min(self._at + size, self.size)
         if end > self.limits.header_bytes:
             raise DicomError(
                 "header_too_large",
-                f"The header of {self.place} is larger than {self.limits.header_bytes // MIB} MiB."
-                " Export the series again without private or embedded objects.",
+                _(
+                    "The header of {place} is larger than {most} MiB. Export the series again without private or embedded"
+                    " objects."
+                ).format(place=self.place, most=self.limits.header_bytes // MIB),
             )
         while len(self._kept) < end:
             more = self._chunk()
@@ -109,8 +116,10 @@ class Head(io.RawIOBase):
             if self._items > self.limits.items:
                 raise DicomError(
                     "header_too_large",
-                    f"{self.place} has more than {self.limits.items:,} items in its header."
-                    " Export the series again without private or embedded objects.",
+                    _(
+                        "{place} has more than {most} items in its header. Export the series again without private or"
+                        " embedded objects."
+                    ).format(place=self.place, most=grouped(self.limits.items)),
                 )
         found = bytes(self._kept[self._at : end])
         self._at += len(found)
@@ -122,7 +131,10 @@ class Head(io.RawIOBase):
         except UNPACKING_ERRORS:
             pass
         # Raised here, so that the library's error, which can name the file, does not travel along.
-        raise DicomError("broken_zip", f"{self.place} cannot be unpacked. Make the zip again, then repeat.")
+        raise DicomError(
+            "broken_zip",
+            _("{place} cannot be unpacked. Make the zip again, then repeat.").format(place=self.place),
+        )
 
 
 @dataclass
@@ -145,18 +157,18 @@ class Uploads:
             DicomError: something is no DICOM file, encrypted, an archive within an archive, too large, broken or empty.
         """
         self.parts += 1
-        place = f"file {self.parts}"
+        place = _("File {number}").format(number=self.parts)
         part.seek(0)
         start = part.read(4)
         part.seek(0)
         if start in ZIP_STARTS:
-            yield from _members(part, place, self)
+            yield from _members(part, self.parts, place, self)
             return
         self.one_more()
         if size is None:
             size = part.seek(0, io.SEEK_END)
             part.seek(0)
-        head = Head(part, place=_capital(place), size=size, limits=self.limits)
+        head = Head(part, place=place, size=size, limits=self.limits)
         check_is_dicom(head)
         yield head
 
@@ -170,8 +182,9 @@ class Uploads:
         if self.files > self.limits.files:
             raise DicomError(
                 "too_many_files",
-                f"The upload has more than {self.limits.files:,} files. Upload the PET series and the CT series of one"
-                " study.",
+                _(
+                    "The upload has more than {most} files. Upload the PET series and the CT series of one study."
+                ).format(most=grouped(self.limits.files)),
             )
 
     def end(self) -> None:
@@ -182,28 +195,33 @@ class Uploads:
         """
         if not self.files:
             raise DicomError(
-                "empty", "The upload holds no file. Choose DICOM files, or a zip of a series, then repeat."
+                "empty", _("The upload holds no file. Choose DICOM files, or a zip of a series, then repeat.")
             )
 
 
-def _members(upload: BinaryIO, place: str, count: Uploads) -> Iterator[Head]:
+def _members(upload: BinaryIO, part: int, place: str, count: Uploads) -> Iterator[Head]:
     limits = count.limits
     _check_directory(upload, place, limits)
     archive = None
     with suppress(*UNPACKING_ERRORS):
         archive = zipfile.ZipFile(upload)
     if archive is None:
-        raise DicomError("broken_zip", f"{_capital(place)} is a broken zip. Make it again, then repeat.")
+        raise DicomError(
+            "broken_zip", _("{place} is a broken zip. Make it again, then repeat.").format(place=place)
+        )
     with archive:
         members = [member for member in archive.infolist() if not _is_clutter(member)]
         if sum(member.file_size for member in members) > limits.total_bytes:
             raise DicomError(
                 "too_large",
-                f"{_capital(place)} would unpack to more than {limits.total_bytes // GIB} GiB."
-                " Zip the PET series and the CT series of one study alone.",
+                _(
+                    "{place} would unpack to more than {most} GiB. Zip the PET series and the CT series of one study alone."
+                ).format(place=place, most=limits.total_bytes // GIB),
             )
         for number, member in enumerate(members, 1):
-            inside = f"File {number} of the zip" if place == "file 1" else f"File {number} of zip {place[5:]}"
+            inside = (
+                _("File {number} of the zip") if part == 1 else _("File {number} of zip {part}")
+            ).format(number=number, part=part)
             count.one_more()
             yield from _member(archive, member, inside, limits)
 
@@ -211,19 +229,28 @@ def _members(upload: BinaryIO, place: str, count: Uploads) -> Iterator[Head]:
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, inside: str, limits: Limits) -> Iterator[Head]:
     if member.flag_bits & 0x1:
         raise DicomError(
-            "encrypted", f"{inside} is encrypted with a password. Make the zip without one, then repeat."
+            "encrypted",
+            _("{place} is encrypted with a password. Make the zip without one, then repeat.").format(
+                place=inside
+            ),
         )
     if member.file_size > limits.ratio_from_bytes and member.file_size > limits.ratio * max(
         member.compress_size, 1
     ):
         raise DicomError(
-            "zip_bomb", f"{inside} unpacks to more than {limits.ratio} times its size, as no image does."
+            "zip_bomb",
+            _("{place} unpacks to more than {most} times its size, as no image does.").format(
+                place=inside, most=limits.ratio
+            ),
         )
     source = None
     with suppress(*UNPACKING_ERRORS):
         source = archive.open(member)
     if source is None:
-        raise DicomError("broken_zip", f"{inside} cannot be unpacked. Make the zip again, then repeat.")
+        raise DicomError(
+            "broken_zip",
+            _("{place} cannot be unpacked. Make the zip again, then repeat.").format(place=inside),
+        )
     with source:
         head = Head(source, place=inside, size=member.file_size, limits=limits)
         check_is_dicom(head)
@@ -237,25 +264,39 @@ def check_is_dicom(head: Head) -> None:
         DicomError: see above; also a file that is too large or empty.
     """
     if head.size > head.limits.file_bytes:
-        raise DicomError("too_large", f"{head.place} is larger than {head.limits.file_bytes // GIB} GiB.")
+        raise DicomError(
+            "too_large",
+            _("{place} is larger than {most} GiB.").format(
+                place=head.place, most=head.limits.file_bytes // GIB
+            ),
+        )
     start = head.read(132)
     head.seek(0)
     if start[128:132] == b"DICM":
         return
     if not start:
-        raise DicomError("empty", f"{head.place} is empty. Export it again, then repeat.")
+        raise DicomError(
+            "empty", _("{place} is empty. Export it again, then repeat.").format(place=head.place)
+        )
     if start[:4] in ZIP_STARTS or start.startswith(OTHER_ARCHIVES):
         raise DicomError(
             "archive",
-            f"{head.place} is an archive. A zip of DICOM files is taken, one without archives inside it.",
+            _("{place} is an archive. A zip of DICOM files is taken, one without archives inside it.").format(
+                place=head.place
+            ),
         )
     if start[:1] == b"\x30" and CMS_IDENTIFIER in start[:32]:
         raise DicomError(
-            "encrypted", f"{head.place} is encrypted (a secure DICOM file). Decrypt it, then repeat."
+            "encrypted",
+            _("{place} is encrypted (a secure DICOM file). Decrypt it, then repeat.").format(
+                place=head.place
+            ),
         )
     raise DicomError(
         "not_dicom",
-        f"{head.place} is not a DICOM file. Leave out what is not an image or a report of the study, then repeat.",
+        _(
+            "{place} is not a DICOM file. Leave out what is not an image or a report of the study, then repeat."
+        ).format(place=head.place),
     )
 
 
@@ -291,9 +332,10 @@ def _check_directory(upload: BinaryIO, place: str, limits: Limits) -> None:
     if directory > limits.directory_bytes:
         raise DicomError(
             "too_many_files",
-            f"{_capital(place)} is a zip of too many files. Zip one study alone, then repeat.",
+            _("{place} is a zip of too many files. Zip one study alone, then repeat.").format(place=place),
         )
 
 
-def _capital(place: str) -> str:
-    return place[0].upper() + place[1:]
+def grouped(count: int | Decimal) -> str:
+    """Return a count in thousands as the reader writes them: with commas in English, with points in German."""
+    return f"{count:,}".replace(",", "." if wording.number(0.5) == "0,5" else ",")

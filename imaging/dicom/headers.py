@@ -14,6 +14,7 @@ from imaging.dicom.files import Head
 from imaging.dicom.identity import Identity
 from imaging.dicom.quiet import plainly
 from imaging.dicom.suv import SeriesHeader
+from languages.wording import gettext as _
 
 PET = "1.2.840.10008.5.1.4.1.1.128"
 LEGACY_ENHANCED_PET = "1.2.840.10008.5.1.4.1.1.128.1"
@@ -99,7 +100,9 @@ def _header(head: Head) -> Dataset:
     if "EncryptedAttributesSequence" in dataset:
         raise DicomError(
             "encrypted",
-            f"{head.place} has encrypted attributes. Export it without that protection, then repeat.",
+            _("{place} has encrypted attributes. Export it without that protection, then repeat.").format(
+                place=head.place
+            ),
         )
     if text(head_meta(dataset), "MediaStorageSOPClassUID") == MEDIA_DIRECTORY:
         return dataset
@@ -133,7 +136,10 @@ def _parsed(head: Head, tags: list[BaseTag] | None) -> Dataset:
 
 
 def _cut_off(head: Head) -> DicomError:
-    return DicomError("cut_off", f"{head.place} is incomplete, as if cut off. Export it again, then repeat.")
+    return DicomError(
+        "cut_off",
+        _("{place} is incomplete, as if cut off. Export it again, then repeat.").format(place=head.place),
+    )
 
 
 def _pixels_are_there(head: Head, dataset: Dataset) -> bool:

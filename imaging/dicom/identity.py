@@ -5,6 +5,8 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
+from languages.wording import gettext as _
+
 BIRTH_DATE_FORMS = ("%Y%m%d", "%d%m%Y", "%m%d%Y")
 SEXES = {"M": "male", "F": "female", "O": "other"}
 
@@ -70,32 +72,48 @@ def mismatches(
     in_file, in_registry = _plain(identity.patient_id), _plain(mrn)
     if in_file and in_registry and in_file != in_registry:
         if in_file.lstrip("0") == in_registry.lstrip("0"):
-            found.append("The patient ID in the files is this patient's MRN but for leading zeros.")
+            found.append(_("The patient ID in the files is this patient's MRN but for leading zeros."))
         else:
-            found.append("The patient ID in the files is not this patient's MRN.")
+            found.append(_("The patient ID in the files is not this patient's MRN."))
     if not in_file or in_file != in_registry:
         told, known = _letters(identity.name), _letters(family_name)
         if told and known and not told & known:
-            found.append("The name in the files is another one, or written in another way.")
+            found.append(_("The name in the files is another one, or written in another way."))
     if identity.birth_date and birth_date and identity.birth_date != birth_date:
-        parts = [
+        parts = {
             part
             for part in ("day", "month", "year")
             if getattr(identity.birth_date, part) != getattr(birth_date, part)
-        ]
-        found.append(f"The birth date in the files is another one: it differs in the {' and '.join(parts)}.")
+        }
+        found.append(_birth_date_differs(parts))
     said = SEXES.get(identity.sex, "")
     if said in {"male", "female"} and sex and said != sex:
-        found.append("The sex in the files is not this patient's.")
+        found.append(_("The sex in the files is not this patient's."))
     return found
+
+
+def _birth_date_differs(parts: set[str]) -> str:
+    if parts == {"day"}:
+        return _("The birth date in the files is another one: it differs in the day.")
+    if parts == {"month"}:
+        return _("The birth date in the files is another one: it differs in the month.")
+    if parts == {"year"}:
+        return _("The birth date in the files is another one: it differs in the year.")
+    if parts == {"day", "month"}:
+        return _("The birth date in the files is another one: it differs in the day and month.")
+    if parts == {"day", "year"}:
+        return _("The birth date in the files is another one: it differs in the day and year.")
+    if parts == {"month", "year"}:
+        return _("The birth date in the files is another one: it differs in the month and year.")
+    return _("The birth date in the files is another one: it differs in the day and month and year.")
 
 
 def not_compared(identity: Identity, *, mrn: str, birth_date: date | None, sex: str) -> list[str]:
     """Return what could not be compared since the files or the registry say nothing of it, as words for a list."""
     pairs = {
-        "patient ID": (identity.patient_id.strip(), mrn.strip()),
-        "birth date": (identity.birth_date, birth_date),
-        "sex": (SEXES.get(identity.sex, ""), sex),
+        _("patient ID"): (identity.patient_id.strip(), mrn.strip()),
+        _("birth date"): (identity.birth_date, birth_date),
+        _("sex"): (SEXES.get(identity.sex, ""), sex),
     }
     return [words for words, (in_file, in_registry) in pairs.items() if not (in_file and in_registry)]
 

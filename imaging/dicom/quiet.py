@@ -9,6 +9,7 @@ from typing import TypeVar
 import pydicom  # noqa: F401 - sets the level of its own log when it is imported: that comes first
 
 from imaging.dicom.errors import DicomError
+from languages.wording import gettext as _
 
 for _name in ("pydicom", "highdicom", "dicomweb_client"):
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
@@ -47,5 +48,6 @@ def plainly(work: Callable[[], Found], place: str) -> Found:
         pass
     # Outside the except, so that pydicom's own error and the values in it do not travel along.
     raise refused or DicomError(
-        "broken", f"{place} is broken and cannot be read. Export it again, then repeat."
+        "broken",
+        _("{place} is broken and cannot be read. Export it again, then repeat.").format(place=place),
     )

@@ -11,11 +11,13 @@ from pydicom import Dataset
 from imaging.dicom import headers, suv
 from imaging.dicom.errors import DicomError
 from imaging.dicom.facts import DicomStudy, ReportedMeasurement, StudyFacts
-from imaging.dicom.files import LIMITS, Limits, Uploads
+from imaging.dicom.files import LIMITS, Limits, Uploads, grouped
 from imaging.dicom.identity import Identity
 from imaging.dicom.quiet import plainly
 from imaging.dicom.reports import joined, read_report
-from imaging.dicom.suv import SeriesHeader, SuvFactor
+from imaging.dicom.suv import BASIS, SeriesHeader, SuvFactor, no_factor
+from languages.wording import gettext as _
+from languages.wording import gettext_noop, number
 
 MOST_SERIES = 500
 MOST_REPORTS = 50
@@ -41,9 +43,7 @@ class _PetSeries:
 
     def scan_start(self) -> suv.ScanStart:
         if self.slices < self.expected:
-            return suv.ScanStart(
-                None, f"only {self.slices} of the {self.expected} slices of the PET series were read"
-            )
+            return suv.ScanStart(None, suv.FEW_SLICES(n=self.slices, expected=self.expected).english)
         return suv.scan_start(
             self.header.series_at, None if self.untimed else self.earliest, self.header.ge_scan_at
         )
@@ -54,13 +54,9 @@ class _PetSeries:
 
     def factor(self) -> SuvFactor:
         if self.drugs > 1:
-            return SuvFactor(None, "", "No SUVbw factor: more than one tracer was injected.")
+            return no_factor(suv.TWO_TRACERS)
         if self.conflicts:
-            return SuvFactor(
-                None,
-                "",
-                f"No SUVbw factor: the slices of the series differ in {', '.join(sorted(self.conflicts))}.",
-            )
+            return no_factor(suv.SLICES_DIFFER(parts=", ".join(sorted(self.conflicts))).english)
         return suv.suvbw_factor(self.header, self.scan_start())
 
 
@@ -100,7 +96,9 @@ class StudyReader:
         if len(self._series) > MOST_SERIES:
             raise DicomError(
                 "too_many_series",
-                f"The study has more than {MOST_SERIES} series. Upload its PET and CT alone.",
+                _("The study has more than {most} series. Upload its PET and CT alone.").format(
+                    most=MOST_SERIES
+                ),
             )
         self._performed_on = self._performed_on or headers.as_date(headers.text(dataset, "StudyDate"))
         sop_class = headers.text(dataset, "SOPClassUID")
@@ -118,26 +116,35 @@ class StudyReader:
             if self._reports > MOST_REPORTS or len(self._measurements) > MOST_MEASUREMENTS:
                 raise DicomError(
                     "too_many_reports",
-                    f"The upload has more than {MOST_REPORTS} reports or {MOST_MEASUREMENTS} measurements."
-                    " Upload the reports that count alone.",
+                    _(
+                        "The upload has more than {reports} reports or {measurements} measurements. Upload the reports that"
+                        " count alone."
+                    ).format(reports=MOST_REPORTS, measurements=MOST_MEASUREMENTS),
                 )
 
     def _check_same(self, dataset: Dataset, place: str) -> None:
         study = headers.text(dataset, "StudyInstanceUID")
         if not _is_uid(study):
-            raise DicomError("broken", f"{place} has no valid study UID. Export it again, then repeat.")
+            raise DicomError(
+                "broken",
+                _("{place} has no valid study UID. Export it again, then repeat.").format(place=place),
+            )
         if self._study and study != self._study:
             raise DicomError(
                 "mixed_studies",
-                f"{place} belongs to another study than the files before it. Upload one study at a time.",
+                _(
+                    "{place} belongs to another study than the files before it. Upload one study at a time."
+                ).format(place=place),
             )
         self._study = study
         identity = headers.identity(dataset)
         if self._identity.differs_from(identity):
             raise DicomError(
                 "mixed_patients",
-                f"{place} belongs to another patient than the files before it. Check where they come from; nothing was"
-                " stored.",
+                _(
+                    "{place} belongs to another patient than the files before it. Check where they come from; nothing was"
+                    " stored."
+                ).format(place=place),
             )
         self._identity = self._identity.joined(identity)
 
@@ -176,7 +183,9 @@ class StudyReader:
         if not self._modalities and not self._reports:
             raise DicomError(
                 "nothing_to_read",
-                "The upload has no PET, CT or MR images and no measurement report. Choose other files, then repeat.",
+                _(
+                    "The upload has no PET, CT or MR images and no measurement report. Choose other files, then repeat."
+                ),
             )
         warnings: list[str] = []
         facts = StudyFacts(
@@ -191,7 +200,7 @@ class StudyReader:
         measurements = self._unnamed(joined(self._measurements), warnings)
         if facts.tracer and self._identity.is_named_in(facts.tracer):
             facts = replace(facts, tracer="")
-            warnings.append("The name of the tracer holds the patient's name or ID, and was left out.")
+            warnings.append(_("The name of the tracer holds the patient's name or ID, and was left out."))
         return DicomStudy(replace(facts, warnings=tuple(warnings)), measurements, self._identity)
 
     def _modality(self) -> str | None:
@@ -216,16 +225,26 @@ class StudyReader:
         between = suv.uptake(injected_at, series.about_when())
         if injected_at is not None and between is None:
             warnings.append(
-                "The injection and the scan are not 0 to 6 h apart, so the uptake time was left out: a date or a clock"
-                " may have been changed."
+                _(
+                    "The injection and the scan are not 0 to 6 h apart, so the uptake time was left out: a date or a clock"
+                    " may have been changed."
+                )
             )
         if between is not None and series.scan_start().at is None:
-            warnings.append(f"The start of the scan is uncertain: {series.scan_start().why}.")
+            warnings.append(
+                _("The start of the scan is uncertain: {why}.").format(
+                    why=BASIS.retold(series.scan_start().why)
+                )
+            )
         if series.conflicts:
-            warnings.append(f"The slices of the PET series differ in {', '.join(sorted(series.conflicts))}.")
+            warnings.append(
+                _("The slices of the PET series differ in {parts}.").format(
+                    parts=", ".join(_(part) for part in sorted(series.conflicts))
+                )
+            )
         scan_on = (series.about_when() or LAST).date()
         if facts.performed_on and scan_on not in {facts.performed_on, LAST.date()}:
-            warnings.append("The study and its PET series have different dates.")
+            warnings.append(_("The study and its PET series have different dates."))
         return replace(
             facts,
             performed_on=facts.performed_on or (None if scan_on == LAST.date() else scan_on),
@@ -243,11 +262,13 @@ class StudyReader:
         self, measurements: Iterable[ReportedMeasurement], warnings: list[str]
     ) -> tuple[ReportedMeasurement, ...]:
         found = []
-        for number, measurement in enumerate(measurements, 1):
+        for n, measurement in enumerate(measurements, 1):
             if self._identity.is_named_in(measurement.tracking_identifier):
-                measurement = replace(measurement, tracking_identifier=f"Lesion {number}")
+                measurement = replace(measurement, tracking_identifier=f"Lesion {n}")
                 warnings.append(
-                    f"The name of lesion {number} held the patient's name or ID, and was replaced."
+                    _("The name of lesion {number} held the patient's name or ID, and was replaced.").format(
+                        number=n
+                    )
                 )
             if self._identity.is_named_in(measurement.finding_site):
                 measurement = replace(measurement, finding_site="")
@@ -256,20 +277,20 @@ class StudyReader:
 
 
 NAMES = {
-    "units": "units",
-    "suv_type": "kind of SUV",
-    "corrected": "corrections",
-    "decay_correction": "decay correction",
-    "decay_corrected_to": "time of decay correction",
-    "series_at": "series time",
-    "ge_scan_at": "scan time",
-    "injected_at": "injection time",
-    "injected_time": "injection time",
-    "dose_bq": "injected activity",
-    "half_life_s": "half-life",
-    "weight_kg": "weight",
-    "philips_suv": "scale factor",
-    "philips_bqml": "scale factor",
+    "units": gettext_noop("units"),
+    "suv_type": gettext_noop("kind of SUV"),
+    "corrected": gettext_noop("corrections"),
+    "decay_correction": gettext_noop("decay correction"),
+    "decay_corrected_to": gettext_noop("time of decay correction"),
+    "series_at": gettext_noop("series time"),
+    "ge_scan_at": gettext_noop("scan time"),
+    "injected_at": gettext_noop("injection time"),
+    "injected_time": gettext_noop("injection time"),
+    "dose_bq": gettext_noop("injected activity"),
+    "half_life_s": gettext_noop("half-life"),
+    "weight_kg": gettext_noop("weight"),
+    "philips_suv": gettext_noop("scale factor"),
+    "philips_bqml": gettext_noop("scale factor"),
 }
 
 
@@ -284,25 +305,29 @@ def _common_factor(chosen: list[_PetSeries]) -> SuvFactor:
         assert first.value is not None
         assert factor.value is not None
         if factor.unit != first.unit or abs(factor.value - first.value) > SMALL_PART * first.value:
-            return SuvFactor(None, "", "No SUVbw factor: the PET series of this study have different ones.")
+            return no_factor(suv.SERIES_DIFFER)
     return first
 
 
 def _activity_mbq(series: _PetSeries, warnings: list[str]) -> Decimal | None:
     if series.header.dose_bq is None:
-        warnings.append("The files do not state the injected activity.")
+        warnings.append(_("The files do not state the injected activity."))
         return None
     activity = series.header.dose_bq / 1_000_000
     written = activity if series.is_enhanced else series.header.dose_bq
     if not series.is_enhanced and 0 < written < suv.LEAST_DOSE_BQ:
         warnings.append(
-            "The injected activity is too small to be in Bq, as the files should state it: it was taken as MBq."
-            " Check it; no SUVbw factor is given."
+            _(
+                "The injected activity is too small to be in Bq, as the files should state it: it was taken as MBq."
+                " Check it; no SUVbw factor is given."
+            )
         )
         activity = written
     if not 0 < activity <= headers.MOST_MBQ:
         warnings.append(
-            f"The injected activity in the files is not between 0 and {headers.MOST_MBQ:,} MBq, and was left out."
+            _("The injected activity in the files is not between 0 and {most} MBq, and was left out.").format(
+                most=grouped(headers.MOST_MBQ)
+            )
         )
         return None
     return activity.quantize(Decimal("0.1"), ROUND_HALF_UP)
@@ -312,17 +337,21 @@ def _half_life(series: _PetSeries, warnings: list[str]) -> Decimal | None:
     half_life = series.header.half_life_s
     least, most = GALLIUM_HALF_LIFE_S
     if half_life is not None and series.tracer.startswith("68Ga") and not least <= half_life <= most:
-        warnings.append(f"The half-life in the files is not that of 68Ga ({least} to {most} s).")
+        warnings.append(
+            _("The half-life in the files is not that of 68Ga ({least} to {most} s).").format(
+                least=number(least), most=number(most)
+            )
+        )
     return half_life
 
 
 def _weight_kg(header: SeriesHeader, warnings: list[str]) -> Decimal | None:
     weight = header.weight_kg
     if weight is None or weight == 0:
-        warnings.append("The files do not state the body weight.")
+        warnings.append(_("The files do not state the body weight."))
         return None
     if not 2 <= weight <= 400:
-        warnings.append("The body weight in the files is not between 2 and 400 kg, and was left out.")
+        warnings.append(_("The body weight in the files is not between 2 and 400 kg, and was left out."))
         return None
     return weight.quantize(Decimal("0.1"), ROUND_HALF_UP)
 

@@ -7,11 +7,76 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 
+from imaging.rules.telling import Message, Stored
+from languages.wording import gettext, gettext_noop
+
 LONGEST_UPTAKE = timedelta(hours=6)
 FACTOR_DECIMALS = Decimal("1e-14")
 # A tracer dose lies between 20 and 2,000 MBq. Below this a number of Bq was probably meant as MBq.
 LEAST_DOSE_BQ = Decimal("1e5")
 NBSP = "\u00a0"
+
+# How a factor was found, and why there is none: stored in English, told again by ``BASIS``.
+
+NONE = Message(gettext_noop("No SUVbw factor: {words}."))
+NOT_CORRECTED = {
+    frozenset({"ATTN"}): gettext_noop("the images are not corrected for attenuation"),
+    frozenset({"DECY"}): gettext_noop("the images are not corrected for decay"),
+    frozenset({"ATTN", "DECY"}): gettext_noop("the images are not corrected for attenuation and decay"),
+}
+OTHER_SUV = gettext_noop("the pixels are an SUV of another kind than body weight")
+ONLY_COUNTS = gettext_noop("the pixels are counts, and the scanner left no factor (7053,1000 or 7053,1009)")
+OTHER_UNITS = gettext_noop("the pixels are neither Bq/mL nor SUVbw")
+NOT_STATED = Message(gettext_noop("the files do not state the {parts}"))
+PARTS_STATED = (gettext_noop("injected activity"), gettext_noop("weight"), gettext_noop("half-life"))
+SMALL_DOSE = gettext_noop("the injected activity is too small to be in Bq; it was probably written in MBq")
+NO_DECAY_TIME = gettext_noop("the files do not say to what time decay is corrected")
+NO_INJECTION = gettext_noop("the files do not state when the tracer was injected")
+FAR_INJECTION = gettext_noop(
+    "the scan does not begin within 0 to 6 h of the injection, as if a date had been changed"
+)
+NO_PET_SERIES = gettext_noop("the upload has no PET series")
+TWO_TRACERS = gettext_noop("more than one tracer was injected")
+SLICES_DIFFER = Message(gettext_noop("the slices of the series differ in {parts}"))
+SERIES_DIFFER = gettext_noop("the PET series of this study have different ones")
+FEW_SLICES = Message(gettext_noop("only {n} of the {expected} slices of the PET series were read"))
+NO_SERIES_TIME = gettext_noop("the series has no date and time")
+NO_SLICE_TIMES = gettext_noop("the acquisition times of all slices are needed, and some are missing")
+SERIES_TIME = gettext_noop("the series time")
+GE_TIME = gettext_noop("GE's scan time (0009,100d), since the series time is later than a slice")
+EARLIEST_SLICE = gettext_noop("the earliest slice, since the series time is later")
+DECAY_TIME = gettext_noop("the time that decay is corrected to (0018,9701)")
+FROM_PIXELS = gettext_noop("The pixels are SUVbw already (units GML): factor 1.")
+FROM_PHILIPS = gettext_noop("Philips' own factor (7053,1000), of counts to SUVbw.")
+PHILIPS_COUNTS = gettext_noop("Bq/mL (Philips counts × 7053,1009)")
+FROM_INJECTION = Message(
+    gettext_noop("{weight} kg / {dose} MBq: decay is corrected to the injection (ADMIN). For {more}.")
+)
+FROM_DOSE = Message(
+    gettext_noop(
+        "{weight} kg / {decayed} MBq: {dose} MBq injected, decayed for {seconds} s (half-life {half_life} s)"
+        " to {time}, {words}. For {more}."
+    )
+)
+
+
+def _parts(english: str) -> str:
+    return ", ".join(gettext(part) for part in english.split(", "))
+
+
+# Tells ``Study.suvbw_basis`` and ``SuvFactor.basis`` in the reader's language.
+BASIS = Stored(
+    [
+        NONE, FROM_INJECTION, FROM_DOSE, NOT_STATED, SLICES_DIFFER, FEW_SLICES,
+        *map(Message, NOT_CORRECTED.values()),
+        *map(Message, (
+            OTHER_SUV, ONLY_COUNTS, OTHER_UNITS, SMALL_DOSE, NO_DECAY_TIME, NO_INJECTION, FAR_INJECTION, NO_PET_SERIES,
+            TWO_TRACERS, SERIES_DIFFER, NO_SERIES_TIME, NO_SLICE_TIMES, SERIES_TIME, GE_TIME, EARLIEST_SLICE, DECAY_TIME,
+            FROM_PIXELS, FROM_PHILIPS, PHILIPS_COUNTS,
+        )),
+    ],
+    {"parts": _parts},
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,7 +104,7 @@ class SeriesHeader:
 
 @dataclass(frozen=True)
 class SuvFactor:
-    """What turns a pixel's value into SUVbw (g/mL), and in words how it was found.
+    """What turns a pixel's value into SUVbw (g/mL), and in English words how it was found.
 
     Attributes:
         value: None where it could not be found; ``basis`` is then the reason.
@@ -71,16 +136,14 @@ def scan_start(
         earliest_slice: the earliest acquisition time of all slices; None where that of any slice is missing.
     """
     if series_at is None:
-        return ScanStart(None, "the series has no date and time")
+        return ScanStart(None, NO_SERIES_TIME)
     if earliest_slice is None:
-        return ScanStart(None, "the acquisition times of all slices are needed, and some are missing")
+        return ScanStart(None, NO_SLICE_TIMES)
     if series_at <= earliest_slice:
-        return ScanStart(series_at, "the series time")
+        return ScanStart(series_at, SERIES_TIME)
     if ge_scan_at is not None:
-        return ScanStart(
-            ge_scan_at, "GE's scan time (0009,100d), since the series time is later than a slice"
-        )
-    return ScanStart(earliest_slice, "the earliest slice, since the series time is later")
+        return ScanStart(ge_scan_at, GE_TIME)
+    return ScanStart(earliest_slice, EARLIEST_SLICE)
 
 
 def injection(header: SeriesHeader, scan_at: datetime | None) -> datetime | None:
@@ -103,23 +166,20 @@ def uptake(injected_at: datetime | None, scan_at: datetime | None) -> timedelta 
 
 def suvbw_factor(header: SeriesHeader, start: ScanStart) -> SuvFactor:
     """Return the factor of a series whose scan began at ``start``, or why it has none."""
-    missing = {"ATTN": "attenuation", "DECY": "decay"}
-    uncorrected = [words for code, words in missing.items() if code not in header.corrected]
+    uncorrected = frozenset({"ATTN", "DECY"}) - frozenset(header.corrected)
     if uncorrected:
-        return _none(f"the images are not corrected for {' and '.join(uncorrected)}")
+        return no_factor(NOT_CORRECTED[uncorrected])
     if header.units == "GML":
         if header.suv_type not in {"", "BW"}:
-            return _none("the pixels are an SUV of another kind than body weight")
-        return SuvFactor(Decimal(1), "1", "The pixels are SUVbw already (units GML): factor 1.")
+            return no_factor(OTHER_SUV)
+        return SuvFactor(Decimal(1), "1", FROM_PIXELS)
     if header.units == "CNTS":
         if header.philips_suv:
-            return SuvFactor(
-                header.philips_suv, "g/mL per count", "Philips' own factor (7053,1000), of counts to SUVbw."
-            )
+            return SuvFactor(header.philips_suv, "g/mL per count", FROM_PHILIPS)
         if not header.philips_bqml:
-            return _none("the pixels are counts, and the scanner left no factor (7053,1000 or 7053,1009)")
+            return no_factor(ONLY_COUNTS)
     elif header.units != "BQML":
-        return _none("the pixels are neither Bq/mL nor SUVbw")
+        return no_factor(OTHER_UNITS)
     return _from_dose(header, start)
 
 
@@ -127,46 +187,55 @@ def _from_dose(header: SeriesHeader, start: ScanStart) -> SuvFactor:
     dose, half_life, weight = header.dose_bq, header.half_life_s, header.weight_kg
     absent = [
         words
-        for words, value in {"injected activity": dose, "weight": weight, "half-life": half_life}.items()
+        for words, value in zip(PARTS_STATED, (dose, weight, half_life), strict=True)
         if value is None or value <= 0
     ]
     if dose is None or half_life is None or weight is None or absent:
-        return _none(f"the files do not state the {', '.join(absent)}")
+        return no_factor(NOT_STATED(parts=", ".join(absent)).english)
     if dose < LEAST_DOSE_BQ:
-        return _none("the injected activity is too small to be in Bq; it was probably written in MBq")
-    counted = "Bq/mL (Philips counts × 7053,1009)" if header.units == "CNTS" else "Bq/mL"
-    dose_words = f"{_mbq(dose)} MBq"
-    weight_words = f"{weight.normalize():f}{NBSP}kg"
+        return no_factor(SMALL_DOSE)
+    counted = PHILIPS_COUNTS if header.units == "CNTS" else "Bq/mL"
     if header.decay_correction == "ADMIN":
         value = weight * 1000 / dose
-        basis = f"{weight_words} / {dose_words}: decay is corrected to the injection (ADMIN). For {counted}."
-        return SuvFactor(value.quantize(FACTOR_DECIMALS), "g/Bq", basis)
+        basis = FROM_INJECTION(weight=_plain(weight), dose=_mbq(dose), more=counted)
+        said = basis.english.replace(" kg", f"{NBSP}kg")
+        return SuvFactor(value.quantize(FACTOR_DECIMALS), "g/Bq", said)
     if header.decay_correction == "TIME":
-        start = ScanStart(header.decay_corrected_to, "the time that decay is corrected to (0018,9701)")
+        start = ScanStart(header.decay_corrected_to, DECAY_TIME)
     elif header.decay_correction != "START":
-        return _none("the files do not say to what time decay is corrected")
+        return no_factor(NO_DECAY_TIME)
     if start.at is None:
-        return _none(start.why)
+        return no_factor(start.why)
     injected_at = injection(header, start.at)
     between = uptake(injected_at, start.at)
     if between is None:
         if injected_at is None:
-            return _none("the files do not state when the tracer was injected")
-        return _none(
-            "the scan does not begin within 0 to 6 h of the injection, as if a date had been changed"
-        )
+            return no_factor(NO_INJECTION)
+        return no_factor(FAR_INJECTION)
     seconds = Decimal(str(between.total_seconds()))
     decayed = dose * Decimal(2) ** (-seconds / half_life)
     value = weight * 1000 / decayed
-    basis = (
-        f"{weight_words} / {_mbq(decayed)} MBq: {dose_words} injected, decayed for {_plain(seconds)} s (half-life"
-        f" {_plain(half_life)} s) to {start.at:%H:%M:%S}, {start.why}. For {counted}."
+    basis = FROM_DOSE(
+        weight=_plain(weight),
+        decayed=_mbq(decayed),
+        dose=_mbq(dose),
+        seconds=_plain(seconds),
+        half_life=_plain(half_life),
+        time=f"{start.at:%H:%M:%S}",
+        words=start.why,
+        more=counted,
     )
-    return SuvFactor(value.quantize(FACTOR_DECIMALS), "g/Bq", basis.replace(" MBq", f"{NBSP}MBq"))
+    said = basis.english.replace(" kg", f"{NBSP}kg").replace(" MBq", f"{NBSP}MBq")
+    return SuvFactor(value.quantize(FACTOR_DECIMALS), "g/Bq", said)
 
 
-def _none(reason: str) -> SuvFactor:
-    return SuvFactor(None, "", f"No SUVbw factor: {reason}.")
+def no_factor(reason: str) -> SuvFactor:
+    """Return that there is no factor.
+
+    Args:
+        reason: in English, one of the messages above.
+    """
+    return SuvFactor(None, "", NONE(words=reason).english)
 
 
 def _mbq(activity_bq: Decimal) -> str:

@@ -15,9 +15,10 @@ from pydicom import Dataset
 from imaging.dicom import headers
 from imaging.dicom.errors import DicomError
 from imaging.dicom.facts import DicomStudy
-from imaging.dicom.files import LIMITS, MIB
+from imaging.dicom.files import LIMITS, MIB, grouped
 from imaging.dicom.quiet import no_values_told
 from imaging.dicom.study import MOST_REPORTS, MOST_SERIES, StudyReader
+from languages.wording import gettext as _
 
 READ_MODALITIES = {"PT", "CT", "MR", "SR"}
 ANSWER_BYTES = 16 * MIB  # of one answer that is read as a whole: a list of series, or a report
@@ -55,7 +56,7 @@ def fetch_study(study_instance_uid: str, server: Server) -> DicomStudy:
     """
     if not (len(study_instance_uid) <= 64 and UID.fullmatch(study_instance_uid)):
         raise DicomError(
-            "bad_uid", "A study UID is made of numbers with dots between them. Copy it from the PACS."
+            "bad_uid", _("A study UID is made of numbers with dots between them. Copy it from the PACS.")
         )
     refused: DicomError | None = None
     try:
@@ -78,7 +79,7 @@ class _Connection:
 
         if urlsplit(server.url).scheme not in {"http", "https"}:
             raise DicomError(
-                "server_unreachable", "DICOMWEB_URL is no web address. Ask whoever runs the registry."
+                "server_unreachable", _("DICOMWEB_URL is no web address. Ask whoever runs the registry.")
             )
         self._url = server.url.rstrip("/")
         self._ends_at = time.monotonic() + server.timeout_s
@@ -180,13 +181,14 @@ def each_of_array(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 
 def _too_large() -> DicomError:
     return DicomError(
-        "too_large", "The DICOMweb server's answer is too large. Upload the PET series instead."
+        "too_large", _("The DICOMweb server's answer is too large. Upload the PET series instead.")
     )
 
 
 def _too_slow() -> DicomError:
     return DicomError(
-        "server_timeout", "The DICOMweb server did not answer in time. Try again later, or upload the files."
+        "server_timeout",
+        _("The DICOMweb server did not answer in time. Try again later, or upload the files."),
     )
 
 
@@ -199,10 +201,13 @@ def _fetch(study: str, connection: _Connection) -> DicomStudy:
         if headers.text(one, "Modality") in READ_MODALITIES and headers.text(one, "SeriesInstanceUID")
     }
     if not found:
-        raise DicomError("not_found", "The DICOMweb server has no study of this UID.")
+        raise DicomError("not_found", _("The DICOMweb server has no study of this UID."))
     if len(series) > MOST_SERIES:
         raise DicomError(
-            "too_many_series", f"The study has more than {MOST_SERIES} series. Upload its PET and CT instead."
+            "too_many_series",
+            _("The study has more than {most} series. Upload its PET and CT instead.").format(
+                most=MOST_SERIES
+            ),
         )
     reader = StudyReader()
     n_read = 0
@@ -217,13 +222,15 @@ def _fetch(study: str, connection: _Connection) -> DicomStudy:
             if n_read > LIMITS.files:
                 raise DicomError(
                     "too_many_files",
-                    f"The study has more than {LIMITS.files:,} images. Upload its PET and CT instead.",
+                    _("The study has more than {most} images. Upload its PET and CT instead.").format(
+                        most=grouped(LIMITS.files)
+                    ),
                 )
             if headers.text(dataset, "StudyInstanceUID") != study:
                 raise DicomError(
-                    "bad_answer", "The DICOMweb server answered with another study. Ask its keepers."
+                    "bad_answer", _("The DICOMweb server answered with another study. Ask its keepers.")
                 )
-            reader.add(dataset, f"Image {n_read} of the server")
+            reader.add(dataset, _("Image {number} of the server").format(number=n_read))
     return reader.result()
 
 
@@ -239,7 +246,8 @@ def _reports(client: Any, study: str, series: str) -> Iterator[Dataset]:
     instances = [Dataset.from_json(one) for one in client.search_for_instances(study, series)]
     if len(instances) > MOST_REPORTS:
         raise DicomError(
-            "too_many_reports", f"The study has more than {MOST_REPORTS} reports. Upload those that count."
+            "too_many_reports",
+            _("The study has more than {most} reports. Upload those that count.").format(most=MOST_REPORTS),
         )
     for one in instances:
         if headers.text(one, "SOPClassUID") in headers.REPORT_CLASSES:
@@ -257,20 +265,22 @@ def _reason(error: Exception) -> DicomError:
         if status in {401, 403}:
             return DicomError(
                 "server_refused",
-                "The DICOMweb server refused the registry's sign-in. Ask whoever runs the registry.",
+                _("The DICOMweb server refused the registry's sign-in. Ask whoever runs the registry."),
             )
         if status == 404:
-            return DicomError("not_found", "The DICOMweb server has no study of this UID.")
+            return DicomError("not_found", _("The DICOMweb server has no study of this UID."))
         return DicomError(
             "server_error",
-            f"The DICOMweb server answered with an error ({status}). Try again later, or upload the files.",
+            _(
+                "The DICOMweb server answered with an error ({status}). Try again later, or upload the files."
+            ).format(status=status),
         )
     if isinstance(error, requests.RequestException) and not isinstance(error, ValueError):
         return DicomError(
             "server_unreachable",
-            "The DICOMweb server cannot be reached. Try again later, or upload the files.",
+            _("The DICOMweb server cannot be reached. Try again later, or upload the files."),
         )
     return DicomError(
         "bad_answer",
-        "The DICOMweb server answered with what cannot be read as DICOM. Upload the files instead.",
+        _("The DICOMweb server answered with what cannot be read as DICOM. Upload the files instead."),
     )

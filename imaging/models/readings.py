@@ -5,41 +5,44 @@ from typing import Self
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Act
 from accounts.models import User
 from accounts.records import ClinicalQuerySet, ClinicalRecord, clinical_record, known_codes, plausible_moments
 from imaging.models.lesions import ReaderRole
 from imaging.models.studies import Study
+from languages.wording import day
 
 
 class OverallResponse(models.TextChoices):
-    CR = "CR", "Complete response"
-    PR = "PR", "Partial response"
-    SD = "SD", "Stable disease"
-    NON_CR_NON_PD = "NON_CR_NON_PD", "Non-CR/non-PD"
-    PD = "PD", "Progressive disease"
-    NE = "NE", "Not evaluable"
+    CR = "CR", _("Complete response")
+    PR = "PR", _("Partial response")
+    SD = "SD", _("Stable disease")
+    NON_CR_NON_PD = "NON_CR_NON_PD", _("Non-CR/non-PD")
+    PD = "PD", _("Progressive disease")
+    NE = "NE", _("Not evaluable")
 
 
 class ReadingRole(models.TextChoices):
-    FIRST = ReaderRole.FIRST.value, "First reader"
-    SECOND = ReaderRole.SECOND.value, "Second reader"
-    ADJUDICATOR = "adjudicator", "Adjudicator"
+    FIRST = ReaderRole.FIRST.value, _("First reader")
+    SECOND = ReaderRole.SECOND.value, _("Second reader")
+    ADJUDICATOR = "adjudicator", _("Adjudicator")
 
 
 class ReadingStatus(models.TextChoices):
-    DRAFT = "draft", "Draft"
-    SIGNED = "signed", "Signed"
-    REPORTED = "reported", "Reported elsewhere"
+    DRAFT = "draft", _("Draft")
+    SIGNED = "signed", _("Signed")
+    REPORTED = "reported", _("Reported elsewhere")
 
 
 class SstrResponse(models.TextChoices):
-    DISAPPEARED = "disappeared", "Disappeared"
-    DECREASED = "decreased", "Decreased"
-    UNCHANGED = "unchanged", "Unchanged"
-    INCREASED = "increased", "Increased or new uptake"
-    NOT_EVALUABLE = "not_evaluable", "Not evaluable"
+    DISAPPEARED = "disappeared", _("Disappeared")
+    DECREASED = "decreased", _("Decreased")
+    UNCHANGED = "unchanged", _("Unchanged")
+    INCREASED = "increased", _("Increased or new uptake")
+    NOT_EVALUABLE = "not_evaluable", _("Not evaluable")
 
 
 class ReadingQuerySet(ClinicalQuerySet):
@@ -58,15 +61,17 @@ class Reading(ClinicalRecord):
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="readings")
     reader = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    reader_role = models.CharField("read as", max_length=12, choices=ReadingRole, default=ReadingRole.FIRST)
+    reader_role = models.CharField(
+        _("read as"), max_length=12, choices=ReadingRole, default=ReadingRole.FIRST
+    )
     status = models.CharField(
         max_length=8, choices=ReadingStatus, default=ReadingStatus.REPORTED, editable=False
     )
     signed_at = models.DateTimeField(null=True, blank=True, editable=False)
     overall_response = models.CharField(max_length=16, choices=OverallResponse)
-    new_lesions = models.BooleanField("new lesions", default=False)
+    new_lesions = models.BooleanField(_("new lesions"), default=False)
     override_reason = models.CharField(
-        "reason for another response than the derived one", max_length=500, blank=True
+        _("reason for another response than the derived one"), max_length=500, blank=True
     )
     note = models.CharField(max_length=500, blank=True)
     # What the rules derived from the measurements when the reading was last stored; blank: nothing could be derived.
@@ -88,7 +93,7 @@ class Reading(ClinicalRecord):
                 fields=["study", "reader_role"],
                 condition=Q(voided_at__isnull=True),
                 name="imaging_reading_one_per_study_and_role",
-                violation_error_message="This study has already been read: correct that reading.",
+                violation_error_message=_("This study has already been read: correct that reading."),
             ),
             *known_codes(reader_role=ReadingRole.values, status=ReadingStatus.values),
             *plausible_moments("signed_at"),
@@ -96,7 +101,9 @@ class Reading(ClinicalRecord):
                 condition=Q(status=ReadingStatus.SIGNED, signed_at__isnull=False, reader__isnull=False)
                 | (~Q(status=ReadingStatus.SIGNED) & Q(signed_at__isnull=True)),
                 name="imaging_reading_signed_by_a_reader",
-                violation_error_message="A signed reading has its reader and the time of the signature, no other has.",
+                violation_error_message=_(
+                    "A signed reading has its reader and the time of the signature, no other has."
+                ),
             ),
             models.CheckConstraint(
                 condition=~Q(status=ReadingStatus.SIGNED)
@@ -104,22 +111,26 @@ class Reading(ClinicalRecord):
                 | Q(overall_response=F("derived_response"))
                 | ~Q(override_reason=""),
                 name="imaging_reading_override_has_reason",
-                violation_error_message="Say why the response differs from the derived one.",
+                violation_error_message=_("Say why the response differs from the derived one."),
             ),
             models.CheckConstraint(
                 condition=Q(overall_response__in=OverallResponse.values),
                 name="imaging_reading_response_known",
-                violation_error_message="The response must be CR, PR, SD, NON_CR_NON_PD, PD or NE.",
+                violation_error_message=_("The response must be CR, PR, SD, NON_CR_NON_PD, PD or NE."),
             ),
             models.CheckConstraint(
                 condition=Q(new_lesions=False) | Q(overall_response=OverallResponse.PD),
                 name="imaging_reading_new_lesion_is_progression",
-                violation_error_message="A new lesion is progression (RECIST 1.1): the response must be PD.",
+                violation_error_message=_(
+                    "A new lesion is progression (RECIST 1.1): the response must be PD."
+                ),
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.overall_response} on {self.study.performed_on}"
+        return gettext("{response} on {day}").format(
+            response=self.overall_response, day=day(self.study.performed_on)
+        )
 
     @property
     def is_signed(self) -> bool:

@@ -12,6 +12,7 @@ from math import sqrt
 from statistics import NormalDist
 
 from imaging.rules.best_response import RESPONSES
+from languages.wording import gettext, gettext_noop
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Agreement:
         kappa: from -1 to 1; None where it is undefined.
         standard_error: None where kappa is.
         limits: of 95 %, within -1 and 1; None where they are undefined.
-        undefined: why kappa or its limits are None, as a sentence; blank where both are there.
+        why_undefined: why kappa or its limits are None, as a message; blank where both are there.
     """
 
     categories: tuple[str, ...]
@@ -37,7 +38,12 @@ class Agreement:
     kappa: float | None
     standard_error: float | None
     limits: tuple[float, float] | None
-    undefined: str
+    why_undefined: str
+
+    @property
+    def undefined(self) -> str:
+        """Why kappa or its limits are None, as a sentence; blank where both are there."""
+        return gettext(self.why_undefined)
 
     @property
     def n_agreed(self) -> int:
@@ -61,7 +67,7 @@ def cohens_kappa(pairs: Iterable[tuple[str, str]], categories: Sequence[str] = R
 def _agreement(categories: tuple[str, ...], table: tuple[tuple[int, ...], ...]) -> Agreement:
     n = sum(map(sum, table))
     if not n:
-        why = "No study was read by two readers."
+        why = gettext_noop("No study was read by two readers.")
         return Agreement(categories, table, 0, None, None, None, None, None, why)
     # Exact, so that an expected agreement of 1 is told from one that is close to it.
     p = [[Fraction(count, n) for count in row] for row in table]
@@ -70,13 +76,15 @@ def _agreement(categories: tuple[str, ...], table: tuple[tuple[int, ...], ...]) 
     observed = sum(row[index] for index, row in enumerate(p))
     expected = sum(a * b for a, b in zip(first, second, strict=True))
     if expected == 1:
-        why = "Both readers gave the same response to every study: chance alone would agree as well."
+        why = gettext_noop(
+            "Both readers gave the same response to every study: chance alone would agree as well."
+        )
         return Agreement(categories, table, n, float(observed), 1.0, None, None, None, why)
     kappa = (observed - expected) / (1 - expected)
     error = sqrt(_variance(p, first, second, kappa, expected) / n)
     limits, why = None, ""
     if observed == 1:
-        why = "The readers agree on every study: the standard error is 0 and gives no limits."
+        why = gettext_noop("The readers agree on every study: the standard error is 0 and gives no limits.")
     else:
         reach = NormalDist().inv_cdf(0.975) * error
         limits = max(-1.0, float(kappa) - reach), min(1.0, float(kappa) + reach)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 
+from imaging.rules.telling import Message, Told
+from languages.wording import gettext, gettext_noop
+
 # Best first. SD and NON_CR_NON_PD are one rank: the same finding with and without target lesions.
 RESPONSE_RANK = {"CR": 0, "PR": 1, "SD": 2, "NON_CR_NON_PD": 2, "PD": 3, "NE": 4}
 RESPONSES = tuple(RESPONSE_RANK)
@@ -18,6 +21,21 @@ RESPONSE_WORDS = {"NON_CR_NON_PD": "non-CR/non-PD"}
 
 CONFIRMATION_DAYS = 28  # "no less than 4 weeks"
 SD_MINIMUM_DAYS = 42  # "in general not less than 6 to 8 weeks"
+
+FOUND = Message(gettext_noop("{response} on {day}"))
+FOUND_AFTER = Message(gettext_noop("{response} on {day}, {days} days after time zero"))
+CONFIRMED = Message(gettext_noop("{response} on {day}, confirmed on {later_day} ({text})"))
+NOT_CONFIRMED = Message(
+    gettext_noop("{words}; {response} on {day} was not confirmed {days} days or more later")
+)
+AFTER_CR = Message(gettext_noop("{response} on {later_day} after CR on {day}: PD"))
+TOO_EARLY = Message(
+    gettext_noop(
+        "{response} on {day} came {days} days after time zero, before the {least} days that stable disease needs"
+    )
+)
+NO_STUDY = gettext_noop("no study after the baseline has been read")
+NO_EVALUABLE_STUDY = Message(gettext_noop("no study could be evaluated"))
 
 
 @dataclass(frozen=True)
@@ -66,14 +84,19 @@ class BestResponse:
     Attributes:
         response: a code of ``RESPONSES``; None without any assessment.
         on: day of the study that first showed it.
-        reason: why, in words.
+        why: why; a plain text is a message of the catalogues.
         responded_on: of CR or PR, day of the first CR or PR of either kind that counts; None for the others.
     """
 
     response: str | None
     on: date | None
-    reason: str
+    why: Told | str
     responded_on: date | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return gettext(self.why) if isinstance(self.why, str) else str(self.why)
 
 
 def counted_assessments(assessments: Iterable[Assessment], *, until: date) -> list[Assessment]:
@@ -122,9 +145,7 @@ def best_unconfirmed(
                 early = early or a
                 continue
             responded_on = next((b.on for b in counted if b.response in OBJECTIVE_RESPONSES), None)
-            return BestResponse(
-                a.response, a.on, f"{_words(a.response)} on {a.on}{_held(a, time_zero)}", responded_on
-            )
+            return BestResponse(a.response, a.on, _found(a.response, a, time_zero), responded_on)
         if early is not None and not any(a.response == "PD" for a in counted):
             return BestResponse("NE", early.on, _too_early(early, time_zero, rules))
     return _nothing(counted)
@@ -150,29 +171,31 @@ def best_confirmed(
         complete = _confirmed(counted, frozenset({"CR"}), rules)
         wanted = "CR" if complete is not None else "PR"
         first, second = complete or objective
-        words = f"{wanted} on {first.on}, confirmed on {second.on} ({second.response})"
-        return BestResponse(wanted, first.on, words, objective[0].on)
+        why = CONFIRMED(response=wanted, day=first.on, later_day=second.on, text=second.response)
+        return BestResponse(wanted, first.on, why, objective[0].on)
     stable = [a for a in counted if a.response in _STABLE or a.response in OBJECTIVE_RESPONSES]
     long = [a for a in stable if _days(time_zero, a.on) >= rules.sd_minimum_days]
     if long:
         a = long[0]
         response = a.response if a.response in _STABLE else "SD" if is_measurable else "NON_CR_NON_PD"
         unconfirmed = next((b for b in counted if b.response in OBJECTIVE_RESPONSES), None)
-        words = f"{_words(response)} on {a.on}{_held(a, time_zero)}"
+        why = _found(response, a, time_zero)
         if unconfirmed is not None:
-            words += (
-                f"; {unconfirmed.response} on {unconfirmed.on} was not confirmed"
-                f" {rules.confirmation_days} days or more later"
+            why = NOT_CONFIRMED(
+                words=why,
+                response=unconfirmed.response,
+                day=unconfirmed.on,
+                days=rules.confirmation_days,
             )
-        return BestResponse(response, a.on, words)
+        return BestResponse(response, a.on, why)
     progression = next((a for a in counted if a.response == "PD"), None)
     if progression is not None:
-        return BestResponse("PD", progression.on, f"PD on {progression.on}")
+        return BestResponse("PD", progression.on, FOUND(response="PD", day=progression.on))
     adequate = [a for a in counted if a.is_adequate]
     for a, b in pairwise(adequate):
         if a.response == "CR" and b.response in _STABLE:
             # Table 3: disease that is seen after a CR came back, unless it lasted long enough to be stable.
-            return BestResponse("PD", b.on, f"{_words(b.response)} on {b.on} after CR on {a.on}: PD")
+            return BestResponse("PD", b.on, AFTER_CR(response=_words(b.response), later_day=b.on, day=a.on))
     if stable:
         return BestResponse("NE", stable[0].on, _too_early(stable[0], time_zero, rules))
     return _nothing(counted)
@@ -195,19 +218,20 @@ def _confirmed(
 
 def _nothing(counted: Sequence[Assessment]) -> BestResponse:
     if not counted:
-        return BestResponse(None, None, "no study after the baseline has been read")
-    return BestResponse("NE", counted[0].on, "no study could be evaluated")
+        return BestResponse(None, None, NO_STUDY)
+    return BestResponse("NE", counted[0].on, NO_EVALUABLE_STUDY())
 
 
-def _too_early(a: Assessment, time_zero: date, rules: ResponseRules) -> str:
-    return (
-        f"{_words(a.response)} on {a.on} came {_days(time_zero, a.on)} days after time zero,"
-        f" before the {rules.sd_minimum_days} days that stable disease needs"
+def _too_early(a: Assessment, time_zero: date, rules: ResponseRules) -> Told:
+    return TOO_EARLY(
+        response=_words(a.response), day=a.on, days=_days(time_zero, a.on), least=rules.sd_minimum_days
     )
 
 
-def _held(a: Assessment, time_zero: date) -> str:
-    return f", {_days(time_zero, a.on)} days after time zero" if a.response in _STABLE else ""
+def _found(response: str, a: Assessment, time_zero: date) -> Told:
+    if a.response not in _STABLE:
+        return FOUND(response=_words(response), day=a.on)
+    return FOUND_AFTER(response=_words(response), day=a.on, days=_days(time_zero, a.on))
 
 
 def _words(response: str) -> str:

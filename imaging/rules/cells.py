@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from imaging.rules.recist import STATES_OF_ROLE, LesionRole, State, number
+from languages.wording import gettext as _
+from languages.wording import pgettext
 
 MOST_SIZE_MM = Decimal(500)
 MOST_SUV = Decimal(1000)
@@ -22,6 +24,20 @@ WORDS: dict[State, tuple[str, ...]] = {
     State.PROGRESSED: ("PD", "progressed", "up", "unequivocal progression"),
     State.EQUIVOCAL: ("equivocal", "eq", "?"),
 }
+
+
+def _typed_for(state: State) -> str:
+    """Return what the grid shows for a state without a size, as it is typed in the reader's language."""
+    return {
+        State.ABSENT: pgettext("typed for a lesion", "absent"),
+        State.TOO_SMALL: pgettext("typed for a lesion", "too small"),
+        State.NOT_EVALUABLE: pgettext("typed for a lesion", "NE"),
+        State.PRESENT: pgettext("typed for a lesion", "present"),
+        State.PROGRESSED: pgettext("typed for a lesion", "PD"),
+        State.EQUIVOCAL: pgettext("typed for a lesion", "equivocal"),
+    }[state]
+
+
 _STATE_OF_WORD = {word.casefold(): state for state, words in WORDS.items() for word in words}
 
 
@@ -51,19 +67,27 @@ def parse_cell(text: str, role: LesionRole) -> CellEntry | None:
         return None
     entry = _read(written.casefold(), written)
     if entry is None:
-        raise ValueError(f"{written[:40]!r} cannot be read: type {expected(role)}.")
-    if entry.state not in STATES_OF_ROLE[role]:
-        name = {LesionRole.NEW: "new", LesionRole.TARGET: "target", LesionRole.NON_TARGET: "non-target"}[role]
-        article = "this" if role is LesionRole.NEW else "a"
         raise ValueError(
-            f"{written[:40]!r} cannot be said of {article} {name} lesion: type {expected(role)}."
+            _("{typed} cannot be read: type {expected}.").format(
+                typed=repr(written[:40]), expected=expected(role)
+            )
         )
+    if entry.state not in STATES_OF_ROLE[role]:
+        said = {
+            LesionRole.NEW: _("{typed} cannot be said of this new lesion: type {expected}."),
+            LesionRole.TARGET: _("{typed} cannot be said of a target lesion: type {expected}."),
+            LesionRole.NON_TARGET: _("{typed} cannot be said of a non-target lesion: type {expected}."),
+        }
+        raise ValueError(said[role].format(typed=repr(written[:40]), expected=expected(role)))
     return entry
 
 
 def _read(folded: str, written: str) -> CellEntry | None:
     if folded in _STATE_OF_WORD:
         return CellEntry(_STATE_OF_WORD[folded])
+    for state in WORDS:
+        if folded == _typed_for(state).casefold():
+            return CellEntry(state)
     merged = _MERGED.fullmatch(written)
     if merged:
         return CellEntry(State.MERGED, merged_into=merged[1].upper())
@@ -75,19 +99,31 @@ def _read(folded: str, written: str) -> CellEntry | None:
     if len(sizes) == 1:
         return CellEntry(State.ABSENT) if sizes[0] == 0 else CellEntry(State.MEASURED, sizes[0])
     if len(sizes) > MOST_PARTS or not all(sizes):
-        raise ValueError(f"A split lesion has 2 to {MOST_PARTS} parts, each above 0 mm, such as 12+9.")
+        raise ValueError(
+            _("A split lesion has 2 to {most} parts, each above 0 mm, such as 12+9.").format(most=MOST_PARTS)
+        )
     total = sum(sizes, Decimal(0))
     if total > MOST_SIZE_MM:
-        raise ValueError(f"The parts add up to {number(total)} mm: at most {number(MOST_SIZE_MM)} mm can be.")
+        raise ValueError(
+            _("The parts add up to {total} mm: at most {most} mm can be.").format(
+                total=number(total), most=number(MOST_SIZE_MM)
+            )
+        )
     return CellEntry(State.SPLIT, total, sizes)
 
 
 def _size(text: str) -> Decimal:
     size = Decimal(text.replace(",", "."))
     if size != round(size, 1):
-        raise ValueError(f"{text} mm: give a size in mm with at most one digit after the point.")
+        raise ValueError(
+            _("{typed} mm: give a size in mm with at most one digit after the point.").format(typed=text)
+        )
     if size > MOST_SIZE_MM:
-        raise ValueError(f"{text} mm: a size lies between 0 and {number(MOST_SIZE_MM)} mm.")
+        raise ValueError(
+            _("{typed} mm: a size lies between 0 and {most} mm.").format(
+                typed=text, most=number(MOST_SIZE_MM)
+            )
+        )
     return size
 
 
@@ -101,11 +137,13 @@ def parse_suv(text: str) -> Decimal | None:
     if not written:
         return None
     if not _NUMBER.fullmatch(written):
-        raise ValueError(f"{written[:40]!r} is no SUV: type a number such as 24.6.")
+        raise ValueError(_("{typed} is no SUV: type a number such as 24.6.").format(typed=repr(written[:40])))
     suv = Decimal(written.replace(",", "."))
     if suv != round(suv, 2) or suv >= MOST_SUV:
         raise ValueError(
-            f"{written} is no SUV: a number below {number(MOST_SUV)} with at most two digits after the point."
+            _("{typed} is no SUV: a number below {most} with at most two digits after the point.").format(
+                typed=written, most=number(MOST_SUV)
+            )
         )
     return suv
 
@@ -125,14 +163,16 @@ def written_cell(
         return "+".join(number(part) for part in parts_mm)
     if size_mm is not None:
         return number(size_mm)
-    return WORDS[State(state)][0]
+    return _typed_for(State(state))
 
 
 def expected(role: LesionRole) -> str:
     """Return what can be typed for a lesion, as it goes on after "type"."""
     said = {
-        LesionRole.TARGET: "a size in mm, 12+9 for parts, absent, too small, NE, or > L2 for merged into L2",
-        LesionRole.NON_TARGET: "present, absent, PD (unequivocal progression), NE, or a size in mm",
-        LesionRole.NEW: "present, equivocal, absent, NE, or a size in mm",
+        LesionRole.TARGET: _(
+            "a size in mm, 12+9 for parts, absent, too small, NE, or > L2 for merged into L2"
+        ),
+        LesionRole.NON_TARGET: _("present, absent, PD (unequivocal progression), NE, or a size in mm"),
+        LesionRole.NEW: _("present, equivocal, absent, NE, or a size in mm"),
     }
     return said[role]

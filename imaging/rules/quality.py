@@ -4,6 +4,8 @@ Source of the uptake time: SNMMI/EANM procedure standard for SSTR PET (Bozkurt e
 2017;44:1588-1601): imaging of 68Ga-DOTA peptides 45 to 90 min after injection. In words: docs/rules/sstr.md.
 """
 
+from languages.wording import gettext as _
+
 UPTAKE_FROM_MINUTES = 45
 UPTAKE_TO_MINUTES = 90
 
@@ -12,7 +14,6 @@ def uptake_time_flag(uptake_minutes: int | None) -> str:
     """Return in words that a scan began outside the usual time after injection; blank inside it, or where unknown."""
     if uptake_minutes is None or UPTAKE_FROM_MINUTES <= uptake_minutes <= UPTAKE_TO_MINUTES:
         return ""
-    return (
-        f"uptake time {uptake_minutes} min, usual are {UPTAKE_FROM_MINUTES} to {UPTAKE_TO_MINUTES} min:"
-        " SUV may not be comparable"
+    return _("uptake time {minutes} min, usual are {least} to {most} min: SUV may not be comparable").format(
+        minutes=uptake_minutes, least=UPTAKE_FROM_MINUTES, most=UPTAKE_TO_MINUTES
     )

@@ -10,6 +10,10 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
+from imaging.rules import telling
+from imaging.rules.telling import Message, Stored, Told, ngettext_lazy
+from languages.wording import gettext_noop
+
 PR_DECREASE = Decimal("0.30")  # of the baseline sum, at least
 PD_INCREASE = Decimal("0.20")  # over the nadir, at least
 PD_INCREASE_MM = Decimal(5)  # and at least so much
@@ -97,7 +101,7 @@ class Timepoint:
         non_target: CR, NON_CR_NON_PD, PD or NE; None likewise.
         new_lesions: labels of those seen, for certain or confirmed as such later.
         overall: CR, PR, SD, NON_CR_NON_PD, PD or NE; None at baseline.
-        reason: why, in words; begins with the overall response.
+        why: why; begins with the overall response.
     """
 
     key: str
@@ -113,7 +117,94 @@ class Timepoint:
     non_target: str | None
     new_lesions: tuple[str, ...]
     overall: str | None
-    reason: str
+    why: Told
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return str(self.why)
+
+
+# Why, as messages: in the order in which a stored reason is looked for among them.
+
+NO_LESION_YET = Message(gettext_noop("Baseline: no lesion has been entered."))
+NON_TARGET_ONLY = Message(gettext_noop("Baseline: non-target lesions only."))
+BASELINE_SUM = Message(gettext_noop("Baseline: sum of diameters {sum} mm."))
+BASELINE_ZERO = Message(
+    gettext_noop("Baseline: the sum of diameters is 0 mm, so nothing can be compared with it.")
+)
+NO_BASELINE_SUM = ngettext_lazy(
+    "Baseline: no sum, {labels} was not measured.", "Baseline: no sum, {labels} were not measured."
+)
+NO_LESION_AT_BASELINE = Message(gettext_noop("NE: no lesion was entered at baseline"))
+OVERALL = Message("{response}: {words}")
+BOTH = Message("{words}; {more}")
+BUT = Message(gettext_noop("{words}, but {more}"))
+EVEN_WITHOUT = Message(gettext_noop("{words}, even without {labels}"))
+NEITHER = Message(gettext_noop("{words}: neither PR nor PD"))
+AND_ABOVE_NADIR = Message(
+    gettext_noop("{words}, and {percent} % and {growth} mm above the nadir of {nadir} mm on {day}")
+)
+AND_ABOVE_NADIR_OF_ZERO = Message(
+    gettext_noop("{words}, and {growth} mm above the nadir of {nadir} mm on {day}")
+)
+NONE_MEASURED = Message(gettext_noop("no target lesion was measured"))
+NOTHING_TO_COMPARE = ngettext_lazy(
+    "there is no baseline sum to compare with ({labels} was not measured)",
+    "there is no baseline sum to compare with ({labels} were not measured)",
+)
+NOTHING_TO_COMPARE_WITH_ZERO = Message(
+    gettext_noop("there is no baseline sum to compare with (its sum is 0 mm)")
+)
+ABOVE_NADIR = Message(
+    gettext_noop("sum {sum} mm is {percent} % and {growth} mm above the nadir of {nadir} mm on {day}")
+)
+ABOVE_NADIR_OF_ZERO = Message(
+    gettext_noop("sum {sum} mm is {growth} mm above the nadir of {nadir} mm on {day}")
+)
+INCOMPLETE = ngettext_lazy(
+    "the sum is incomplete, {labels} was not measured", "the sum is incomplete, {labels} were not measured"
+)
+ALL_GONE = Message(gettext_noop("all target lesions have disappeared"))
+ALL_GONE_BUT_NODES = Message(
+    gettext_noop("all target lesions have disappeared, nodes are below 10 mm (sum {sum} mm)")
+)
+BELOW_BASELINE = Message(
+    gettext_noop("sum {sum} mm is {percent} % below the baseline of {baseline} mm on {day}")
+)
+AS_BASELINE = Message(gettext_noop("sum {sum} mm is that of the baseline on {day}"))
+ABOVE_BASELINE = Message(
+    gettext_noop("sum {sum} mm is {percent} % above the baseline of {baseline} mm on {day}")
+)
+NON_TARGET_PROGRESSED = ngettext_lazy(
+    "unequivocal progression of non-target lesion {labels}",
+    "unequivocal progression of non-target lesions {labels}",
+)
+NON_TARGET_AGAIN = ngettext_lazy(
+    "non-target lesion {labels} seen again after complete response",
+    "non-target lesions {labels} seen again after complete response",
+)
+NON_TARGET_MISSING = ngettext_lazy(
+    "non-target lesion {labels} not evaluated", "non-target lesions {labels} not evaluated"
+)
+NON_TARGET_PRESENT = ngettext_lazy(
+    "non-target lesion {labels} still present", "non-target lesions {labels} still present"
+)
+NON_TARGET_GONE = Message(gettext_noop("all non-target lesions have disappeared"))
+SEEN_AGAIN = ngettext_lazy(
+    "{labels} seen again after complete response", "{labels} seen again after complete response"
+)
+NEW_LESIONS = ngettext_lazy("new lesion {labels}", "new lesions {labels}")
+CONFIRMED_LATER = Message(gettext_noop("{label} (equivocal here, confirmed on {day})"))
+
+REASONS = (
+    NO_LESION_YET, NON_TARGET_ONLY, BASELINE_SUM, BASELINE_ZERO, NO_BASELINE_SUM, NO_LESION_AT_BASELINE,
+    OVERALL, BOTH, BUT, EVEN_WITHOUT, NEITHER, AND_ABOVE_NADIR, AND_ABOVE_NADIR_OF_ZERO, NONE_MEASURED,
+    NOTHING_TO_COMPARE, NOTHING_TO_COMPARE_WITH_ZERO, ABOVE_NADIR, ABOVE_NADIR_OF_ZERO, INCOMPLETE, ALL_GONE,
+    ALL_GONE_BUT_NODES, BELOW_BASELINE, AS_BASELINE, ABOVE_BASELINE, NON_TARGET_PROGRESSED, NON_TARGET_AGAIN,
+    NON_TARGET_MISSING, NON_TARGET_PRESENT, NON_TARGET_GONE, SEEN_AGAIN, NEW_LESIONS, CONFIRMED_LATER,
+)  # fmt: skip
+REASON = Stored(REASONS)
 
 
 def assess(lesions: Iterable[Lesion], studies: Iterable[StudyDay]) -> list[Timepoint]:
@@ -257,17 +348,17 @@ def _at_baseline(
     others: Sequence[Lesion],
 ) -> Timepoint:
     if not targets and not others:
-        reason = "Baseline: no lesion has been entered."
+        why = NO_LESION_YET()
     elif not targets:
-        reason = "Baseline: non-target lesions only."
+        why = NON_TARGET_ONLY()
     elif baseline_mm is not None:
-        reason = f"Baseline: sum of diameters {mm(baseline_mm)}."
+        why = BASELINE_SUM(sum=baseline_mm)
     elif first.is_complete:
-        reason = "Baseline: the sum of diameters is 0 mm, so nothing can be compared with it."
+        why = BASELINE_ZERO()
     else:
-        reason = f"Baseline: no sum, {_not_measured(first.missing)}."
+        why = NO_BASELINE_SUM(labels=first.missing)
     return Timepoint(
-        study.key, study.on, first.mm, first.is_complete, baseline_mm, None, None, None, None, None, None, (), None, reason
+        study.key, study.on, first.mm, first.is_complete, baseline_mm, None, None, None, None, None, None, (), None, why
     )  # fmt: skip
 
 
@@ -286,21 +377,21 @@ def _assess_one(
     total = _sum(targets, study.key)
     change = nadir_change = None
     target = non_target = None
-    target_words = non_target_words = ""
+    target_why = non_target_why = None
     if targets:
         if total.is_complete and total.mm is not None and baseline_mm is not None:
             change = (total.mm - baseline_mm) / baseline_mm * _HUNDRED
             nadir_change = (total.mm - nadir_mm) / nadir_mm * _HUNDRED if nadir_mm else None
-        target, target_words = _target_response(
+        target, target_why = _target_response(
             total, baseline_mm, baseline.on, nadir_mm, nadir_on, first, was_complete_response, targets
         )
     if others:
-        non_target, non_target_words = _non_target_response(others, study.key, was_complete_response)
+        non_target, non_target_why = _non_target_response(others, study.key, was_complete_response)
     seen = {label: days[study.key] for label, days in sightings.items() if study.key in days}
-    overall, reason = _overall(target, target_words, non_target, non_target_words, seen)
+    overall, why = _overall(target, target_why, non_target, non_target_why, seen)
     return Timepoint(
         study.key, study.on, total.mm, total.is_complete, baseline_mm, nadir_mm, nadir_on, change, nadir_change,
-        target, non_target, tuple(seen), overall, reason,
+        target, non_target, tuple(seen), overall, why,
     )  # fmt: skip
 
 
@@ -313,56 +404,65 @@ def _target_response(
     first: _Sum,
     was_complete_response: bool,
     targets: Sequence[Lesion],
-) -> tuple[str, str]:
+) -> tuple[str, Told]:
     """Return the response of the target lesions (table 1 and section 4.3.1) and why."""
     if total.mm is None:
-        return "NE", "no target lesion was measured"
+        return "NE", NONE_MEASURED()
     if baseline_mm is None or nadir_mm is None or nadir_on is None:
-        what = _not_measured(first.missing) if first.missing else "its sum is 0 mm"
-        return "NE", f"there is no baseline sum to compare with ({what})"
+        if first.missing:
+            return "NE", NOTHING_TO_COMPARE(labels=first.missing)
+        return "NE", NOTHING_TO_COMPARE_WITH_ZERO()
     if was_complete_response and total.seen:
         # Table 3, footnote a: after a complete response any disease that is seen again is progression.
-        return "PD", f"{listed(total.seen)} seen again after complete response"
+        return "PD", SEEN_AGAIN(labels=total.seen)
     growth_mm = total.mm - nadir_mm
     # A lesion without a size can only add to the sum: progression may be certain already.
     if growth_mm >= PD_INCREASE_MM and growth_mm >= PD_INCREASE * nadir_mm:
-        words = (
-            f"sum {mm(total.mm)} is {_above(growth_mm, nadir_mm)} the nadir of {mm(nadir_mm)} on {nadir_on}"
-        )
-        if total.missing:
-            words += f", even without {listed(total.missing)}"
-        return "PD", words
+        if nadir_mm:
+            why = ABOVE_NADIR(
+                sum=total.mm,
+                percent=share(growth_mm, nadir_mm),
+                growth=growth_mm,
+                nadir=nadir_mm,
+                day=nadir_on,
+            )
+        else:
+            why = ABOVE_NADIR_OF_ZERO(sum=total.mm, growth=growth_mm, nadir=nadir_mm, day=nadir_on)
+        return "PD", EVEN_WITHOUT(words=why, labels=total.missing) if total.missing else why
     if total.missing:
-        return "NE", f"the sum is incomplete, {_not_measured(total.missing)}"
+        return "NE", INCOMPLETE(labels=total.missing)
     if not total.seen:
-        nodes = total.mm > 0
-        return (
-            "CR",
-            f"all target lesions have disappeared{f', nodes are below 10 mm (sum {mm(total.mm)})' if nodes else ''}",
-        )
+        return "CR", ALL_GONE_BUT_NODES(sum=total.mm) if total.mm > 0 else ALL_GONE()
     if total.mm <= _PR_AT_MOST * baseline_mm:
-        fall = percent(baseline_mm - total.mm, baseline_mm)
-        return "PR", f"sum {mm(total.mm)} is {fall} below the baseline of {mm(baseline_mm)} on {baseline_on}"
+        return "PR", _against_baseline(total.mm, baseline_mm, baseline_on)
     return "SD", _stable_words(total.mm, baseline_mm, baseline_on, nadir_mm, nadir_on)
+
+
+def _against_baseline(sum_mm: Decimal, baseline_mm: Decimal, baseline_on: date) -> Told:
+    if sum_mm == baseline_mm:
+        return AS_BASELINE(sum=sum_mm, day=baseline_on)
+    message = BELOW_BASELINE if sum_mm < baseline_mm else ABOVE_BASELINE
+    change = share(abs(sum_mm - baseline_mm), baseline_mm)
+    return message(sum=sum_mm, percent=change, baseline=baseline_mm, day=baseline_on)
 
 
 def _stable_words(
     sum_mm: Decimal, baseline_mm: Decimal, baseline_on: date, nadir_mm: Decimal, nadir_on: date
-) -> str:
-    if sum_mm == baseline_mm:
-        words = f"sum {mm(sum_mm)} is that of the baseline on {baseline_on}"
-    elif sum_mm < baseline_mm:
-        fall = percent(baseline_mm - sum_mm, baseline_mm)
-        words = f"sum {mm(sum_mm)} is {fall} below the baseline of {mm(baseline_mm)} on {baseline_on}"
-    else:
-        rise = percent(sum_mm - baseline_mm, baseline_mm)
-        words = f"sum {mm(sum_mm)} is {rise} above the baseline of {mm(baseline_mm)} on {baseline_on}"
-    if nadir_mm < baseline_mm and sum_mm > nadir_mm:
-        words += f", and {_above(sum_mm - nadir_mm, nadir_mm)} the nadir of {mm(nadir_mm)} on {nadir_on}"
-    return f"{words}: neither PR nor PD"
+) -> Told:
+    words = _against_baseline(sum_mm, baseline_mm, baseline_on)
+    growth_mm = sum_mm - nadir_mm
+    if nadir_mm < baseline_mm and growth_mm > 0:
+        if nadir_mm:
+            change = share(growth_mm, nadir_mm)
+            words = AND_ABOVE_NADIR(
+                words=words, percent=change, growth=growth_mm, nadir=nadir_mm, day=nadir_on
+            )
+        else:
+            words = AND_ABOVE_NADIR_OF_ZERO(words=words, growth=growth_mm, nadir=nadir_mm, day=nadir_on)
+    return NEITHER(words=words)
 
 
-def _non_target_response(others: Sequence[Lesion], key: str, was_complete_response: bool) -> tuple[str, str]:
+def _non_target_response(others: Sequence[Lesion], key: str, was_complete_response: bool) -> tuple[str, Told]:
     """Return the response of the non-target lesions (section 4.3.3) and why."""
     progressed, seen, missing = [], [], []
     for lesion in others:
@@ -374,14 +474,14 @@ def _non_target_response(others: Sequence[Lesion], key: str, was_complete_respon
         elif _is_disease(lesion, finding):
             seen.append(lesion.label)
     if progressed:
-        return "PD", f"unequivocal progression of {_non_target(progressed)}"
+        return "PD", NON_TARGET_PROGRESSED(labels=progressed)
     if was_complete_response and seen:
-        return "PD", f"{_non_target(seen)} seen again after complete response"
+        return "PD", NON_TARGET_AGAIN(labels=seen)
     if missing:
-        return "NE", f"{_non_target(missing)} not evaluated"
+        return "NE", NON_TARGET_MISSING(labels=missing)
     if seen:
-        return "NON_CR_NON_PD", f"{_non_target(seen)} still present"
-    return "CR", "all non-target lesions have disappeared"
+        return "NON_CR_NON_PD", NON_TARGET_PRESENT(labels=seen)
+    return "CR", NON_TARGET_GONE()
 
 
 def _sightings(lesion: Lesion, days: Sequence[StudyDay]) -> dict[str, date | None]:
@@ -408,40 +508,45 @@ def _sightings(lesion: Lesion, days: Sequence[StudyDay]) -> dict[str, date | Non
 
 def _overall(
     target: str | None,
-    target_words: str,
+    target_why: Told | None,
     non_target: str | None,
-    non_target_words: str,
+    non_target_why: Told | None,
     new: Mapping[str, date | None],
-) -> tuple[str, str]:
+) -> tuple[str, Told]:
     """Return the overall response (tables 1 and 2) and why."""
     if target == "PD" or non_target == "PD" or new:
-        why = [target_words] if target == "PD" else []
+        why = [target_why] if target == "PD" else []
         if non_target == "PD":
-            why.append(non_target_words)
+            why.append(non_target_why)
         if new:
             labels = [
-                f"{label} (equivocal here, confirmed on {on})" if on is not None else label
-                for label, on in new.items()
+                CONFIRMED_LATER(label=label, day=on) if on is not None else label for label, on in new.items()
             ]
-            why.append(f"new {_plural('lesion', labels)} {listed(labels)}")
-        return "PD", f"PD: {'; '.join(why)}"
+            why.append(NEW_LESIONS(labels=labels))
+        return "PD", _why("PD", *why)
     if target is None:
         if non_target is None:
-            return "NE", "NE: no lesion was entered at baseline"
-        return (
-            non_target,
-            f"{'Non-CR/non-PD' if non_target == 'NON_CR_NON_PD' else non_target}: {non_target_words}",
-        )
+            return "NE", NO_LESION_AT_BASELINE()
+        return non_target, _why(non_target, non_target_why)
     if target == "CR":
         if non_target in (None, "CR"):
-            return "CR", f"CR: {target_words}{'; ' + non_target_words if non_target else ''}"
-        return "PR", f"PR: {target_words}, but {non_target_words}"
+            return "CR", _why("CR", target_why, non_target_why)
+        return "PR", _why("PR", BUT(words=target_why, more=non_target_why))
     if non_target == "NE":
-        return target, f"{target}: {target_words}; {non_target_words}"
-    return target, f"{target}: {target_words}"
+        return target, _why(target, target_why, non_target_why)
+    return target, _why(target, target_why)
+
+
+def _why(response: str, *words: Told | None) -> Told:
+    *others, last = [one for one in words if one is not None]
+    for one in reversed(others):
+        last = BOTH(words=one, more=last)
+    return OVERALL(response="Non-CR/non-PD" if response == "NON_CR_NON_PD" else response, words=last)
 
 
 # Words
+
+number = telling.number
 
 
 def mm(size: Decimal) -> str:
@@ -449,46 +554,22 @@ def mm(size: Decimal) -> str:
     return f"{number(size)} mm"
 
 
-def number(value: Decimal) -> str:
-    """Return a number without zeros at its end."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 # Bounds that a rounded number must not seem to reach.
 _BOUNDS = (PD_INCREASE * _HUNDRED, PR_DECREASE * _HUNDRED)
 _TENTH = Decimal("0.1")
 
 
-def percent(part: Decimal, whole: Decimal, bounds: Sequence[Decimal] = _BOUNDS) -> str:
-    """Return a share to a tenth of a percent, such as ``24.4 %``; finer where a rounded one would seem to reach a bound."""
+def share(part: Decimal, whole: Decimal, bounds: Sequence[Decimal] = _BOUNDS) -> Decimal:
+    """Return a share to a tenth of a percent, such as 24.4; finer where a rounded one would seem to reach a bound."""
     exact = part / whole * _HUNDRED
     step = _TENTH
     rounded = exact.quantize(step, ROUND_HALF_UP)
     while rounded in bounds and exact != rounded and step > Decimal("1e-9"):
         step /= 10
         rounded = exact.quantize(step, ROUND_HALF_UP)
-    return f"{number(rounded) if rounded == rounded.to_integral_value() else f'{rounded:f}'} %"
+    return rounded
 
 
-def _above(growth_mm: Decimal, nadir_mm: Decimal) -> str:
-    if not nadir_mm:
-        return f"{mm(growth_mm)} above"
-    return f"{percent(growth_mm, nadir_mm)} and {mm(growth_mm)} above"
-
-
-def listed(labels: Sequence[str]) -> str:
-    """Return labels as a sentence names them, such as ``L1, L2 and L4``."""
-    return ", ".join(labels[:-1]) + f" and {labels[-1]}" if len(labels) > 1 else labels[0]
-
-
-def _plural(noun: str, labels: Sequence[str]) -> str:
-    return noun if len(labels) == 1 else f"{noun}s"
-
-
-def _non_target(labels: Sequence[str]) -> str:
-    return f"non-target {_plural('lesion', labels)} {listed(labels)}"
-
-
-def _not_measured(labels: Sequence[str]) -> str:
-    return f"{listed(labels)} {'was' if len(labels) == 1 else 'were'} not measured"
+def percent(part: Decimal, whole: Decimal, bounds: Sequence[Decimal] = _BOUNDS) -> str:
+    """Return a share in words, such as ``24.4 %``; see ``share``."""
+    return f"{number(share(part, whole, bounds))} %"

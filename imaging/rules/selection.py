@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from imaging.rules.recist import NORMAL_NODE_BELOW_MM, Lesion, LesionRole, State, mm
+from imaging.rules.recist import NORMAL_NODE_BELOW_MM, Lesion, LesionRole, State
+from imaging.rules.telling import Message, Told, in_sentence
+from languages.wording import gettext_noop
 
 MOST_TARGETS = 5
 MOST_TARGETS_PER_ORGAN = 2
@@ -17,6 +19,48 @@ LEAST_TARGET_MM = Decimal(10)
 LEAST_TARGET_NODE_MM = Decimal(15)  # short axis
 # Thicker slices than this ask for a lesion of twice their thickness.
 USUAL_SLICE_MM = Decimal(5)
+
+NOT_MEASURED = Message(
+    gettext_noop("{label} is a target lesion without a size at baseline: measure it, or make it non-target.")
+)
+TOO_SMALL = Message(
+    gettext_noop(
+        "{label} measures {size} mm: a target lesion needs a longest diameter of {least} mm or more. Make it a non-target"
+        " lesion, or keep it with a reason."
+    )
+)
+TOO_SMALL_FOR_SLICES = Message(
+    gettext_noop(
+        "{label} measures {size} mm: a target lesion needs a longest diameter of {least} mm or more (twice the slice"
+        " thickness of {slice} mm). Make it a non-target lesion, or keep it with a reason."
+    )
+)
+NORMAL_NODE = Message(
+    gettext_noop(
+        "{label} is a node of {size} mm short axis: below {normal} mm a node is normal and no lesion. Leave it out, or keep"
+        " it with a reason."
+    )
+)
+SMALL_NODE = Message(
+    gettext_noop(
+        "{label} is a node of {size} mm short axis: a target node needs {least} mm or more; from {normal} mm on it is a"
+        " non-target lesion. Make it one, or keep it with a reason."
+    )
+)
+TOO_MANY = Message(
+    gettext_noop(
+        "There are {n} target lesions: RECIST 1.1 takes at most {most}. Make the others non-target lesions."
+    )
+)
+TOO_MANY_IN_ORGAN = Message(
+    gettext_noop(
+        "There are {n} target lesions in one organ ({organ}: {text}): RECIST 1.1 takes at most {most}; lymph nodes count as"
+        " one organ. Make the others non-target lesions."
+    )
+)
+PROBLEMS = (
+    NOT_MEASURED, TOO_SMALL, TOO_SMALL_FOR_SLICES, NORMAL_NODE, SMALL_NODE, TOO_MANY, TOO_MANY_IN_ORGAN,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,14 +70,27 @@ class SelectionProblem:
     Attributes:
         code: stable: too_many_targets, too_many_in_organ, target_too_small, node_too_small, node_is_normal, not_measured.
         labels: the lesions it is about.
-        sentence: why, and what to do.
+        why: why, and what to do.
         may_be_overridden: whether a reader may keep the lesion with a reason.
     """
 
     code: str
     labels: tuple[str, ...]
-    sentence: str
+    why: Told
     may_be_overridden: bool
+
+    @property
+    def sentence(self) -> str:
+        """Why, and what to do, in words."""
+        return str(self.why)
+
+
+@dataclass(frozen=True, slots=True)
+class _Organ:
+    name: object
+
+    def __str__(self) -> str:
+        return in_sentence(str(self.name))
 
 
 def selection_problems(
@@ -42,7 +99,7 @@ def selection_problems(
     baseline_key: str,
     slice_thickness_mm: Decimal | None,
     overridden: frozenset[str] = frozenset(),
-    organ_names: Mapping[str, str] | None = None,
+    organ_names: Mapping[str, object] | None = None,
 ) -> list[SelectionProblem]:
     """Return what is wrong with the lesions of a baseline; those that a reader kept with a reason are left out.
 
@@ -66,27 +123,19 @@ def selection_problems(
                 SelectionProblem(
                     "not_measured",
                     (lesion.label,),
-                    f"{lesion.label} is a target lesion without a size at baseline: measure it, or make it non-target.",
+                    NOT_MEASURED(label=lesion.label),
                     False,
                 )
             )
         elif lesion.is_node and finding.size_mm < LEAST_TARGET_NODE_MM:
             found.append(_small_node(lesion, finding.size_mm))
         elif not lesion.is_node and finding.size_mm < least_mm:
-            why = (
-                f" (twice the slice thickness of {mm(slice_thickness_mm)})"
-                if slice_thickness_mm is not None and least_mm > LEAST_TARGET_MM
-                else ""
-            )
-            found.append(
-                SelectionProblem(
-                    "target_too_small",
-                    (lesion.label,),
-                    f"{lesion.label} measures {mm(finding.size_mm)}: a target lesion needs a longest diameter of"
-                    f" {mm(least_mm)} or more{why}. Make it a non-target lesion, or keep it with a reason.",
-                    True,
+            why = TOO_SMALL(label=lesion.label, size=finding.size_mm, least=least_mm)
+            if slice_thickness_mm is not None and least_mm > LEAST_TARGET_MM:
+                why = TOO_SMALL_FOR_SLICES(
+                    label=lesion.label, size=finding.size_mm, least=least_mm, slice=slice_thickness_mm
                 )
-            )
+            found.append(SelectionProblem("target_too_small", (lesion.label,), why, True))
     for lesion in ordered:
         finding = lesion.findings.get(baseline_key)
         if (
@@ -96,15 +145,7 @@ def selection_problems(
             and finding.size_mm is not None
             and finding.size_mm < NORMAL_NODE_BELOW_MM
         ):
-            found.append(
-                SelectionProblem(
-                    "node_is_normal",
-                    (lesion.label,),
-                    f"{lesion.label} is a node of {mm(finding.size_mm)} short axis: below"
-                    f" {mm(NORMAL_NODE_BELOW_MM)} a node is normal and no lesion. Leave it out, or keep it with a reason.",
-                    True,
-                )
-            )
+            found.append(_normal_node(lesion, finding.size_mm))
     return [
         problem
         for problem in found
@@ -113,7 +154,7 @@ def selection_problems(
 
 
 def count_problems(
-    targets: Sequence[tuple[str, str]], organ_names: Mapping[str, str]
+    targets: Sequence[tuple[str, str]], organ_names: Mapping[str, object]
 ) -> list[SelectionProblem]:
     """Return what stands against the number of target lesions, given as label and organ."""
     found = []
@@ -122,8 +163,7 @@ def count_problems(
             SelectionProblem(
                 "too_many_targets",
                 tuple(label for label, _ in targets),
-                f"There are {len(targets)} target lesions: RECIST 1.1 takes at most {MOST_TARGETS}."
-                " Make the others non-target lesions.",
+                TOO_MANY(n=len(targets), most=MOST_TARGETS),
                 False,
             )
         )
@@ -136,9 +176,12 @@ def count_problems(
                 SelectionProblem(
                     "too_many_in_organ",
                     tuple(labels),
-                    f"There are {len(labels)} target lesions in one organ ({organ_names.get(organ, organ).lower()}:"
-                    f" {', '.join(labels)}): RECIST 1.1 takes at most {MOST_TARGETS_PER_ORGAN}; lymph nodes count as one"
-                    " organ. Make the others non-target lesions.",
+                    TOO_MANY_IN_ORGAN(
+                        n=len(labels),
+                        organ=_Organ(organ_names.get(organ, organ)),
+                        text=", ".join(labels),
+                        most=MOST_TARGETS_PER_ORGAN,
+                    ),
                     False,
                 )
             )
@@ -147,17 +190,13 @@ def count_problems(
 
 def _small_node(lesion: Lesion, size_mm: Decimal) -> SelectionProblem:
     if size_mm < NORMAL_NODE_BELOW_MM:
-        return SelectionProblem(
-            "node_is_normal",
-            (lesion.label,),
-            f"{lesion.label} is a node of {mm(size_mm)} short axis: below {mm(NORMAL_NODE_BELOW_MM)} a node is normal and no"
-            " lesion. Leave it out, or keep it with a reason.",
-            True,
-        )
-    return SelectionProblem(
-        "node_too_small",
-        (lesion.label,),
-        f"{lesion.label} is a node of {mm(size_mm)} short axis: a target node needs {mm(LEAST_TARGET_NODE_MM)} or more; from"
-        f" {mm(NORMAL_NODE_BELOW_MM)} on it is a non-target lesion. Make it one, or keep it with a reason.",
-        True,
+        return _normal_node(lesion, size_mm)
+    why = SMALL_NODE(
+        label=lesion.label, size=size_mm, least=LEAST_TARGET_NODE_MM, normal=NORMAL_NODE_BELOW_MM
     )
+    return SelectionProblem("node_too_small", (lesion.label,), why, True)
+
+
+def _normal_node(lesion: Lesion, size_mm: Decimal) -> SelectionProblem:
+    why = NORMAL_NODE(label=lesion.label, size=size_mm, normal=NORMAL_NODE_BELOW_MM)
+    return SelectionProblem("node_is_normal", (lesion.label,), why, True)

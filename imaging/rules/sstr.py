@@ -11,12 +11,53 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from imaging.rules.recist import LesionRole, State, listed, number, percent
+from imaging.rules.recist import LesionRole, State, share
+from imaging.rules.telling import Message, Told, ngettext_lazy
+from languages.wording import gettext as _
+from languages.wording import gettext_noop
 
 DECREASE_PERCENT = Decimal(30)
 INCREASE_PERCENT = Decimal(30)
 _HUNDRED = Decimal(100)
 _ZERO = Decimal(0)
+
+BASELINE = Message(gettext_noop("Baseline: highest SUVmax {suv}."))
+BASELINE_WITHOUT = Message(gettext_noop("Baseline: no uptake was measured."))
+NO_PET = Message(gettext_noop("No PET."))
+NEW_UPTAKE = ngettext_lazy("New uptake in {labels}.", "New uptake in {labels}.")
+NOT_AT_BASELINE = Message(gettext_noop("No uptake was measured at baseline."))
+NOT_MEASURED = Message(gettext_noop("No uptake was measured."))
+UNKNOWN_BEFORE = ngettext_lazy(
+    "The SUVmax of {labels} was not measured at baseline.",
+    "The SUVmax of {labels} was not measured at baseline.",
+)
+MISSING = ngettext_lazy(
+    "The SUVmax of {labels} was not measured.", "The SUVmax of {labels} was not measured."
+)
+DISAPPEARED = Message(gettext_noop("All uptake has disappeared (highest SUVmax at baseline {baseline})."))
+THE_SAME = Message(gettext_noop("Highest SUVmax {suv} ({label}) is the {baseline} of the baseline on {day}."))
+BELOW = Message(
+    gettext_noop(
+        "Highest SUVmax {suv} ({label}) is {percent} % below the {baseline} of the baseline on {day}."
+    )
+)
+ABOVE = Message(
+    gettext_noop(
+        "Highest SUVmax {suv} ({label}) is {percent} % above the {baseline} of the baseline on {day}."
+    )
+)
+LITTLE_BELOW = Message(
+    gettext_noop(
+        "Highest SUVmax {suv} ({label}) is {percent} % below the {baseline} of the baseline on {day}, less than the"
+        " protocol's {bound} %."
+    )
+)
+LITTLE_ABOVE = Message(
+    gettext_noop(
+        "Highest SUVmax {suv} ({label}) is {percent} % above the {baseline} of the baseline on {day}, less than the"
+        " protocol's {bound} %."
+    )
+)
 
 
 class SstrClass(StrEnum):
@@ -90,7 +131,7 @@ class StudyUptake:
         change_percent: of the hottest lesion now from the hottest at baseline, which may be another one.
         response: None at baseline, and where the study shows no uptake (CT, MRI).
         new_uptake: labels of new lesions with uptake.
-        reason: why, in words.
+        why: why.
     """
 
     key: str
@@ -103,7 +144,12 @@ class StudyUptake:
     to_spleen: Decimal | None
     response: SstrClass | None
     new_uptake: tuple[str, ...]
-    reason: str
+    why: Told
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return str(self.why)
 
 
 def assess_uptake(
@@ -207,19 +253,18 @@ def _of_study(
     is_baseline = study.key == baseline.key
     response: SstrClass | None = None
     if is_baseline:
-        reason = f"Baseline: highest SUVmax {number(base)}." if base else "Baseline: no uptake was measured."
+        why = BASELINE(suv=base) if base else BASELINE_WITHOUT()
     elif not study.is_pet:
-        reason = "No PET."
+        why = NO_PET()
     else:
         missing = [
             lesion.label for lesion in followed
             if before[lesion.label] and now[lesion.label] is None and not _is_merged(lesion, study)
         ]  # fmt: skip
         unknown = [lesion.label for lesion in followed if before[lesion.label] is None and now[lesion.label]]
-        response, words = _response(
+        response, why = _response(
             highest, base, missing, unknown, new_uptake, rules, hottest=hottest, baseline=baseline
         )
-        reason = f"{words[:1].upper()}{words[1:]}."
     return StudyUptake(
         key=study.key,
         on=study.on,
@@ -231,7 +276,7 @@ def _of_study(
         to_spleen=_ratio(highest, study.spleen_suv_mean),
         response=response,
         new_uptake=new_uptake,
-        reason=reason,
+        why=why,
     )
 
 
@@ -245,33 +290,30 @@ def _response(
     *,
     hottest: str | None,
     baseline: PetStudy,
-) -> tuple[SstrClass, str]:
+) -> tuple[SstrClass, Told]:
     if new_uptake:
-        return SstrClass.INCREASED, f"new uptake in {listed(new_uptake)}"
+        return SstrClass.INCREASED, NEW_UPTAKE(labels=new_uptake)
     if not base:
-        return SstrClass.NOT_EVALUABLE, "no uptake was measured at baseline"
+        return SstrClass.NOT_EVALUABLE, NOT_AT_BASELINE()
     if highest is None:
-        return SstrClass.NOT_EVALUABLE, "no uptake was measured"
+        return SstrClass.NOT_EVALUABLE, NOT_MEASURED()
     if unknown:
-        return SstrClass.NOT_EVALUABLE, f"the SUVmax of {listed(unknown)} was not measured at baseline"
+        return SstrClass.NOT_EVALUABLE, UNKNOWN_BEFORE(labels=unknown)
     found = _class(highest, base, rules)
     # What was not measured can only be hotter: an increase is certain already.
     if missing and found is not SstrClass.INCREASED:
-        return SstrClass.NOT_EVALUABLE, f"the SUVmax of {listed(missing)} was not measured"
+        return SstrClass.NOT_EVALUABLE, MISSING(labels=missing)
     if found is SstrClass.DISAPPEARED:
-        return found, f"all uptake has disappeared (highest SUVmax at baseline {number(base)})"
-    against = f"the {number(base)} of the baseline on {baseline.on}"
+        return found, DISAPPEARED(baseline=base)
+    places = {"suv": highest, "label": hottest, "baseline": base, "day": baseline.on}
     if highest == base:
-        return found, f"highest SUVmax {number(highest)} ({hottest}) is {against}"
+        return found, THE_SAME(**places)
     less = highest < base
     bound = rules.decrease_percent if less else rules.increase_percent
-    change = percent(abs(highest - base), base, (bound,))
-    words = (
-        f"highest SUVmax {number(highest)} ({hottest}) is {change} {'below' if less else 'above'} {against}"
-    )
+    places["percent"] = share(abs(highest - base), base, (bound,))
     if found is SstrClass.UNCHANGED:
-        words += f", less than the protocol's {number(bound)} %"
-    return found, words
+        return found, (LITTLE_BELOW if less else LITTLE_ABOVE)(**places, bound=bound)
+    return found, (BELOW if less else ABOVE)(**places)
 
 
 _BETTER_BY_RECIST = frozenset({"CR", "PR"})
@@ -285,9 +327,9 @@ def discordance(recist: str, response: SstrClass | str | None) -> str:
         recist: overall response by RECIST 1.1.
     """
     if recist == "PD" and response in _LESS_UPTAKE:
-        return (
+        return _(
             "Discordant: progression by RECIST 1.1 while uptake has fallen. Lesions may have lost receptors."
         )
     if recist in _BETTER_BY_RECIST and response == SstrClass.INCREASED:
-        return "Discordant: response by RECIST 1.1 while uptake has risen or is new."
+        return _("Discordant: response by RECIST 1.1 while uptake has risen or is new.")
     return ""

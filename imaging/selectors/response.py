@@ -12,11 +12,32 @@ from uuid import UUID
 from imaging.models import Lesion, LesionOrgan, Measurement, Modality, ReaderRole, Reading, Study, Timepoint
 from imaging.rules import recist, sstr
 from imaging.rules.best_response import Assessment
-from imaging.rules.selection import SelectionProblem, selection_problems
+from imaging.rules.selection import PROBLEMS, SelectionProblem, selection_problems
+from imaging.rules.telling import Message, Stored, Told, in_sentence
+from languages.wording import gettext, gettext_noop
 from patients.models import Patient
 
 Key = tuple[UUID, int, str]  # patient, course number, reader role
 _PET = frozenset({Modality.PET_CT, Modality.PET_MR})
+
+NO_LESIONS = Message(gettext_noop("No lesions have been entered."))
+NO_BASELINE = Message(gettext_noop("There is no baseline study of this course: nothing can be compared."))
+NOT_DERIVED = Message(gettext_noop("Not derived: {words}"))
+NOTHING_ENTERED = Message(gettext_noop("Nothing has been entered for this study."))
+DRAFTS_WAITING = Message(
+    gettext_noop("Nothing has been entered for this study. Imported drafts have not been accepted yet.")
+)
+
+
+def _organ(english: str) -> str:
+    return in_sentence(gettext(english[:1].upper() + english[1:]))
+
+
+# Tells ``Reading.derived_reason`` in the reader's language.
+DERIVED_REASON = Stored(
+    [*PROBLEMS, NO_LESIONS, NO_BASELINE, NOT_DERIVED, NOTHING_ENTERED, DRAFTS_WAITING, *recist.REASONS],
+    {"organ": _organ},
+)
 
 
 @dataclass(frozen=True)
@@ -25,13 +46,18 @@ class Derived:
 
     Attributes:
         response: a code of ``OverallResponse``; blank where none can be told.
-        reason: why, in words.
+        why: why; a plain text is a message of the catalogues.
         timepoint: with its sums; None without a baseline study or any lesion.
     """
 
     response: str
-    reason: str
+    why: Told | str
     timepoint: recist.Timepoint | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why, in words of the language that is active now."""
+        return gettext(self.why) if isinstance(self.why, str) else str(self.why)
 
 
 @dataclass
@@ -81,17 +107,17 @@ class CourseResponse:
         """Return the response of a study of this course, or why there is none."""
         timepoint = self._timepoints.get(study.pk)
         if not self.lesions:
-            return Derived("", "No lesions have been entered.")
+            return Derived("", NO_LESIONS())
         if self.baseline is None or timepoint is None:
-            return Derived("", "There is no baseline study of this course: nothing can be compared.")
+            return Derived("", NO_BASELINE())
         if study.pk == self.baseline.pk:
-            return Derived("", timepoint.reason, timepoint)
+            return Derived("", timepoint.why, timepoint)
         if self.problems:
-            return Derived("", f"Not derived: {self.problems[0].sentence}", timepoint)
+            return Derived("", NOT_DERIVED(words=self.problems[0].why), timepoint)
         if not any(key == study.pk and not one.is_draft for (_, key), one in self.measurements.items()):
-            waiting = " Imported drafts have not been accepted yet." if self.drafts(study) else ""
-            return Derived("", f"Nothing has been entered for this study.{waiting}", timepoint)
-        return Derived(timepoint.overall or "", timepoint.reason, timepoint)
+            why = DRAFTS_WAITING() if self.drafts(study) else NOTHING_ENTERED()
+            return Derived("", why, timepoint)
+        return Derived(timepoint.overall or "", timepoint.why, timepoint)
 
     def assessments(self) -> list[Assessment]:
         """Return the derived responses of the studies after the baseline."""

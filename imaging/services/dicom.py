@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.access import Act
 from accounts.errors import RegistryError, StaleRecord
@@ -22,7 +24,7 @@ from imaging.services.lesions import (
 )
 from patients.models import Patient
 
-READ_FROM_DICOM = "Read from DICOM files."
+READ_FROM_DICOM = gettext_noop("Read from DICOM files.")
 _LABEL = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,11}")
 
 
@@ -74,13 +76,13 @@ def store_dicom_study(
     if study is not None and expected_version not in (None, study.version):
         # Told first: what would be a change rests on how the study stood.
         raise StaleRecord(
-            "This study was changed while you had it open. Nothing of yours was stored.",
+            _("This study was changed while you had it open. Nothing of yours was stored."),
             current_version=study.version,
         )
     changes = {} if study is None else _changes(study, values)
     if study is not None and not reason and any(getattr(study, name) not in (None, "") for name in changes):
         raise ValidationError(
-            {"reason": ValidationError("Say why what was recorded before is changed.", code="required")}
+            {"reason": ValidationError(_("Say why what was recorded before is changed."), code="required")}
         )
     kept = require_reason(" ".join(filter(None, [reason or READ_FROM_DICOM, identity_reason.strip()])))
     with clinical_write(by=by, reason=kept):
@@ -156,11 +158,12 @@ def _store_measurement(
 ) -> None:
     said = _found(measured, lesion)
     if said["size_mm"] is None and said["suv_max"] is None:
-        axis = "short axis" if lesion.is_node else "longest diameter"
-        raise RegistryError(
-            "nothing_measured",
-            f"The report gives neither {axis} nor SUVmax of {lesion.label}: leave it out.",
+        neither = (
+            _("The report gives neither short axis nor SUVmax of {label}: leave it out.")
+            if lesion.is_node
+            else _("The report gives neither longest diameter nor SUVmax of {label}: leave it out.")
         )
+        raise RegistryError("nothing_measured", neither.format(label=lesion.label))
     stored = Measurement.objects.current().filter(lesion=lesion, study=study).first()
     if stored is None:
         record_measurement(Measurement(lesion=lesion, study=study, is_draft=True, **said), by=by)
@@ -169,7 +172,9 @@ def _store_measurement(
     elif not stored.is_draft:
         raise RegistryError(
             "measured_already",
-            f"{lesion.label} has been measured in this study already: leave it out, or change it in the grid.",
+            _(
+                "{label} has been measured in this study already: leave it out, or change it in the grid."
+            ).format(label=lesion.label),
         )
     else:
         # What the report leaves out stays as it is.

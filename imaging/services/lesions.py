@@ -12,6 +12,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.access import Act
 from accounts.errors import RegistryError, StaleRecord
@@ -40,9 +42,10 @@ from imaging.models import (
 from imaging.rules.cells import CellEntry, parse_cell, parse_suv
 from imaging.rules.recist import STATES_OF_ROLE, LesionRole, State, number
 from imaging.rules.selection import count_problems
+from languages.wording import day
 from patients.models import Patient
 
-EMPTIED = "Emptied in the lesion grid before the study was signed."
+EMPTIED = gettext_noop("Emptied in the lesion grid before the study was signed.")
 _NUMBERED = re.compile(r"L(\d{1,6})")
 
 
@@ -78,7 +81,7 @@ def _reason_of_change(
         return reason.strip()
     if not reason.strip():
         raise ValidationError(
-            {"reason": ValidationError("This has been signed: say why it is changed.", code="required")}
+            {"reason": ValidationError(_("This has been signed: say why it is changed."), code="required")}
         )
     return require_reason(reason)
 
@@ -168,7 +171,7 @@ def change_lesion(
     allowed = {"role", "organ", "site", "label", "selection_reason", "tracking_uid"}
     unknown = sorted(set(changes) - allowed)
     if unknown:
-        raise ValidationError(dict.fromkeys(unknown, "This field cannot be changed."))
+        raise ValidationError(dict.fromkeys(unknown, _("This field cannot be changed.")))
     with clinical_write(by=by, reason=reason.strip()):
         locked = lock_current(lesion, expected_version=expected_version)
         changed = [name for name, value in changes.items() if getattr(locked, name) != value]
@@ -244,8 +247,10 @@ def record_finding(
         version = found.version if found is not None else 0
         if expected_version is not None and version != expected_version:
             raise StaleRecord(
-                f"{lesion.label} in the study of {study.performed_on} was changed while you had it open. Nothing of"
-                " yours was stored there.",
+                _(
+                    "{label} in the study of {day} was changed while you had it open. Nothing of yours was stored"
+                    " there."
+                ).format(label=lesion.label, day=day(study.performed_on)),
                 current_version=version,
             )
         reason = _reason_for(one, reason)
@@ -306,7 +311,7 @@ def correct_measurement(
         locked = lock_current(measurement, expected_version=expected_version)
         if changes.get("is_draft") and not locked.is_draft:
             raise RegistryError(
-                "accepted", "This measurement counts: it cannot become a draft again. Void it instead."
+                "accepted", _("This measurement counts: it cannot become a draft again. Void it instead.")
             )
         after = copy(locked)
         for name, value in changes.items():
@@ -325,15 +330,22 @@ def _fit(one: Measurement) -> None:
     """
     lesion = one.lesion
     if one.state and one.state not in STATES_OF_ROLE[LesionRole(lesion.role)]:
-        raise _unfit(
-            "state", f"This cannot be said of a {lesion.get_role_display().lower()} lesion.", "state_of_role"
-        )
+        said = {
+            Role.TARGET: _("This cannot be said of a target lesion."),
+            Role.NON_TARGET: _("This cannot be said of a non-target lesion."),
+            Role.NEW: _("This cannot be said of a new lesion."),
+        }
+        raise _unfit("state", said[Role(lesion.role)], "state_of_role")
     if one.state == LesionState.SPLIT and one.parts_mm:
         if any(part <= 0 for part in one.parts_mm):
-            raise _unfit("parts_mm", "Each part is above 0 mm.", "not_positive")
+            raise _unfit("parts_mm", _("Each part is above 0 mm."), "not_positive")
         total = sum(one.parts_mm, Decimal(0))
         if one.size_mm is not None and one.size_mm != total:
-            raise _unfit("size_mm", f"The parts add up to {number(total)} mm.", "contradictory_size")
+            raise _unfit(
+                "size_mm",
+                _("The parts add up to {total} mm.").format(total=number(total)),
+                "contradictory_size",
+            )
         one.size_mm = total
     if one.merged_into is not None:
         problem = _merge_problem(lesion, one.merged_into)
@@ -348,12 +360,14 @@ def _unfit(field: str, sentence: str, code: str) -> ValidationError:
 def _merge_problem(lesion: Lesion, other: Lesion) -> str:
     """Return why a lesion cannot merge into another one; blank: it can."""
     if other.pk == lesion.pk:
-        return f"{other.label} cannot merge into itself."
+        return _("{label} cannot merge into itself.").format(label=other.label)
     own = ("patient_id", "course_number", "reader_role")
     if any(getattr(other, name) != getattr(lesion, name) for name in own):
-        return "A lesion merges into another one of the same course and reader."
+        return _("A lesion merges into another one of the same course and reader.")
     if lesion.role == Role.TARGET and other.role != Role.TARGET:
-        return f"{other.label} is no target lesion: a target lesion merges into another one."
+        return _("{label} is no target lesion: a target lesion merges into another one.").format(
+            label=other.label
+        )
     return ""
 
 
@@ -409,7 +423,7 @@ def _merged_into(lesion: Lesion, label: str) -> Lesion:
         .first()
     )
     if other is None:
-        raise _unfit("size", f"There is no lesion {label} here.", "unreadable")
+        raise _unfit("size", _("There is no lesion {label} here.").format(label=label), "unreadable")
     problem = _merge_problem(lesion, other)
     if problem:
         raise _unfit("size", problem, "unreadable")
@@ -429,7 +443,7 @@ def accept_drafts(*, patient: Patient, study: Study, reader_role: str, by: User 
         require_current_parents(Lesion(patient=patient))
         if study.pk in signed_studies(patient, study.course_number, reader_role):
             raise RegistryError(
-                "signed", "This study has been signed: change its measurements one by one, with a reason."
+                "signed", _("This study has been signed: change its measurements one by one, with a reason.")
             )
         drafts = Measurement.objects.current().filter(
             lesion__patient=patient, lesion__reader_role=reader_role, study=study, is_draft=True

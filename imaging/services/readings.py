@@ -7,8 +7,10 @@ from what the measurements say today.
 from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from accounts.access import Act
 from accounts.errors import RegistryError, StaleRecord
@@ -21,6 +23,7 @@ from accounts.records import (
     require_reason,
 )
 from imaging.models import OverallResponse, Reading, ReadingRole, ReadingStatus, Study, Timepoint
+from imaging.rules.telling import in_sentence
 from imaging.selectors.response import CourseResponse, course_response
 
 DERIVED_FIELDS = (
@@ -40,7 +43,8 @@ def derive_reading(reading: Reading, response: CourseResponse) -> Reading:
     derived = response.derived(reading.study)
     timepoint = derived.timepoint if derived.response else None
     reading.derived_response = derived.response
-    reading.derived_reason = derived.reason[:_LONGEST_REASON] if response.lesions else ""
+    with translation.override(settings.LANGUAGE_CODE):  # stored, whoever looks; told again by DERIVED_REASON
+        reading.derived_reason = derived.reason[:_LONGEST_REASON] if response.lesions else ""
     reading.target_response = (timepoint and timepoint.target) or ""
     reading.non_target_response = (timepoint and timepoint.non_target) or ""
     complete = timepoint is not None and timepoint.is_complete
@@ -89,7 +93,9 @@ def correct_reading(
     if stored.is_signed:
         raise RegistryError(
             "signed_reading",
-            "This reading has been signed: a reader changes it on the imaging page, with a reason and a new signature.",
+            _(
+                "This reading has been signed: a reader changes it on the imaging page, with a reason and a new signature."
+            ),
         )
     return correct_record(
         reading, changes, by=by, reason=reason, expected_version=expected_version, follow=_derive_again
@@ -125,7 +131,7 @@ def save_draft(
         reading, response = _locked(study, reader_role, expected_version)
         if reading.is_signed:
             raise RegistryError(
-                "signed_reading", "This reading has been signed: sign it anew, with a reason."
+                "signed_reading", _("This reading has been signed: sign it anew, with a reason.")
             )
         _fill(reading, response, overall_response, override_reason, note)
         reading.status, reading.reader = ReadingStatus.DRAFT, by
@@ -170,8 +176,9 @@ def sign_reading(
             raise ValidationError(
                 {
                     "override_reason": ValidationError(
-                        f"The rules derive {_word(reading.derived_response)}: say why the response is"
-                        f" {_word(reading.overall_response)}.",
+                        _("The rules derive {derived}: say why the response is {response}.").format(
+                            derived=_word(reading.derived_response), response=_word(reading.overall_response)
+                        ),
                         code="required",
                     )
                 }
@@ -181,14 +188,14 @@ def sign_reading(
 
 
 def _word(response: str) -> str:
-    return str(OverallResponse(response).label).lower()
+    return in_sentence(str(OverallResponse(response).label))
 
 
 def _locked(study: Study, reader_role: str, expected_version: int | None) -> tuple[Reading, CourseResponse]:
     """Return the current reading of a study in a role, locked, or a new one, and what its lesions say."""
     if study.timepoint == Timepoint.BASELINE:
         raise RegistryError(
-            "no_response_of_baseline", "The baseline is what responses are compared with: it has none."
+            "no_response_of_baseline", _("The baseline is what responses are compared with: it has none.")
         )
     new = Reading(study=study, reader_role=reader_role)
     require_current_parents(new)
@@ -197,7 +204,7 @@ def _locked(study: Study, reader_role: str, expected_version: int | None) -> tup
     version = reading.version if reading is not None else 0
     if expected_version is not None and expected_version != version:
         raise StaleRecord(
-            "This reading was changed while you had it open. Nothing of yours was stored.",
+            _("This reading was changed while you had it open. Nothing of yours was stored."),
             current_version=version,
         )
     return reading or new, _response_of(study, reader_role)
@@ -210,7 +217,7 @@ def _refuse_unfit(reading: Reading, response: CourseResponse, by: User) -> None:
     if response.drafts(study):
         raise RegistryError(
             "drafts_left",
-            "Imported measurements of this study have not been accepted: accept or change them first.",
+            _("Imported measurements of this study have not been accepted: accept or change them first."),
         )
     others = [
         one for one in Reading.objects.current().filter(study=study).exclude(pk=reading.pk)
@@ -219,14 +226,14 @@ def _refuse_unfit(reading: Reading, response: CourseResponse, by: User) -> None:
     if any(one.reader_id == by.pk for one in others):
         raise RegistryError(
             "not_independent",
-            "You have read this study in another role: two readings of it need two readers.",
+            _("You have read this study in another role: two readings of it need two readers."),
         )
     if reading.reader_role == ReadingRole.ADJUDICATOR:
         responses = {one.overall_response for one in others if one.reader_role != ReadingRole.ADJUDICATOR}
         if len(responses) < 2:
             raise RegistryError(
                 "nothing_to_adjudicate",
-                "There are no two readings that differ: nothing is to be adjudicated.",
+                _("There are no two readings that differ: nothing is to be adjudicated."),
             )
 
 
@@ -241,7 +248,11 @@ def _fill(
     reading.overall_response = overall_response or reading.derived_response
     if not reading.overall_response:
         raise ValidationError(
-            {"overall_response": ValidationError("No response can be derived: choose one.", code="required")}
+            {
+                "overall_response": ValidationError(
+                    _("No response can be derived: choose one."), code="required"
+                )
+            }
         )
     timepoint = response.derived(reading.study).timepoint
     seen_new = bool(timepoint and timepoint.new_lesions)

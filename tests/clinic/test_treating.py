@@ -108,7 +108,11 @@ def test_the_warnings_are_shown_before_and_their_reason_is_kept(desk, patient):
 
 def test_an_entry_is_looked_over_before_it_is_stored_and_changed_from_there(desk, patient):
     url = address("cycle-administer", patient, 3)
-    typed = ENTRY | {"confirmation_reason": REASON, "confirmed_warnings": "labs_missing", "activity_unit": "MBq"}
+    typed = ENTRY | {
+        "confirmation_reason": REASON,
+        "confirmed_warnings": "labs_missing",
+        "activity_unit": "MBq",
+    }
     events = Administration.pgh_event_model.objects.count()
 
     looked = desk.post(url, typed | {"check": "1"})
@@ -140,7 +144,12 @@ def test_what_is_wrong_or_unconfirmed_is_told_instead_of_a_look(desk, patient):
     unconfirmed = desk.post(
         url,
         ENTRY
-        | {"syringe_activity_mbq": "4000", "confirmation_reason": REASON, "confirmed_warnings": "", "check": "1"},
+        | {
+            "syringe_activity_mbq": "4000",
+            "confirmation_reason": REASON,
+            "confirmed_warnings": "",
+            "check": "1",
+        },
     )
     assert unconfirmed.status_code in {409, 422}
     assert "Nothing is stored yet" not in said(unconfirmed)

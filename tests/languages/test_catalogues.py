@@ -64,7 +64,18 @@ def test_every_text_of_the_source_is_in_a_catalogue(tmp_path):
             shutil.copy2(ROOT / name, copy / name)
     for domain in ("django", "djangojs"):
         subprocess.run(
-            [sys.executable, "-m", "django", "makemessages", "-l", "de", "--no-obsolete", "--no-location", "-d", domain],
+            [
+                sys.executable,
+                "-m",
+                "django",
+                "makemessages",
+                "-l",
+                "de",
+                "--no-obsolete",
+                "--no-location",
+                "-d",
+                domain,
+            ],
             cwd=copy,
             check=True,
             capture_output=True,
@@ -75,9 +86,12 @@ def test_every_text_of_the_source_is_in_a_catalogue(tmp_path):
 
 def _messages(path: Path) -> set[str]:
     listed = subprocess.run(
-        ["msgattrib", "--no-obsolete", "--no-wrap", "--sort-output", path], check=True, capture_output=True, text=True
+        ["msgattrib", "--no-obsolete", "--no-wrap", "--sort-output", path],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
     return {
-        re.sub(r'^msgstr.*?(?=\n\n|\Z)', "", block, flags=re.DOTALL | re.MULTILINE).strip()
+        re.sub(r"^msgstr.*?(?=\n\n|\Z)", "", block, flags=re.DOTALL | re.MULTILINE).strip()
         for block in listed.split("\n\n")[1:]
     }

@@ -41,6 +41,13 @@ def test_numbers_and_days_follow_the_language(language, numbers, day):
         assert wording.day(date(2019, 3, 4)) == day
 
 
+@pytest.mark.parametrize("value", [2.76, Decimal("2.76")])
+def test_a_number_is_rounded_and_not_cut_off(value):
+    assert wording.number(value, 1) == "2.8"
+    with translation.override("de"):
+        assert wording.number(value, 1) == "2,8"
+
+
 def test_what_was_stored_in_english_is_told_again(monkeypatch):
     german = {
         "Died on {day}": "Verstorben am {day}",

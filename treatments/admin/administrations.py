@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -12,6 +14,7 @@ from accounts.desk.forms import DeskForm
 from accounts.desk.local_times import LocalTimesAdmin
 from accounts.models import User
 from accounts.records import ClinicalRecord
+from languages.wording import day
 from patients.admin import OfPatientAdmin
 from treatments import services
 from treatments.admin.places import OfCycleAdmin
@@ -20,7 +23,7 @@ from treatments.models import AbsorbedDose, Administration, PriorPrrt, Somatosta
 # Legends with their fields, here and on the page of a given cycle.
 ADMINISTRATION_SECTIONS = (
     (
-        "Activity",
+        gettext_lazy("Activity"),
         (
             "administered_at",
             "prescribed_activity_mbq",
@@ -33,7 +36,7 @@ ADMINISTRATION_SECTIONS = (
         ),
     ),
     (
-        "Infusion",
+        gettext_lazy("Infusion"),
         (
             "infusion_ended_at",
             "lot",
@@ -44,21 +47,23 @@ ADMINISTRATION_SECTIONS = (
         ),
     ),
     (
-        "Protection and staff",
+        gettext_lazy("Protection and staff"),
         ("amino_acid_regimen", "amino_acid_minutes", "antiemetic", "body_weight_kg", "staff"),
     ),
 )
-ADMINISTRATION_FIELDS = tuple(name for _, names in ADMINISTRATION_SECTIONS for name in names)
-NET_HELP = "Net of the residual; computed where the syringe was measured."
+ADMINISTRATION_FIELDS = tuple(name for _legend, names in ADMINISTRATION_SECTIONS for name in names)
+NET_HELP = gettext_lazy("Net of the residual; computed where the syringe was measured.")
 
 
 class AdministrationEntryForm(DeskForm):
     confirmation_reason = forms.CharField(
-        label="Why it is recorded in spite of warnings",
+        label=gettext_lazy("Why it is recorded in spite of warnings"),
         max_length=500,
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="Asked for where something is to be looked at first; kept beside the warnings.",
+        help_text=gettext_lazy(
+            "Asked for where something is to be looked at first; kept beside the warnings."
+        ),
     )
 
 
@@ -77,10 +82,11 @@ class AdministrationAdmin(OfCycleAdmin, LocalTimesAdmin):
         "lot",
     )
 
-    @display(description="Given at (local)", ordering="administered_at")
+    @display(description=gettext_lazy("Given at (local)"), ordering="administered_at")
     def given_at(self, obj: Administration) -> str:
         zone = obj.cycle.course.patient.centre.zone
-        return f"{obj.administered_at.astimezone(zone):%Y-%m-%d %H:%M} ({zone})"
+        at = obj.administered_at.astimezone(zone)
+        return f"{day(at.date())} {at:%H:%M} ({zone})"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         fixed = super().get_readonly_fields(request, obj)
@@ -90,8 +96,8 @@ class AdministrationAdmin(OfCycleAdmin, LocalTimesAdmin):
         fieldsets: list[Any] = [(None, {"fields": ("cycle",)})]
         fieldsets += [(legend, {"fields": names}) for legend, names in ADMINISTRATION_SECTIONS]
         if obj is None:
-            return [*fieldsets, ("Warnings", {"fields": ("confirmation_reason",)})]
-        confirmed = ("Confirmed warnings", {"fields": ("confirmed_warnings", "confirmation_reason")})
+            return [*fieldsets, (_("Warnings"), {"fields": ("confirmation_reason",)})]
+        confirmed = (_("Confirmed warnings"), {"fields": ("confirmed_warnings", "confirmation_reason")})
         return [*fieldsets, confirmed, *super().get_fieldsets(request, obj)[1:]]
 
     def get_form(
@@ -103,7 +109,7 @@ class AdministrationAdmin(OfCycleAdmin, LocalTimesAdmin):
         kwargs["fields"] = ("cycle", *ADMINISTRATION_FIELDS)
         form = super().get_form(request, obj, change=change, **kwargs)
         for name, words in (
-            ("prescribed_activity_mbq", "Blank: what is prescribed for the cycle."),
+            ("prescribed_activity_mbq", _("Blank: what is prescribed for the cycle.")),
             ("administered_activity_mbq", NET_HELP),
         ):
             if name in form.base_fields:
@@ -114,7 +120,7 @@ class AdministrationAdmin(OfCycleAdmin, LocalTimesAdmin):
     def refusals(self, request: HttpRequest, refused: Any, record: Any, zone: Any) -> Any:
         if not isinstance(refused, services.Unconfirmed):
             return super().refusals(request, refused, record, zone)
-        why = "Say why the cycle is recorded in spite of the warnings."
+        why = _("Say why the cycle is recorded in spite of the warnings.")
         found: list[tuple[str, str | None]] = [(warned.message, None) for warned in refused.warnings]
         return [*found, (why, "confirmation_reason")]
 
@@ -173,6 +179,6 @@ class SomatostatinAnalogueDoseAdmin(OfPatientAdmin, LocalTimesAdmin):
     list_display = ("registry_number", "drug", "day", "dose_mg", "note")
     list_filter: ClassVar[Any] = ("drug",)
 
-    @display(description="Given on (local)", ordering="given_at")
+    @display(description=gettext_lazy("Given on (local)"), ordering="given_at")
     def day(self, obj: SomatostatinAnalogueDose) -> str:
-        return f"{obj.given_on}"
+        return day(obj.given_on)

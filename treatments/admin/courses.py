@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import Count, Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
@@ -31,19 +33,25 @@ from treatments.models import (
     DoseDecision,
     Hold,
 )
-from treatments.rules.advice import ADVICE_WORDS
+from treatments.rules.advice import ADVICE_WORDS, fact_retold
+from treatments.rules.words import within, written
 from treatments.selectors.advice import advice_for
 from treatments.services.courses import today_at
 
-STATUS_COLOURS = {"Planned": "info", "On hold": "warning", "Given": "success", "Cancelled": "danger"}
+STATUS_COLOURS = {
+    CycleStatus.PLANNED.value: "info",
+    CycleStatus.HELD.value: "warning",
+    CycleStatus.GIVEN.value: "success",
+    CycleStatus.CANCELLED.value: "danger",
+}
 
 
 class CourseEntryForm(DeskForm):
     first_planned_on = forms.DateField(
-        label="First cycle planned on",
+        label=gettext_lazy("First cycle planned on"),
         required=False,
         widget=UnfoldAdminSingleDateWidget,
-        help_text="The other cycles follow at the protocol's interval.",
+        help_text=gettext_lazy("The other cycles follow at the protocol's interval."),
     )
 
 
@@ -74,13 +82,13 @@ class CourseAdmin(OfPatientAdmin):
         )
         return [(None, {"fields": self_fields}), *super().get_fieldsets(request, obj)[1:]]
 
-    @display(description="Cycles given", ordering="given")
+    @display(description=gettext_lazy("Cycles given"), ordering="given")
     def cycles_given(self, obj: Any) -> str:
-        return f"{obj.given} of {obj.protocol.planned_cycles}"
+        return _("{n} of {total}").format(n=obj.given, total=obj.protocol.planned_cycles)
 
     def links(self, request: HttpRequest, record: Any) -> list[tuple[str, str]]:
         cycles = reverse("admin:treatments_cycle_changelist")
-        return [*super().links(request, record), ("Cycles", f"{cycles}?q={record.patient}")]
+        return [*super().links(request, record), (_("Cycles"), f"{cycles}?q={record.patient}")]
 
     def store_entry(self, record: Any, *, form: Any, by: User) -> ClinicalRecord:
         return services.start_course(
@@ -144,25 +152,27 @@ class CycleAdmin(ClinicalAdmin):
         )
         return super().get_queryset(request).select_related("course__protocol").prefetch_related(in_force)
 
-    @display(description="Course", ordering="course__number")
+    @display(description=gettext_lazy("Course"), ordering="course__number")
     def course_number(self, obj: Cycle) -> int:
         return obj.course.number
 
-    @display(description="Status", ordering="status", label=STATUS_COLOURS)
-    def state(self, obj: Any) -> str:
-        return obj.get_status_display()
+    @display(description=gettext_lazy("Status"), ordering="status", label=STATUS_COLOURS)
+    def state(self, obj: Any) -> tuple[str, str]:
+        return obj.status, obj.get_status_display()
 
-    @display(description="Given on", empty_value="–")
+    @display(description=gettext_lazy("Given on"), empty_value="–")
     def given_on(self, obj: Cycle) -> date | None:
         administration = current_administration(obj)
         if administration is None:
             return None
         return administration.administered_at.astimezone(obj.course.patient.centre.zone).date()
 
-    @display(description="Activity (MBq)", empty_value="–")
+    @display(description=gettext_lazy("Activity (MBq)"), empty_value="–")
     def activity(self, obj: Cycle) -> str | None:
         administration = current_administration(obj)
-        return f"{administration.administered_activity_mbq:,}" if administration is not None else None
+        return (
+            written(f"{administration.administered_activity_mbq:,}") if administration is not None else None
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None:
@@ -186,9 +196,10 @@ class CycleAdmin(ClinicalAdmin):
         if self.has_change_permission(request, obj):
             if current_administration(obj) is not None:
                 for legend, given in ADMINISTRATION_SECTIONS:
-                    fieldsets.append((f"Administration: {legend.lower()}", {"fields": given}))
+                    title = _("Administration: {section}").format(section=within(str(legend)))
+                    fieldsets.append((title, {"fields": given}))
             fieldsets.append(
-                ("Correction", {"fields": ("reason", "expected_version", "administration_version")})
+                (_("Correction"), {"fields": ("reason", "expected_version", "administration_version")})
             )
         return fieldsets
 
@@ -224,11 +235,11 @@ class CycleAdmin(ClinicalAdmin):
     def links(self, request: HttpRequest, record: Any) -> list[tuple[str, str]]:
         found = [
             (
-                f"Patient {record.course.patient}",
+                _("Patient {patient}").format(patient=record.course.patient),
                 reverse("admin:patients_patient_change", args=[record.course.patient_id]),
             ),
             (
-                f"Course {record.course.number}",
+                _("Course {number}").format(number=record.course.number),
                 reverse("admin:treatments_course_change", args=[record.course_id]),
             ),
         ]
@@ -236,12 +247,15 @@ class CycleAdmin(ClinicalAdmin):
         wanted: list[tuple[str, str]] = []
         if administration is not None:
             page = reverse("admin:treatments_administration_change", args=[administration.pk])
-            found.append(("Administration, also to void it", page))
-            wanted = [("Enter an absorbed dose", "absorbeddose")]
+            found.append((_("Administration, also to void it"), page))
+            wanted = [(_("Enter an absorbed dose"), "absorbeddose")]
         elif record.status in OPEN:
-            wanted = [("Record that it was given", "administration"), ("Decide on it", "dosedecision")]
+            wanted = [
+                (_("Record that it was given"), "administration"),
+                (_("Decide on it"), "dosedecision"),
+            ]
             if record.status == CycleStatus.PLANNED:
-                wanted.append(("Put it on hold", "hold"))
+                wanted.append((_("Put it on hold"), "hold"))
         if self.has_change_permission(request, record):
             found += [
                 (words, f"{reverse(f'admin:treatments_{kind}_add')}?cycle={record.pk}")
@@ -336,20 +350,20 @@ class DoseDecisionAdmin(OfCycleAdmin, LocalTimesAdmin):
     )
     list_filter: ClassVar[Any] = ("decision", "advice")
 
-    @display(description="Decided on (local)", ordering="decided_at")
+    @display(description=gettext_lazy("Decided on (local)"), ordering="decided_at")
     def day(self, obj: DoseDecision) -> date:
         return obj.decided_at.astimezone(obj.cycle.course.patient.centre.zone).date()
 
-    @display(description="What led to the advice", empty_value="–")
+    @display(description=gettext_lazy("What led to the advice"), empty_value="–")
     def facts(self, obj: DoseDecision) -> str:
-        return " ".join(obj.advice_facts)
+        return " ".join(fact_retold(fact) for fact in obj.advice_facts)
 
     def get_form(
         self, request: HttpRequest, obj: Any | None = None, change: bool = False, **kwargs: Any
     ) -> type[forms.ModelForm]:
         form = super().get_form(request, obj, change=change, **kwargs)
         if "prescribed_activity_mbq" in form.base_fields:
-            form.base_fields["prescribed_activity_mbq"].help_text = "Blank: what the decision stands for."
+            form.base_fields["prescribed_activity_mbq"].help_text = _("Blank: what the decision stands for.")
         return form
 
     def changeform_view(
@@ -366,7 +380,8 @@ class DoseDecisionAdmin(OfCycleAdmin, LocalTimesAdmin):
             advice = advice_for(cycle.course, cycle, today=today_at(cycle))
             if advice is not None:
                 said = " ".join([f"{ADVICE_WORDS[advice.code].rstrip('.')}.", *advice.facts])
-                context["desk_note"] = f"Advice for cycle {cycle.number}: {said}"
+                message = _("Advice for cycle {number}: {advice}")
+                context["desk_note"] = message.format(number=cycle.number, advice=said)
         return super().changeform_view(request, object_id, form_url, context)
 
     def store_entry(self, record: Any, *, form: Any, by: User) -> ClinicalRecord:
@@ -393,15 +408,21 @@ class DiscontinuationAdmin(ClinicalAdmin):
     list_display = ("registry_number", "course_number", "discontinued_on", "after_cycle", "main_reason")
     list_filter: ClassVar[Any] = ("main_reason", "after_cycle")
 
-    @display(description="Course", ordering="course__number")
+    @display(description=gettext_lazy("Course"), ordering="course__number")
     def course_number(self, obj: Discontinuation) -> int:
         return obj.course.number
 
     def links(self, request: HttpRequest, record: Any) -> list[tuple[str, str]]:
         course = record.course
         return [
-            (f"Patient {course.patient}", reverse("admin:patients_patient_change", args=[course.patient_id])),
-            (f"Course {course.number}", reverse("admin:treatments_course_change", args=[course.pk])),
+            (
+                _("Patient {patient}").format(patient=course.patient),
+                reverse("admin:patients_patient_change", args=[course.patient_id]),
+            ),
+            (
+                _("Course {number}").format(number=course.number),
+                reverse("admin:treatments_course_change", args=[course.pk]),
+            ),
         ]
 
     def store_entry(self, record: Any, *, form: Any, by: User) -> ClinicalRecord:

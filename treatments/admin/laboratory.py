@@ -7,6 +7,8 @@ from django import forms
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldBooleanWidget
 
@@ -17,12 +19,14 @@ from accounts.desk.shared import SharedAdmin
 from accounts.desk.site import desk_centres, user_of
 from accounts.models import Centre, User
 from accounts.records import ClinicalRecord
+from languages.wording import day
 from patients.admin import OfPatientAdmin
 from treatments import services
 from treatments.models import LabResult, ReferenceRange
 from treatments.rules.labs import ANALYTES, with_unit
+from treatments.rules.words import written
 
-OWN_UNIT = "The unit that the registry keeps the analyte in"
+OWN_UNIT = gettext_lazy("The unit that the registry keeps the analyte in")
 
 
 class ConfirmField(forms.BooleanField):
@@ -30,10 +34,10 @@ class ConfirmField(forms.BooleanField):
 
     def __init__(self, **options: Any) -> None:
         plain = {
-            "label": "The value is right though it is unlikely",
+            "label": gettext_lazy("The value is right though it is unlikely"),
             "required": False,
             "widget": UnfoldBooleanWidget,
-            "help_text": "To be ticked where the page asks to check a value.",
+            "help_text": gettext_lazy("To be ticked where the page asks to check a value."),
         }
         super().__init__(**plain | options)
 
@@ -46,7 +50,7 @@ class LabEntryForm(DeskForm):
 
     # Not the record's: a count per microlitre is a thousand times the stored one, and only that has bounds.
     typed_value = forms.DecimalField(
-        label="Value", max_digits=14, min_value=0, widget=UnfoldAdminDecimalFieldWidget
+        label=gettext_lazy("Value"), max_digits=14, min_value=0, widget=UnfoldAdminDecimalFieldWidget
     )
     unit = forms.ChoiceField(
         required=False,
@@ -58,7 +62,7 @@ class LabEntryForm(DeskForm):
             ),
         ],
         widget=UnfoldAdminSelectWidget,
-        help_text="Of the value and of the limits.",
+        help_text=gettext_lazy("Of the value and of the limits."),
     )
     confirm_unlikely = ConfirmField()
 
@@ -77,15 +81,15 @@ class LabResultAdmin(OfPatientAdmin, LocalTimesAdmin):
     list_display = ("registry_number", "analyte", "value_with_unit", "day", "as_written")
     list_filter: ClassVar[Any] = ("analyte", "is_unlikely_confirmed")
 
-    @display(description="Value", ordering="value")
+    @display(description=gettext_lazy("Value"), ordering="value")
     def value_with_unit(self, obj: LabResult) -> str:
-        return with_unit(f"{obj.value.normalize():f}", ANALYTES[obj.analyte].unit)
+        return with_unit(written(f"{obj.value.normalize():f}"), ANALYTES[obj.analyte].unit)
 
-    @display(description="Taken on (local)", ordering="taken_at")
+    @display(description=gettext_lazy("Taken on (local)"), ordering="taken_at")
     def day(self, obj: LabResult) -> str:
-        return f"{obj.taken_on}"
+        return day(obj.taken_on)
 
-    @display(description="As written", empty_value="–")
+    @display(description=gettext_lazy("As written"), empty_value="–")
     def as_written(self, obj: LabResult) -> str | None:
         return f"{obj.original_value} {obj.original_unit}" if obj.original_value else None
 
@@ -110,9 +114,8 @@ class LabResultAdmin(OfPatientAdmin, LocalTimesAdmin):
         form = super().get_form(request, obj, change=change, **kwargs)
         if obj is not None and "value" in form.base_fields:
             unit = ANALYTES[obj.analyte].unit
-            form.base_fields[
-                "value"
-            ].help_text = f"In the unit of its analyte ({unit}), as the limits; replaces what was written."
+            words = _("In the unit of its analyte ({unit}), as the limits; replaces what was written.")
+            form.base_fields["value"].help_text = words.format(unit=unit)
         return form
 
     def store_entry(self, record: Any, *, form: Any, by: User) -> ClinicalRecord:

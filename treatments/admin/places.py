@@ -4,6 +4,8 @@ from typing import Any, ClassVar
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from accounts.desk.records import ClinicalAdmin
@@ -16,7 +18,7 @@ class OfCycleAdmin(ClinicalAdmin):
     fixed_fields: ClassVar[tuple[str, ...]] = ("cycle",)
     autocomplete_fields = ("cycle",)
 
-    @display(description="Cycle", ordering="cycle__number")
+    @display(description=gettext_lazy("Cycle"), ordering="cycle__number")
     def cycle_number(self, obj: Any) -> str:
         return f"{obj.cycle.course.number}.{obj.cycle.number}"
 
@@ -24,6 +26,12 @@ class OfCycleAdmin(ClinicalAdmin):
         cycle: Cycle = record.cycle
         patient = cycle.course.patient
         return [
-            (f"Patient {patient}", reverse("admin:patients_patient_change", args=[patient.pk])),
-            (f"Cycle {cycle.number}", reverse("admin:treatments_cycle_change", args=[cycle.pk])),
+            (
+                _("Patient {patient}").format(patient=patient),
+                reverse("admin:patients_patient_change", args=[patient.pk]),
+            ),
+            (
+                _("Cycle {number}").format(number=cycle.number),
+                reverse("admin:treatments_cycle_change", args=[cycle.pk]),
+            ),
         ]

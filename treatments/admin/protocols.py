@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.access import Act
@@ -27,7 +28,7 @@ class ProtocolRules(DeskForm):
         if rules is None:
             return {}
         if not isinstance(rules, dict):
-            raise ValidationError('Write the thresholds with their names, such as {"source": "…"}.')
+            raise ValidationError(_('Write the thresholds with their names, such as {"source": "…"}.'))
         return rules
 
 
@@ -70,7 +71,7 @@ class ProtocolAdmin(SharedAdmin):
         # The version of a new one is the next of its code: the service counts.
         version = () if obj is None else ("version",)
         (plan, names), *others = PROTOCOL_SECTIONS
-        sections = [(plan, (*version, *names)), *others, ("Dose advice", ("dose_rules",))]
+        sections = [(plan, (*version, *names)), *others, (_("Dose advice"), ("dose_rules",))]
         fieldsets: list[Any] = [(title, {"fields": fields}) for title, fields in sections]
         return [*fieldsets, *super().get_fieldsets(request, obj)[1:]]
 
@@ -105,7 +106,7 @@ class ProtocolAdmin(SharedAdmin):
 
     def note(self, request: HttpRequest, obj: Any) -> str:
         if self.has_change_permission(request, obj) and self.is_followed(obj):
-            return (
+            return _(
                 "Courses follow this version: its plan stays as it is. For another plan add a new version; "
                 "name and source can be reworded."
             )

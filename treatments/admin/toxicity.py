@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from patients.admin import OfPatientAdmin
@@ -15,6 +16,6 @@ class AdverseEventAdmin(OfPatientAdmin):
     list_display = ("registry_number", "term", "severity", "onset_on", "resolved_on", "is_serious", "action")
     list_filter: ClassVar[Any] = ("grade", "attribution", "is_serious", "action")
 
-    @display(description="Grade", ordering="grade")
+    @display(description=gettext_lazy("Grade"), ordering="grade")
     def severity(self, obj: AdverseEvent) -> int:
         return obj.grade

@@ -6,6 +6,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Act
 from accounts.records import (
@@ -17,6 +19,7 @@ from accounts.records import (
     plausible_days,
     plausible_moments,
 )
+from languages.wording import day
 from patients.models import Patient
 from treatments.models.courses import Cycle
 from treatments.models.protocols import MOST_ACTIVITY_MBQ
@@ -26,41 +29,41 @@ MOST_DOSE_GY = 1_000
 
 
 class AminoAcidRegimen(models.TextChoices):
-    LYSINE_ARGININE = "lysine_arginine", "Lysine and arginine (25 g / 25 g)"
-    COMMERCIAL = "commercial", "Commercial amino acid solution"
-    OTHER = "other", "Other"
-    NONE = "none", "None given"
+    LYSINE_ARGININE = "lysine_arginine", _("Lysine and arginine (25 g / 25 g)")
+    COMMERCIAL = "commercial", _("Commercial amino acid solution")
+    OTHER = "other", _("Other")
+    NONE = "none", _("None given")
 
 
 class VenousAccess(models.TextChoices):
-    PERIPHERAL = "peripheral", "Peripheral vein"
-    PORT = "port", "Port"
-    CENTRAL = "central", "Central venous catheter"
+    PERIPHERAL = "peripheral", _("Peripheral vein")
+    PORT = "port", _("Port")
+    CENTRAL = "central", _("Central venous catheter")
 
 
 class Organ(models.TextChoices):
-    KIDNEYS = "kidneys", "Kidneys"
-    RED_MARROW = "red_marrow", "Red marrow"
-    LIVER = "liver", "Liver"
-    SPLEEN = "spleen", "Spleen"
-    LESION = "lesion", "Lesion"
+    KIDNEYS = "kidneys", _("Kidneys")
+    RED_MARROW = "red_marrow", _("Red marrow")
+    LIVER = "liver", _("Liver")
+    SPLEEN = "spleen", _("Spleen")
+    LESION = "lesion", _("Lesion")
 
 
 class DoseMethod(models.TextChoices):
-    PLANAR = "planar", "Planar images"
-    HYBRID = "hybrid", "Planar and SPECT/CT"
-    SPECT_CT = "spect_ct", "SPECT/CT, several times"
-    SINGLE_TIME = "single_time", "SPECT/CT, one time"
-    BLOOD = "blood", "Blood samples"
-    OTHER = "other", "Other"
+    PLANAR = "planar", _("Planar images")
+    HYBRID = "hybrid", _("Planar and SPECT/CT")
+    SPECT_CT = "spect_ct", _("SPECT/CT, several times")
+    SINGLE_TIME = "single_time", _("SPECT/CT, one time")
+    BLOOD = "blood", _("Blood samples")
+    OTHER = "other", _("Other")
 
 
 class SomatostatinAnalogue(models.TextChoices):
-    OCTREOTIDE_LAR = "octreotide_lar", "Octreotide LAR (long-acting)"
-    LANREOTIDE = "lanreotide", "Lanreotide (long-acting)"
-    PASIREOTIDE_LAR = "pasireotide_lar", "Pasireotide LAR (long-acting)"
-    OCTREOTIDE = "octreotide", "Octreotide (short-acting)"
-    PASIREOTIDE = "pasireotide", "Pasireotide (short-acting)"
+    OCTREOTIDE_LAR = "octreotide_lar", _("Octreotide LAR (long-acting)")
+    LANREOTIDE = "lanreotide", _("Lanreotide (long-acting)")
+    PASIREOTIDE_LAR = "pasireotide_lar", _("Pasireotide LAR (long-acting)")
+    OCTREOTIDE = "octreotide", _("Octreotide (short-acting)")
+    PASIREOTIDE = "pasireotide", _("Pasireotide (short-acting)")
 
 
 LONG_ACTING = frozenset(
@@ -82,24 +85,24 @@ class Administration(ClinicalRecord):
 
     cycle = models.ForeignKey(Cycle, on_delete=models.PROTECT, related_name="administrations")
     administered_at = models.DateTimeField(
-        help_text="Start of the infusion.", validators=[not_in_future_moment]
+        help_text=_("Start of the infusion."), validators=[not_in_future_moment]
     )
     prescribed_activity_mbq = models.DecimalField(
-        "prescribed activity (MBq)",
+        _("prescribed activity (MBq)"),
         max_digits=7,
         decimal_places=1,
         validators=[MaxValueValidator(MOST_ACTIVITY_MBQ)],
         db_comment="MBq",
     )
     administered_activity_mbq = models.DecimalField(
-        "administered activity (MBq)",
+        _("administered activity (MBq)"),
         max_digits=7,
         decimal_places=1,
         validators=[MaxValueValidator(MOST_ACTIVITY_MBQ)],
         db_comment="MBq, net of the residual, at administered_at",
     )
     syringe_activity_mbq = models.DecimalField(
-        "syringe activity (MBq)",
+        _("syringe activity (MBq)"),
         max_digits=7,
         decimal_places=1,
         null=True,
@@ -107,9 +110,9 @@ class Administration(ClinicalRecord):
         validators=[MaxValueValidator(MOST_ACTIVITY_MBQ)],
         db_comment="MBq at syringe_measured_at; the net activity then follows",
     )
-    syringe_measured_at = models.DateTimeField("syringe measured at", null=True, blank=True)
+    syringe_measured_at = models.DateTimeField(_("syringe measured at"), null=True, blank=True)
     residual_activity_mbq = models.DecimalField(
-        "residual activity (MBq)",
+        _("residual activity (MBq)"),
         max_digits=7,
         decimal_places=1,
         null=True,
@@ -118,13 +121,13 @@ class Administration(ClinicalRecord):
         db_comment="MBq at residual_measured_at; null: not measured",
     )
     residual_measured_at = models.DateTimeField(
-        "residual measured at", null=True, blank=True, validators=[not_in_future_moment]
+        _("residual measured at"), null=True, blank=True, validators=[not_in_future_moment]
     )
     infusion_ended_at = models.DateTimeField(
-        "end of the infusion", null=True, blank=True, validators=[not_in_future_moment]
+        _("end of the infusion"), null=True, blank=True, validators=[not_in_future_moment]
     )
     volume_ml = models.DecimalField(
-        "volume (mL)",
+        _("volume (mL)"),
         max_digits=6,
         decimal_places=1,
         null=True,
@@ -134,7 +137,7 @@ class Administration(ClinicalRecord):
     )
     amino_acid_regimen = models.CharField(max_length=16, choices=AminoAcidRegimen, blank=True)
     amino_acid_minutes = models.PositiveSmallIntegerField(
-        "amino acid infusion (min)",
+        _("amino acid infusion (min)"),
         null=True,
         blank=True,
         validators=[MaxValueValidator(1440)],
@@ -142,7 +145,7 @@ class Administration(ClinicalRecord):
     )
     antiemetic = models.CharField(max_length=100, blank=True)
     body_weight_kg = models.DecimalField(
-        "body weight (kg)",
+        _("body weight (kg)"),
         max_digits=4,
         decimal_places=1,
         null=True,
@@ -151,9 +154,9 @@ class Administration(ClinicalRecord):
         db_comment="kg",
     )
     venous_access = models.CharField(max_length=10, choices=VenousAccess, blank=True)
-    is_extravasated = models.BooleanField("extravasation", null=True, blank=True)
+    is_extravasated = models.BooleanField(_("extravasation"), null=True, blank=True)
     extravasated_percent = models.DecimalField(
-        "extravasated, estimate (%)",
+        _("extravasated, estimate (%)"),
         max_digits=4,
         decimal_places=1,
         null=True,
@@ -162,17 +165,17 @@ class Administration(ClinicalRecord):
         db_comment="percent of the net activity, an estimate; the net activity is not corrected for it",
     )
     staff = models.CharField(max_length=200, blank=True)
-    lot = models.CharField("lot number", max_length=40, blank=True)
+    lot = models.CharField(_("lot number"), max_length=40, blank=True)
     deviation_explanation = models.CharField(max_length=500, blank=True)
     confirmed_warnings = ArrayField(
         models.CharField(max_length=40),
         default=list,
         blank=True,
         editable=False,
-        help_text="Codes of the warnings that stood when it was recorded.",
+        help_text=_("Codes of the warnings that stood when it was recorded."),
     )
     confirmation_reason = models.CharField(
-        max_length=500, blank=True, editable=False, help_text="Why it was recorded in spite of them."
+        max_length=500, blank=True, editable=False, help_text=_("Why it was recorded in spite of them.")
     )
 
     class Meta(ClinicalRecord.Meta):
@@ -183,12 +186,12 @@ class Administration(ClinicalRecord):
                 fields=["cycle"],
                 condition=Q(voided_at__isnull=True),
                 name="treatments_administration_one_per_cycle",
-                violation_error_message="This cycle has already been given.",
+                violation_error_message=_("This cycle has already been given."),
             ),
             models.CheckConstraint(
                 condition=Q(administered_activity_mbq__gt=0, prescribed_activity_mbq__gt=0),
                 name="treatments_administration_activity_positive",
-                violation_error_message="A given cycle needs an activity above 0 MBq.",
+                violation_error_message=_("A given cycle needs an activity above 0 MBq."),
             ),
             models.CheckConstraint(
                 # NaN is greater than every number in PostgreSQL: an upper bound keeps it out too.
@@ -197,7 +200,7 @@ class Administration(ClinicalRecord):
                     prescribed_activity_mbq__lte=MOST_ACTIVITY_MBQ,
                 ),
                 name="treatments_administration_activity_plausible",
-                violation_error_message=f"An activity cannot be above {MOST_ACTIVITY_MBQ:,} MBq.",
+                violation_error_message=_("An activity cannot be above 20,000 MBq."),
             ),
             models.CheckConstraint(
                 condition=Q(syringe_activity_mbq__isnull=True, syringe_measured_at__isnull=True)
@@ -209,7 +212,9 @@ class Administration(ClinicalRecord):
                     syringe_measured_at__lte=models.F("administered_at"),
                 ),
                 name="treatments_administration_syringe_complete",
-                violation_error_message="A syringe needs an activity above 0 MBq and its time, before the infusion starts.",
+                violation_error_message=_(
+                    "A syringe needs an activity above 0 MBq and its time, before the infusion starts."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(residual_activity_mbq__isnull=True, residual_measured_at__isnull=True)
@@ -222,19 +227,23 @@ class Administration(ClinicalRecord):
                     residual_measured_at__gte=models.F("administered_at"),
                 ),
                 name="treatments_administration_residual_complete",
-                violation_error_message="A residual is less than the syringe, with its time, after the infusion starts.",
+                violation_error_message=_(
+                    "A residual is less than the syringe, with its time, after the infusion starts."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(infusion_ended_at__isnull=True)
                 | Q(infusion_ended_at__gte=models.F("administered_at")),
                 name="treatments_administration_infusion_in_order",
-                violation_error_message="An infusion cannot end before it starts.",
+                violation_error_message=_("An infusion cannot end before it starts."),
             ),
             models.CheckConstraint(
                 condition=(Q(volume_ml__isnull=True) | Q(volume_ml__gt=0, volume_ml__lte=1000))
                 & (Q(body_weight_kg__isnull=True) | Q(body_weight_kg__gte=20, body_weight_kg__lte=350)),
                 name="treatments_administration_amounts_plausible",
-                violation_error_message="A volume lies above 0 and up to 1,000 mL, a body weight between 20 and 350 kg.",
+                violation_error_message=_(
+                    "A volume lies above 0 and up to 1,000 mL, a body weight between 20 and 350 kg."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(extravasated_percent__isnull=True)
@@ -245,13 +254,13 @@ class Administration(ClinicalRecord):
                     extravasated_percent__lte=100,
                 ),
                 name="treatments_administration_extravasation_said",
-                violation_error_message="An estimate of 0 to 100 %% goes with an extravasation only.",
+                violation_error_message=_("An estimate of 0 to 100 %% goes with an extravasation only."),
             ),
             models.CheckConstraint(
                 condition=Q(confirmed_warnings=[], confirmation_reason="")
                 | (~Q(confirmed_warnings=[]) & ~Q(confirmation_reason="")),
                 name="treatments_administration_warnings_have_reason",
-                violation_error_message="Warnings are confirmed with a reason.",
+                violation_error_message=_("Warnings are confirmed with a reason."),
             ),
             *known_codes(
                 amino_acid_regimen=["", *AminoAcidRegimen.values], venous_access=["", *VenousAccess.values]
@@ -262,7 +271,7 @@ class Administration(ClinicalRecord):
         ]
 
     def __str__(self) -> str:
-        return f"administration of {self.cycle}"
+        return gettext("administration of {cycle}").format(cycle=self.cycle)
 
     @property
     def administered_on(self) -> date:
@@ -280,9 +289,9 @@ class AbsorbedDose(ClinicalRecord):
 
     cycle = models.ForeignKey(Cycle, on_delete=models.PROTECT, related_name="absorbed_doses")
     organ = models.CharField(max_length=12, choices=Organ)
-    lesion = models.CharField(max_length=60, blank=True, help_text="Which lesion; of lesions only.")
+    lesion = models.CharField(max_length=60, blank=True, help_text=_("Which lesion; of lesions only."))
     absorbed_dose_gy = models.DecimalField(
-        "absorbed dose (Gy)",
+        _("absorbed dose (Gy)"),
         max_digits=7,
         decimal_places=3,
         validators=[MinValueValidator(0), MaxValueValidator(MOST_DOSE_GY)],
@@ -300,22 +309,24 @@ class AbsorbedDose(ClinicalRecord):
                 fields=["cycle", "organ", "lesion"],
                 condition=Q(voided_at__isnull=True),
                 name="treatments_absorbeddose_once",
-                violation_error_message="This organ's dose of the cycle is already there: correct that record.",
+                violation_error_message=_(
+                    "This organ's dose of the cycle is already there: correct that record."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(absorbed_dose_gy__gte=0, absorbed_dose_gy__lte=MOST_DOSE_GY),
                 name="treatments_absorbeddose_plausible",
-                violation_error_message=f"An absorbed dose lies between 0 and {MOST_DOSE_GY:,} Gy.",
+                violation_error_message=_("An absorbed dose lies between 0 and 1,000 Gy."),
             ),
             models.CheckConstraint(
                 condition=Q(organ="lesion") | Q(lesion=""),
                 name="treatments_absorbeddose_lesion_named",
-                violation_error_message="Only the dose of a lesion says which lesion.",
+                violation_error_message=_("Only the dose of a lesion says which lesion."),
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_organ_display()} dose of {self.cycle}"
+        return gettext("{organ} dose of {cycle}").format(organ=self.get_organ_display(), cycle=self.cycle)
 
 
 @clinical_record
@@ -329,14 +340,14 @@ class PriorPrrt(ClinicalRecord):
     last_given_on = models.DateField(validators=[not_in_future])
     cycles = models.PositiveSmallIntegerField(validators=[MinValueValidator(1), MaxValueValidator(50)])
     administered_activity_mbq = models.DecimalField(
-        "administered activity, all cycles (MBq)",
+        _("administered activity, all cycles (MBq)"),
         max_digits=8,
         decimal_places=1,
         validators=[MaxValueValidator(MOST_LIFELONG_MBQ)],
         db_comment="MBq, summed over its cycles",
     )
     kidney_dose_gy = models.DecimalField(
-        "absorbed dose of the kidneys (Gy)",
+        _("absorbed dose of the kidneys (Gy)"),
         max_digits=6,
         decimal_places=2,
         null=True,
@@ -345,7 +356,7 @@ class PriorPrrt(ClinicalRecord):
         db_comment="Gy, summed over its cycles",
     )
     marrow_dose_gy = models.DecimalField(
-        "absorbed dose of the red marrow (Gy)",
+        _("absorbed dose of the red marrow (Gy)"),
         max_digits=6,
         decimal_places=2,
         null=True,
@@ -353,12 +364,12 @@ class PriorPrrt(ClinicalRecord):
         validators=[MinValueValidator(0), MaxValueValidator(MOST_DOSE_GY)],
         db_comment="Gy, summed over its cycles",
     )
-    dose_method = models.CharField("method of the doses", max_length=16, choices=DoseMethod, blank=True)
+    dose_method = models.CharField(_("method of the doses"), max_length=16, choices=DoseMethod, blank=True)
     note = models.CharField(max_length=500, blank=True)
 
     class Meta(ClinicalRecord.Meta):
-        verbose_name = "earlier PRRT"
-        verbose_name_plural = "earlier PRRT"
+        verbose_name = _("earlier PRRT")
+        verbose_name_plural = _("earlier PRRT")
         ordering = ["patient", "last_given_on"]
         constraints = [
             *ClinicalRecord.Meta.constraints,
@@ -367,7 +378,7 @@ class PriorPrrt(ClinicalRecord):
                 fields=["patient", "radiopharmaceutical", "last_given_on"],
                 condition=Q(voided_at__isnull=True),
                 name="treatments_priorprrt_once",
-                violation_error_message="This earlier therapy is already there: correct that record.",
+                violation_error_message=_("This earlier therapy is already there: correct that record."),
             ),
             models.CheckConstraint(
                 condition=Q(
@@ -385,13 +396,17 @@ class PriorPrrt(ClinicalRecord):
                     | Q(marrow_dose_gy__gte=0, marrow_dose_gy__lte=MOST_DOSE_GY)
                 ),
                 name="treatments_priorprrt_amounts_plausible",
-                violation_error_message="Earlier PRRT has 1 to 50 cycles, an activity above 0 MBq and doses from 0 Gy.",
+                violation_error_message=_(
+                    "Earlier PRRT has 1 to 50 cycles, an activity above 0 MBq and doses from 0 Gy."
+                ),
             ),
             *plausible_days("last_given_on"),
         ]
 
     def __str__(self) -> str:
-        return f"earlier {self.radiopharmaceutical} of {self.patient}"
+        return gettext("earlier {drug} of {patient}").format(
+            drug=self.radiopharmaceutical, patient=self.patient
+        )
 
 
 @clinical_record
@@ -403,11 +418,11 @@ class SomatostatinAnalogueDose(ClinicalRecord):
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="analogue_doses")
     drug = models.CharField(max_length=20, choices=SomatostatinAnalogue)
     given_at = models.DateTimeField(
-        help_text="Local midnight stands for a dose whose time is not known.",
+        help_text=_("Local midnight stands for a dose whose time is not known."),
         validators=[not_in_future_moment],
     )
     dose_mg = models.DecimalField(
-        "dose (mg)",
+        _("dose (mg)"),
         max_digits=6,
         decimal_places=2,
         null=True,
@@ -426,18 +441,20 @@ class SomatostatinAnalogueDose(ClinicalRecord):
                 fields=["patient", "drug", "given_at"],
                 condition=Q(voided_at__isnull=True),
                 name="treatments_somatostatinanaloguedose_once",
-                violation_error_message="This dose is already there: correct that record.",
+                violation_error_message=_("This dose is already there: correct that record."),
             ),
             models.CheckConstraint(
                 condition=Q(dose_mg__isnull=True) | Q(dose_mg__gt=0, dose_mg__lte=1000),
                 name="treatments_somatostatinanaloguedose_plausible",
-                violation_error_message="A dose lies above 0 and up to 1,000 mg.",
+                violation_error_message=_("A dose lies above 0 and up to 1,000 mg."),
             ),
             *plausible_moments("given_at"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_drug_display()} of {self.patient}, {self.given_on}"
+        return gettext("{what} of {patient}, {on}").format(
+            what=self.get_drug_display(), patient=self.patient, on=day(self.given_on)
+        )
 
     @property
     def given_on(self) -> date:

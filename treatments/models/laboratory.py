@@ -2,10 +2,13 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Act
 from accounts.models import Centre
@@ -18,6 +21,7 @@ from accounts.records import (
     plausible_moments,
 )
 from accounts.tracking import tracked
+from languages.wording import day
 from patients.models import Patient, Sex
 
 MOST_LAB_VALUE = Decimal(1_000_000)
@@ -26,23 +30,23 @@ MOST_LAB_VALUE = Decimal(1_000_000)
 class LabAnalyte(models.TextChoices):
     """What is measured; the unit of each stands in ``treatments.rules.labs``."""
 
-    PLATELETS = "platelets", "Platelets"
-    HAEMOGLOBIN = "haemoglobin", "Haemoglobin"
-    NEUTROPHILS = "neutrophils", "Neutrophils"
-    LYMPHOCYTES = "lymphocytes", "Lymphocytes"
-    LEUCOCYTES = "leucocytes", "Leucocytes"
-    CREATININE = "creatinine", "Creatinine"
-    ALT = "alt", "ALT"
-    AST = "ast", "AST"
-    ALP = "alp", "Alkaline phosphatase"
-    GGT = "ggt", "GGT"
-    BILIRUBIN = "bilirubin", "Bilirubin"
-    ALBUMIN = "albumin", "Albumin"
-    PROTHROMBIN_RATIO = "prothrombin_ratio", "Prothrombin ratio"
-    BODY_WEIGHT = "body_weight", "Body weight"
+    PLATELETS = "platelets", _("Platelets")
+    HAEMOGLOBIN = "haemoglobin", _("Haemoglobin")
+    NEUTROPHILS = "neutrophils", _("Neutrophils")
+    LYMPHOCYTES = "lymphocytes", _("Lymphocytes")
+    LEUCOCYTES = "leucocytes", _("Leucocytes")
+    CREATININE = "creatinine", _("Creatinine")
+    ALT = "alt", _("ALT")
+    AST = "ast", _("AST")
+    ALP = "alp", _("Alkaline phosphatase")
+    GGT = "ggt", _("GGT")
+    BILIRUBIN = "bilirubin", _("Bilirubin")
+    ALBUMIN = "albumin", _("Albumin")
+    PROTHROMBIN_RATIO = "prothrombin_ratio", _("Prothrombin ratio")
+    BODY_WEIGHT = "body_weight", _("Body weight")
 
 
-def _limit(words: str) -> models.DecimalField:
+def _limit(words: Any) -> models.DecimalField:
     return models.DecimalField(
         words,
         max_digits=11,
@@ -65,7 +69,9 @@ def _limits_plausible() -> list[models.CheckConstraint]:
                 | Q(lower_limit__lt=models.F("upper_limit"))
             ),
             name="%(app_label)s_%(class)s_limits_in_order",
-            violation_error_message="The lower limit of normal must be below the upper limit, and neither below 0.",
+            violation_error_message=_(
+                "The lower limit of normal must be below the upper limit, and neither below 0."
+            ),
         )
     ]
 
@@ -79,8 +85,8 @@ class LabResult(ClinicalRecord):
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="lab_results")
     analyte = models.CharField(max_length=20, choices=LabAnalyte)
     taken_at = models.DateTimeField(
-        "sample taken at",
-        help_text="Local midnight stands for a sample whose time is not known.",
+        _("sample taken at"),
+        help_text=_("Local midnight stands for a sample whose time is not known."),
         validators=[not_in_future_moment],
     )
     value = models.DecimalField(
@@ -90,13 +96,13 @@ class LabResult(ClinicalRecord):
         db_comment="in the unit of the analyte: 10⁹/L, g/L, µmol/L, U/L, percent or kg",
     )
     original_value = models.CharField(
-        max_length=40, blank=True, help_text="As it was written, before conversion."
+        max_length=40, blank=True, help_text=_("As it was written, before conversion.")
     )
-    original_unit = models.CharField(max_length=20, blank=True, help_text="The unit it was written in.")
-    lower_limit = _limit("lower limit of normal")
-    upper_limit = _limit("upper limit of normal")
+    original_unit = models.CharField(max_length=20, blank=True, help_text=_("The unit it was written in."))
+    lower_limit = _limit(_("lower limit of normal"))
+    upper_limit = _limit(_("upper limit of normal"))
     is_unlikely_confirmed = models.BooleanField(
-        "unlikely value confirmed", default=False, db_comment="checked by whoever entered it"
+        _("unlikely value confirmed"), default=False, db_comment="checked by whoever entered it"
     )
     note = models.CharField(max_length=500, blank=True)
 
@@ -117,20 +123,24 @@ class LabResult(ClinicalRecord):
                 fields=["patient", "analyte", "taken_at"],
                 condition=Q(voided_at__isnull=True),
                 name="treatments_labresult_once",
-                violation_error_message="This value of the same sample is already there: correct that record.",
+                violation_error_message=_(
+                    "This value of the same sample is already there: correct that record."
+                ),
             ),
             models.CheckConstraint(
                 # NaN is greater than every number in PostgreSQL: an upper bound keeps it out too.
                 condition=Q(value__gte=0, value__lte=MOST_LAB_VALUE),
                 name="treatments_labresult_value_plausible",
-                violation_error_message="A laboratory value lies between 0 and 1,000,000.",
+                violation_error_message=_("A laboratory value lies between 0 and 1,000,000."),
             ),
             *_limits_plausible(),
             *plausible_moments("taken_at"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_analyte_display()} of {self.patient}, {self.taken_on}"
+        return gettext("{what} of {patient}, {on}").format(
+            what=self.get_analyte_display(), patient=self.patient, on=day(self.taken_on)
+        )
 
     @property
     def taken_on(self) -> date:
@@ -144,11 +154,13 @@ class ReferenceRange(models.Model):
 
     centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="reference_ranges")
     analyte = models.CharField(max_length=20, choices=LabAnalyte)
-    sex = models.CharField(max_length=7, choices=Sex, blank=True, help_text="Blank: of every patient.")
-    lower_limit = _limit("lower limit of normal")
-    upper_limit = _limit("upper limit of normal")
+    sex = models.CharField(max_length=7, choices=Sex, blank=True, help_text=_("Blank: of every patient."))
+    lower_limit = _limit(_("lower limit of normal"))
+    upper_limit = _limit(_("upper limit of normal"))
     valid_from = models.DateField()
-    valid_to = models.DateField(null=True, blank=True, help_text="The last day; blank: until the next range.")
+    valid_to = models.DateField(
+        null=True, blank=True, help_text=_("The last day; blank: until the next range.")
+    )
 
     class Meta:
         ordering = ["centre", "analyte", "sex", "valid_from"]
@@ -157,21 +169,23 @@ class ReferenceRange(models.Model):
             models.UniqueConstraint(
                 fields=["centre", "analyte", "sex", "valid_from"],
                 name="treatments_referencerange_once",
-                violation_error_message="A range of this analyte begins on that day already.",
+                violation_error_message=_("A range of this analyte begins on that day already."),
             ),
             models.CheckConstraint(
                 condition=Q(lower_limit__isnull=False) | Q(upper_limit__isnull=False),
                 name="treatments_referencerange_has_limit",
-                violation_error_message="A range needs a lower or an upper limit.",
+                violation_error_message=_("A range needs a lower or an upper limit."),
             ),
             *_limits_plausible(),
             models.CheckConstraint(
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gte=models.F("valid_from")),
                 name="treatments_referencerange_days_in_order",
-                violation_error_message="The last day of a range cannot lie before its first.",
+                violation_error_message=_("The last day of a range cannot lie before its first."),
             ),
             *plausible_days("valid_from", "valid_to"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_analyte_display()} at {self.centre.code} from {self.valid_from}"
+        return gettext("{analyte} at {centre} from {on}").format(
+            analyte=self.get_analyte_display(), centre=self.centre.code, on=day(self.valid_from)
+        )

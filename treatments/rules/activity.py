@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_UP, Context, Decimal
 
+from languages.wording import day, gettext_noop
+from languages.wording import gettext as _
+from treatments.rules.words import written
+
 LU177_HALF_LIFE_DAYS = Decimal("6.647")
 GA68_HALF_LIFE_MINUTES = Decimal("67.71")
 GA68_HALF_LIFE_DAYS = GA68_HALF_LIFE_MINUTES / 1440
@@ -16,7 +20,7 @@ MBQ_PER_UNIT = {"MBq": Decimal(1), "GBq": Decimal(1000), "mCi": Decimal(37)}
 
 PERMITTED_DEVIATION_PERCENT = Decimal(20)  # of the prescribed activity, to either side
 
-NO_RESIDUAL = "No residual was measured: the net activity is that of the syringe."
+NO_RESIDUAL = gettext_noop("No residual was measured: the net activity is that of the syringe.")
 
 _RECORDED_MBQ = Decimal("0.1")
 _MICROSECOND = timedelta(microseconds=1)
@@ -52,7 +56,8 @@ def to_mbq(value: Decimal, unit: str) -> Decimal:
         ValueError: another unit.
     """
     if unit not in MBQ_PER_UNIT:
-        raise ValueError(f"An activity is given in {', '.join(MBQ_PER_UNIT)}, not in {unit!r}.")
+        message = _("An activity is given in {units}, not in {unit}.")
+        raise ValueError(message.format(units=", ".join(MBQ_PER_UNIT), unit=repr(unit)))
     return _EXACT.multiply(value, MBQ_PER_UNIT[unit])
 
 
@@ -67,9 +72,11 @@ def decayed_mbq(
         ValueError: a time without its time zone, a negative activity, a half-life not above 0.
     """
     if not activity_mbq.is_finite() or activity_mbq < 0:
-        raise ValueError(f"An activity cannot be {activity_mbq} MBq.")
+        message = _("An activity cannot be {activity} MBq.")
+        raise ValueError(message.format(activity=written(str(activity_mbq))))
     if not half_life_days.is_finite() or half_life_days <= 0:
-        raise ValueError(f"A half-life must be above 0 d, not {half_life_days} d.")
+        message = _("A half-life must be above 0 d, not {half_life} d.")
+        raise ValueError(message.format(half_life=written(str(half_life_days))))
     elapsed_us = (_in_utc(at) - _in_utc(measured_at)) // _MICROSECOND
     half_life_us = _EXACT.multiply(half_life_days, Decimal(_MICROSECONDS_PER_DAY))
     half_lives = _EXACT.divide(Decimal(elapsed_us), half_life_us)
@@ -95,41 +102,38 @@ def net_activity(
         ValueError: a value or an order of times that cannot be; the message is for whoever typed it.
     """
     if not syringe_activity_mbq.is_finite() or syringe_activity_mbq <= 0:
-        raise ValueError(f"The syringe must hold more than 0 MBq, not {syringe_activity_mbq} MBq.")
+        message = _("The syringe must hold more than 0 MBq, not {activity} MBq.")
+        raise ValueError(message.format(activity=written(str(syringe_activity_mbq))))
     if residual_activity_mbq is not None and residual_measured_at is None:
-        raise ValueError(
-            f"The residual of {residual_activity_mbq} MBq needs the time at which it was measured."
-        )
+        message = _("The residual of {activity} MBq needs the time at which it was measured.")
+        raise ValueError(message.format(activity=written(str(residual_activity_mbq))))
     if residual_activity_mbq is None and residual_measured_at is not None:
-        raise ValueError(
-            f"A residual was measured at {_clock(residual_measured_at)}, but its activity is missing."
-        )
+        message = _("A residual was measured at {time}, but its activity is missing.")
+        raise ValueError(message.format(time=_clock(residual_measured_at)))
     if _in_utc(syringe_measured_at) > _in_utc(injected_at):
-        raise ValueError(
-            f"The syringe was measured at {_clock(syringe_measured_at)}, "
-            f"after the injection began at {_clock(injected_at)}."
-        )
+        message = _("The syringe was measured at {time}, after the injection began at {began}.")
+        raise ValueError(message.format(time=_clock(syringe_measured_at), began=_clock(injected_at)))
     syringe_mbq = decayed_mbq(
         syringe_activity_mbq, measured_at=syringe_measured_at, at=injected_at, half_life_days=half_life_days
     )
     if residual_activity_mbq is None or residual_measured_at is None:
-        return NetActivity(_recorded(syringe_mbq), syringe_mbq, None, NO_RESIDUAL)
+        return NetActivity(_recorded(syringe_mbq), syringe_mbq, None, _(NO_RESIDUAL))
 
     if not residual_activity_mbq.is_finite() or residual_activity_mbq < 0:
-        raise ValueError(f"A residual cannot be {residual_activity_mbq} MBq.")
+        message = _("A residual cannot be {activity} MBq.")
+        raise ValueError(message.format(activity=written(str(residual_activity_mbq))))
     if _in_utc(residual_measured_at) < _in_utc(injected_at):
-        raise ValueError(
-            f"The residual was measured at {_clock(residual_measured_at)}, "
-            f"before the injection began at {_clock(injected_at)}."
-        )
+        message = _("The residual was measured at {time}, before the injection began at {began}.")
+        raise ValueError(message.format(time=_clock(residual_measured_at), began=_clock(injected_at)))
     residual_mbq = decayed_mbq(
         residual_activity_mbq, measured_at=residual_measured_at, at=injected_at, half_life_days=half_life_days
     )
     if residual_mbq >= syringe_mbq:
-        raise ValueError(
-            f"The residual ({_said(residual_mbq)} MBq when the injection began) must be less than the activity "
-            f"of the syringe ({_said(syringe_mbq)} MBq then)."
+        message = _(
+            "The residual ({residual} MBq when the injection began) must be less than the activity of the syringe"
+            " ({syringe} MBq then)."
         )
+        raise ValueError(message.format(residual=_said(residual_mbq), syringe=_said(syringe_mbq)))
     return NetActivity(_recorded(_EXACT.subtract(syringe_mbq, residual_mbq)), syringe_mbq, residual_mbq, "")
 
 
@@ -161,13 +165,14 @@ def is_past_permitted(
 
 def _refuse_no_prescription(prescribed_mbq: Decimal) -> None:
     if not prescribed_mbq.is_finite() or prescribed_mbq <= 0:
-        raise ValueError(f"The prescribed activity must be above 0 MBq, not {prescribed_mbq} MBq.")
+        message = _("The prescribed activity must be above 0 MBq, not {activity} MBq.")
+        raise ValueError(message.format(activity=written(str(prescribed_mbq))))
 
 
 def _in_utc(at: datetime) -> datetime:
     # Two local times of one zone subtract as the clock on the wall shows them, an hour off over a clock change.
     if at.utcoffset() is None:
-        raise ValueError(f"The time {at} needs its time zone.")
+        raise ValueError(_("The time {time} needs its time zone.").format(time=at))
     return at.astimezone(UTC)
 
 
@@ -179,14 +184,15 @@ def _recorded(activity_mbq: Decimal) -> Decimal:
     """
     recorded_mbq = activity_mbq.quantize(_RECORDED_MBQ, rounding=ROUND_HALF_UP, context=_EXACT)
     if recorded_mbq == 0:
-        raise ValueError("The net activity is below 0.05 MBq: check the activities and their times.")
+        raise ValueError(_("The net activity is below 0.05 MBq: check the activities and their times."))
     return recorded_mbq
 
 
 def _said(activity_mbq: Decimal) -> str:
     """Return the activity for a message, to 4 digits: a wrong date can make it any size."""
-    return f"{activity_mbq:.4g}" if activity_mbq >= 10_000 else f"{activity_mbq:.1f}"
+    return written(f"{activity_mbq:.4g}" if activity_mbq >= 10_000 else f"{activity_mbq:.1f}")
 
 
 def _clock(at: datetime) -> str:
-    return at.isoformat(sep=" ", timespec="seconds" if at.second or at.microsecond else "minutes")
+    iso = at.isoformat(sep=" ", timespec="seconds" if at.second or at.microsecond else "minutes")
+    return f"{day(at.date())}{iso[10:]}"

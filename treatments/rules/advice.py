@@ -5,6 +5,7 @@ hepatic figures and the reduced activity of 3,700 MBq could not be checked again
 them before use (``DoseRules.unconfirmed``). In words, with the decision table: docs/rules/dose-advice.md.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -12,6 +13,13 @@ from datetime import date
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Self, TypeVar
+
+from languages.wording import Words, gettext_noop
+from languages.wording import day as on_day
+from languages.wording import gettext as _
+from treatments.rules.words import A_NUMBER, Place, Sentences, written
+
+Said = Callable[[], str]  # a sentence, made when it is needed: most of what opens no episode is never said
 
 MOST_THRESHOLD = Decimal(1000)
 PAIR_DAYS = 28  # an albumin and a prothrombin ratio further apart than this are not read together
@@ -28,14 +36,29 @@ class AdviceCode(StrEnum):
     INSUFFICIENT = "insufficient"
 
 
-ADVICE_WORDS: Mapping[AdviceCode, str] = {
-    AdviceCode.CONTINUE: "Continue at the full activity",
-    AdviceCode.HOLD: "Hold the next cycle",
-    AdviceCode.REDUCE: "Resume at the reduced activity",
-    AdviceCode.RETURN: "Return to the full activity",
-    AdviceCode.DISCONTINUE: "Consider discontinuation",
-    AdviceCode.INSUFFICIENT: "No advice: required laboratory values are missing",
-}
+ADVICE_WORDS: Mapping[AdviceCode, str] = Words(
+    {
+        AdviceCode.CONTINUE: gettext_noop("Continue at the full activity"),
+        AdviceCode.HOLD: gettext_noop("Hold the next cycle"),
+        AdviceCode.REDUCE: gettext_noop("Resume at the reduced activity"),
+        AdviceCode.RETURN: gettext_noop("Return to the full activity"),
+        AdviceCode.DISCONTINUE: gettext_noop("Consider discontinuation"),
+        AdviceCode.INSUFFICIENT: gettext_noop("No advice: required laboratory values are missing"),
+    }
+)
+
+
+# The same within a sentence, after a colon.
+ADVICE_WITHIN: Mapping[AdviceCode, str] = Words(
+    {
+        AdviceCode.CONTINUE: gettext_noop("continue at the full activity"),
+        AdviceCode.HOLD: gettext_noop("hold the next cycle"),
+        AdviceCode.REDUCE: gettext_noop("resume at the reduced activity"),
+        AdviceCode.RETURN: gettext_noop("return to the full activity"),
+        AdviceCode.DISCONTINUE: gettext_noop("consider discontinuation"),
+        AdviceCode.INSUFFICIENT: gettext_noop("no advice: required laboratory values are missing"),
+    }
+)
 
 
 class Criterion(StrEnum):
@@ -49,37 +72,39 @@ class Criterion(StrEnum):
     OTHER = "other"
 
 
-CRITERION_WORDS: Mapping[Criterion, str] = {
-    Criterion.PLATELETS: "thrombocytopenia",
-    Criterion.HAEMOGLOBIN: "anaemia",
-    Criterion.NEUTROPHILS: "neutropenia",
-    Criterion.RENAL: "renal toxicity",
-    Criterion.HEPATIC: "hepatic toxicity",
-    Criterion.OTHER: "other toxicity",
-}
+CRITERION_WORDS = Words(
+    {
+        Criterion.PLATELETS: gettext_noop("thrombocytopenia"),
+        Criterion.HAEMOGLOBIN: gettext_noop("anaemia"),
+        Criterion.NEUTROPHILS: gettext_noop("neutropenia"),
+        Criterion.RENAL: gettext_noop("renal toxicity"),
+        Criterion.HEPATIC: gettext_noop("hepatic toxicity"),
+        Criterion.OTHER: gettext_noop("other toxicity"),
+    }
+)
 
 
 @dataclass(frozen=True)
 class _Analyte:
-    name: str
+    name: str  # in English, as it stands within a sentence
     unit: str
     low_is_worse: bool
 
 
 ANALYTES: Mapping[str, _Analyte] = {
-    "platelets": _Analyte("platelets", "×10⁹/L", True),
-    "haemoglobin": _Analyte("haemoglobin", "g/L", True),
-    "neutrophils": _Analyte("neutrophils", "×10⁹/L", True),
-    "lymphocytes": _Analyte("lymphocytes", "×10⁹/L", True),
-    "leucocytes": _Analyte("leucocytes", "×10⁹/L", True),
-    "creatinine": _Analyte("creatinine", "µmol/L", False),
-    "alt": _Analyte("ALT", "U/L", False),
-    "ast": _Analyte("AST", "U/L", False),
-    "alp": _Analyte("ALP", "U/L", False),
-    "ggt": _Analyte("GGT", "U/L", False),
-    "bilirubin": _Analyte("bilirubin", "µmol/L", False),
-    "albumin": _Analyte("albumin", "g/L", True),
-    "prothrombin_ratio": _Analyte("prothrombin ratio", "%", True),
+    "platelets": _Analyte(gettext_noop("platelets"), "×10⁹/L", True),
+    "haemoglobin": _Analyte(gettext_noop("haemoglobin"), "g/L", True),
+    "neutrophils": _Analyte(gettext_noop("neutrophils"), "×10⁹/L", True),
+    "lymphocytes": _Analyte(gettext_noop("lymphocytes"), "×10⁹/L", True),
+    "leucocytes": _Analyte(gettext_noop("leucocytes"), "×10⁹/L", True),
+    "creatinine": _Analyte(gettext_noop("creatinine"), "µmol/L", False),
+    "alt": _Analyte(gettext_noop("ALT"), "U/L", False),
+    "ast": _Analyte(gettext_noop("AST"), "U/L", False),
+    "alp": _Analyte(gettext_noop("ALP"), "U/L", False),
+    "ggt": _Analyte(gettext_noop("GGT"), "U/L", False),
+    "bilirubin": _Analyte(gettext_noop("bilirubin"), "µmol/L", False),
+    "albumin": _Analyte(gettext_noop("albumin"), "g/L", True),
+    "prothrombin_ratio": _Analyte(gettext_noop("prothrombin ratio"), "%", True),
 }
 
 # CTCAE terms that say of a patient what a laboratory value says too; the two are followed as one.
@@ -142,13 +167,17 @@ class DoseRules:
     prothrombin_ratio_least_percent: Decimal = Decimal(70)
     other_hold_grade: int = 3
     other_resume_grade: int = 2
-    source: str = (
+    source: str = gettext_noop(
         "US prescribing information of lutetium Lu 177 dotatate, dose modifications for adverse reactions"
     )
     unconfirmed: tuple[str, ...] = (
-        "renal: creatinine clearance below 40 mL/min, creatinine risen by 40 %, clearance fallen by 40 %",
-        "hepatic: bilirubin above 3 × the upper limit, albumin below 30 g/L with a prothrombin ratio below 70 %",
-        "the reduced activity of 3,700 MBq",
+        gettext_noop(
+            "renal: creatinine clearance below 40 mL/min, creatinine risen by 40 %, clearance fallen by 40 %"
+        ),
+        gettext_noop(
+            "hepatic: bilirubin above 3 × the upper limit, albumin below 30 g/L with a prothrombin ratio below 70 %"
+        ),
+        gettext_noop("the reduced activity of 3,700 MBq"),
     )
 
     def __post_init__(self) -> None:
@@ -160,21 +189,27 @@ class DoseRules:
                 _require_whole(name, value, least=0, most=3)
             elif name == "source":
                 if not isinstance(value, str) or not value.strip():
-                    raise ValueError(f"source {value!r}: expected words")
+                    raise ValueError(_("{name} {value}: expected words").format(name=name, value=repr(value)))
             elif name == "unconfirmed":
                 if not isinstance(value, tuple) or not all(isinstance(v, str) and v.strip() for v in value):
-                    raise ValueError(f"unconfirmed {value!r}: expected a list of words")
+                    message = _("{name} {value}: expected a list of words")
+                    raise ValueError(message.format(name=name, value=repr(value)))
             elif not isinstance(value, Decimal) or not (value.is_finite() and 0 < value <= MOST_THRESHOLD):
-                raise ValueError(f"{name} {value!r}: expected a Decimal above 0 and up to {MOST_THRESHOLD}")
+                message = _("{name} {value}: expected a Decimal above 0 and up to {most}")
+                raise ValueError(message.format(name=name, value=repr(value), most=MOST_THRESHOLD))
         for what in ("platelets", "haemoglobin", "neutrophils", "other"):
             hold, resume = getattr(self, f"{what}_hold_grade"), getattr(self, f"{what}_resume_grade")
             if resume >= hold:
+                message = _("{name} {value}: expected a grade below {other} {hold}")
                 raise ValueError(
-                    f"{what}_resume_grade {resume}: expected a grade below {what}_hold_grade {hold}"
+                    message.format(
+                        name=f"{what}_resume_grade", value=resume, other=f"{what}_hold_grade", hold=hold
+                    )
                 )
         if self.creatinine_clearance_fall_percent >= 100:
             fall = self.creatinine_clearance_fall_percent
-            raise ValueError(f"creatinine_clearance_fall_percent {fall}: expected a percentage below 100")
+            message = _("{name} {value}: expected a percentage below 100")
+            raise ValueError(message.format(name="creatinine_clearance_fall_percent", value=fall))
 
     def to_json(self) -> dict[str, Any]:
         """Return every field as JSON values; decimals as text, since a JSON number would be a float."""
@@ -190,12 +225,15 @@ class DoseRules:
             ValueError: an unknown or missing key, a wrong type, or a value outside its range; it names the key.
         """
         if not isinstance(data, Mapping):
-            raise ValueError(f"dose rules {data!r}: expected an object with a key for each threshold")
+            message = _("dose rules {data}: expected an object with a key for each threshold")
+            raise ValueError(message.format(data=repr(data)))
         names = {field.name for field in fields(cls)}
         if unknown := sorted(str(key) for key in set(data) - names):
-            raise ValueError(f"dose rules: unknown {', '.join(unknown)}; expected {', '.join(sorted(names))}")
+            message = _("dose rules: unknown {unknown}; expected {names}")
+            raise ValueError(message.format(unknown=", ".join(unknown), names=", ".join(sorted(names))))
         if missing := sorted(names - set(data)):
-            raise ValueError(f"dose rules: {', '.join(missing)} missing; expected every threshold")
+            message = _("dose rules: {missing} missing; expected every threshold")
+            raise ValueError(message.format(missing=", ".join(missing)))
         values = dict(data)
         if isinstance(values["unconfirmed"], list):
             values["unconfirmed"] = tuple(values["unconfirmed"])
@@ -207,14 +245,16 @@ class DoseRules:
                 except InvalidOperation:
                     values[field.name] = None
                 if values[field.name] is None:
-                    raise ValueError(f'{field.name} {value!r}: expected a number as text, such as "40"')
+                    message = _('{name} {value}: expected a number as text, such as "40"')
+                    raise ValueError(message.format(name=field.name, value=repr(value)))
         return cls(**values)
 
 
 def _require_whole(name: str, value: Any, *, least: int, most: int) -> None:
     # A bool is an int to Python, but no grade.
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise ValueError(f"{name} {value!r}: expected a whole number from {least} to {most}")
+        message = _("{name} {value}: expected a whole number from {least} to {most}")
+        raise ValueError(message.format(name=name, value=repr(value), least=least, most=most))
 
 
 # What the advice is computed from
@@ -328,7 +368,107 @@ class Advice:
     source: str
 
 
-# The advice
+# The advice, and how it is told again from what was stored of it. The sentences as they are written down:
+
+_AGAIN = gettext_noop(
+    "{words} came again on {on} after a cycle was given: an earlier episode lasted from {opened_on} to {closed_on}."
+)
+_LATE = gettext_noop(
+    "Cycle {number} is {days} days late (the protocol's day was {on}); discontinuation is considered from a delay by"
+    " toxicity of {most} days."
+)
+_NO_REDUCED = gettext_noop("The protocol has no reduced activity.")
+_MISSING = gettext_noop("Missing or too old: {missing}.")
+_PRESCRIBED = gettext_noop(
+    "Cycle {number} on {on} was prescribed at {activity} MBq, and nothing that changes the dose is recorded since."
+)
+_NOTHING = gettext_noop("Nothing recorded up to {on} speaks for a change.")
+_CLOSED = gettext_noop("{fact}; {target} on {on}.")
+_HELD = gettext_noop("{fact}; hold until {target}.")
+_UNTIL = gettext_noop("{words}: {target}")
+# Targets.
+_TO_GRADE = gettext_noop("grade {grade}")
+_OR_BETTER = gettext_noop("grade {grade} or better")
+_RESOLVED = gettext_noop("resolved or back to baseline")
+# Facts that meet a criterion.
+_GRADED = gettext_noop("{analyte} {value} {unit} on {on}: grade {grade}")
+_ADVERSE = gettext_noop("{term} (adverse event) from {on}: grade {grade}")
+_CLEARANCE_LOW = gettext_noop("Creatinine clearance {value} mL/min on {on}: below {least} mL/min")
+_CLEARANCE_FALLEN = gettext_noop(
+    "Creatinine clearance {value} mL/min on {on}: at least {percent} % below the baseline of {baseline} mL/min"
+)
+_RISEN = gettext_noop(
+    "{analyte} {value} {unit} on {on}: at least {percent} % above the baseline of {baseline} µmol/L"
+)
+_ABOVE_LIMIT = gettext_noop(
+    "{analyte} {value} {unit} on {on}: above {times} × the upper limit of {limit} µmol/L"
+)
+_LOW_PAIR = gettext_noop(
+    "{analyte} {value} {unit} on {on}, prothrombin ratio {ratio} % on {ratio_on}: below {low_albumin} g/L and below"
+    " {low_ratio} %"
+)
+
+_NUMBERS = {
+    name: A_NUMBER
+    for message in (_LATE, _PRESCRIBED, _TO_GRADE, _CLEARANCE_LOW, _CLEARANCE_FALLEN, _ABOVE_LIMIT, _LOW_PAIR)
+    for name in re.findall(r"\{(\w+)\}", message)
+    if name not in {"analyte", "unit"} and not name.endswith("on")
+}
+_REQUIRED = (gettext_noop("alkaline phosphatase"), gettext_noop("body weight"))  # named of what is missing
+_UNITS = Place("|".join(sorted({re.escape(analyte.unit) for analyte in ANALYTES.values()})))
+
+
+def _again_in_words(text: str) -> str:
+    """Return the name of a toxicity or an analyte, at the start of a sentence or within it, in the reader's language."""
+    names = [*CRITERION_WORDS.english.values(), *(analyte.name for analyte in ANALYTES.values()), *_REQUIRED]
+    for name in names:
+        if text == name:
+            return _(name)
+        if text == _sentence_start(name):
+            return _sentence_start(_(name))
+    return text
+
+
+def _again_missing(text: str) -> str:
+    return ", ".join(_MISSING_VALUE.retold(one) for one in text.split(", "))
+
+
+def _again_fact(text: str) -> str:
+    return _FACT.retold(text)
+
+
+def _again_target(text: str) -> str:
+    return _TARGET.retold(text)
+
+
+_IN_WORDS = Place(told=_again_in_words)
+_MISSING_VALUE = Sentences([gettext_noop("{analyte} (of {on})"), "{analyte}"], {"analyte": _IN_WORDS})
+_TARGET = Sentences([_OR_BETTER, _TO_GRADE, _RESOLVED], _NUMBERS)
+_FACT = Sentences(
+    [_LOW_PAIR, _ABOVE_LIMIT, _RISEN, _CLEARANCE_FALLEN, _CLEARANCE_LOW, _ADVERSE, _GRADED],
+    _NUMBERS | {"analyte": _IN_WORDS, "unit": _UNITS},
+)
+_PLACES = _NUMBERS | {
+    "words": _IN_WORDS,
+    "missing": Place(told=_again_missing),
+    "fact": Place(told=_again_fact),
+    "target": Place(f"{_OR_BETTER}|{_TO_GRADE}|{_RESOLVED}".replace("{grade}", r"\d"), told=_again_target),
+}
+_SENTENCES = Sentences([_AGAIN, _LATE, _MISSING, _PRESCRIBED, _NOTHING, _HELD, _CLOSED, _NO_REDUCED], _PLACES)
+_UNTIL_ONE = Sentences([_UNTIL], _PLACES)
+
+
+def fact_retold(fact: str) -> str:
+    """Return one of ``Advice.facts`` as it was stored, in the language of who reads it."""
+    told = _SENTENCES.retold(fact)
+    if told == fact and fact.endswith("."):
+        return f"{_FACT.retold(fact[:-1])}."  # what stands later in an episode
+    return told
+
+
+def until_retold(until: str) -> str:
+    """Return ``Advice.until`` as it was stored, in the language of who reads it."""
+    return "; ".join(_UNTIL_ONE.retold(one) for one in until.split("; "))
 
 
 def advise(
@@ -396,15 +536,23 @@ def advise(
     facts: list[str] = []
     for episode, earlier in recurrences:
         facts.append(
-            f"{_sentence_start(episode.words)} came again on {episode.opened_on} after a cycle was given: "
-            f"an earlier episode lasted from {earlier.opened_on} to {earlier.closed_on}."
+            _(_AGAIN).format(
+                words=_sentence_start(episode.words),
+                on=on_day(episode.opened_on),
+                opened_on=on_day(earlier.opened_on),
+                closed_on=on_day(earlier.closed_on) if earlier.closed_on is not None else "",
+            )
         )
     for episode in [*still_open, *(e for e in active if e.closed_on is not None)]:
         facts += episode.sentences()
     if is_delayed:
         facts.append(
-            f"Cycle {next_cycle} is {days_late} days late (the protocol's day was {protocol_on}); "
-            f"discontinuation is considered from a delay by toxicity of {max_delay_days} days."
+            _(_LATE).format(
+                number=next_cycle,
+                days=days_late,
+                on=on_day(protocol_on) if protocol_on is not None else "",
+                most=max_delay_days,
+            )
         )
 
     code, led_by = AdviceCode.CONTINUE, active
@@ -417,22 +565,24 @@ def advise(
     elif active:
         code, activity_mbq = AdviceCode.REDUCE, reduced_activity_mbq
         if reduced_activity_mbq is None:
-            facts.append("The protocol has no reduced activity.")
+            facts.append(_(_NO_REDUCED))
     elif missing:
         code = AdviceCode.INSUFFICIENT
-        facts.append(f"Missing or too old: {', '.join(missing)}.")
+        facts.append(_(_MISSING).format(missing=", ".join(missing)))
     elif cycles and reduced_activity_mbq is not None and cycles[-1].prescribed_mbq <= reduced_activity_mbq:
         code, activity_mbq = AdviceCode.RETURN, full_activity_mbq
         last = cycles[-1]
         facts.append(
-            f"Cycle {last.number} on {last.on} was prescribed at {_number(last.prescribed_mbq)} MBq, and nothing "
-            "that changes the dose is recorded since."
+            _(_PRESCRIBED).format(
+                number=last.number, on=on_day(last.on), activity=_number(last.prescribed_mbq)
+            )
         )
     else:
         activity_mbq = full_activity_mbq
-        facts.append(f"Nothing recorded up to {today} speaks for a change.")
+        facts.append(_(_NOTHING).format(on=on_day(today)))
 
-    until = dict.fromkeys(f"{e.words}: {e.target}" for e in still_open) if code == AdviceCode.HOLD else {}
+    held_by = still_open if code == AdviceCode.HOLD else []
+    until = dict.fromkeys(_(_UNTIL).format(words=e.words, target=e.target) for e in held_by)
     return Advice(
         code=code,
         criteria=tuple(c for c in Criterion if any(episode.criterion == c for episode in led_by)),
@@ -483,8 +633,8 @@ class _Episode:
     opened_on: date
     closed_on: date | None
     is_event: bool
-    opening: tuple[str, ...]
-    latest: tuple[str, ...]
+    opening: tuple[Said, ...]
+    latest: tuple[Said, ...]
 
     def is_opened_after(self, given_on: date) -> bool:
         return self.opened_on > given_on or (self.opened_on == given_on and self.is_event)
@@ -497,10 +647,13 @@ class _Episode:
         return self.closed_on < given_on
 
     def sentences(self) -> list[str]:
+        opening = [said() for said in self.opening]
         if self.closed_on is not None:
-            return [f"{text}; {self.target} on {self.closed_on}." for text in self.opening]
-        later = [text for text in self.latest if text not in self.opening]
-        return [f"{text}; hold until {self.target}." for text in self.opening] + [f"{t}." for t in later]
+            on = on_day(self.closed_on)
+            return [_(_CLOSED).format(fact=text, target=self.target, on=on) for text in opening]
+        later = [text for text in (said() for said in self.latest) if text not in opening]
+        held = [_(_HELD).format(fact=text, target=self.target) for text in opening]
+        return held + [f"{text}." for text in later]
 
 
 class _Run:
@@ -511,14 +664,14 @@ class _Run:
         self._closed: list[_Episode] = []
         self._opened_on: date | None = None
         self._is_event = False
-        self._opening: tuple[str, ...] = ()
-        self._latest: tuple[str, ...] = ()
+        self._opening: tuple[Said, ...] = ()
+        self._latest: tuple[Said, ...] = ()
 
     @property
     def is_open(self) -> bool:
         return self._opened_on is not None
 
-    def meet(self, on: date, texts: Sequence[str], *, is_event: bool = False) -> None:
+    def meet(self, on: date, texts: Sequence[Said], *, is_event: bool = False) -> None:
         if self._opened_on is None:
             self._opened_on, self._opening, self._is_event = on, tuple(texts), is_event
         self._latest = tuple(texts)
@@ -601,17 +754,27 @@ def _episodes(
 
 @dataclass(frozen=True)
 class _Finding:
-    """A graded value or an adverse event. ``weight`` orders findings of one grade, worst highest."""
+    """A graded value or an adverse event. ``weight`` orders findings of one grade, worst highest, then name and day."""
 
     on: date
     grade: int
     until: date | None
-    is_event: bool
     weight: Decimal
-    text: str
+    fact: LabFact | EventFact
 
-    def rank(self) -> tuple[int, bool, Decimal, str]:
-        return (self.grade, not self.is_event, self.weight, self.text)
+    @property
+    def is_event(self) -> bool:
+        return isinstance(self.fact, EventFact)
+
+    def said(self) -> str:
+        if isinstance(self.fact, LabFact):
+            return _(_GRADED).format(grade=self.grade, **_measured(self.fact))
+        term = _sentence_start(self.fact.term.strip())
+        return _(_ADVERSE).format(term=term, on=on_day(self.on), grade=self.grade)
+
+    def rank(self) -> tuple[int, bool, Decimal, str, date]:
+        name = "" if isinstance(self.fact, LabFact) else _sentence_start(self.fact.term.strip())
+        return (self.grade, not self.is_event, self.weight, name, self.on)
 
 
 def _graded(
@@ -638,21 +801,19 @@ def _graded(
     for value in values:
         if value.grade is not None:
             weight = -value.value if ANALYTES[value.analyte].low_is_worse else value.value
-            text = f"{_measured(value)}: grade {value.grade}"
-            by_day[value.on].append(_Finding(value.on, value.grade, None, False, weight, text))
+            by_day[value.on].append(_Finding(value.on, value.grade, None, weight, value))
     for event in events:
         until = event.resolved_on if event.resolved_on and event.resolved_on <= today else None
-        text = f"{_sentence_start(event.term.strip())} (adverse event) from {event.onset_on}: grade {event.grade}"
-        by_day[event.onset_on].append(_Finding(event.onset_on, event.grade, until, True, Decimal(0), text))
+        by_day[event.onset_on].append(_Finding(event.onset_on, event.grade, until, Decimal(0), event))
         if until:
             days.add(until)
 
     if criterion == Criterion.OTHER:
         # Terms are told apart without their case; of several spellings one is shown, whatever the order.
-        words = ANALYTES[subject].name if subject in ANALYTES else min(e.term.strip() for e in events)
+        words = _(ANALYTES[subject].name) if subject in ANALYTES else min(e.term.strip() for e in events)
     else:
         words = CRITERION_WORDS[criterion]
-    run = _Run(criterion, subject, words, f"grade {resume}" + (" or better" if resume else ""))
+    run = _Run(criterion, subject, words, _(_OR_BETTER if resume else _TO_GRADE).format(grade=resume))
     standing: list[_Finding] = []
     for day in sorted(days.union(by_day)):
         new = by_day.get(day, [])
@@ -662,7 +823,7 @@ def _graded(
         worst = max(standing, key=_Finding.rank, default=None)
         if worst and (run.is_open or worst.grade >= hold):
             by_value = any(not f.is_event and f.grade >= hold for f in standing)
-            run.meet(day, [worst.text], is_event=not by_value)
+            run.meet(day, [worst.said], is_event=not by_value)
         # An event can begin and end on one day: it opened an episode all the same.
         standing = [f for f in standing if f.until is None or f.until > day]
         if max((f.grade for f in standing), default=0) <= resume:
@@ -683,30 +844,35 @@ def _renal(
     fall = rules.creatinine_clearance_fall_percent
     creatinine_days, clearance_days = _by_day(creatinine), _by_day(clearances)
 
-    run = _Run(Criterion.RENAL, "renal", CRITERION_WORDS[Criterion.RENAL], "resolved or back to baseline")
+    run = _Run(Criterion.RENAL, "renal", CRITERION_WORDS[Criterion.RENAL], _(_RESOLVED))
     latest_creatinine: list[LabFact] = []
     latest_clearance: list[ClearanceFact] = []
     for day in sorted({*creatinine_days, *clearance_days}):
         latest_creatinine = creatinine_days.get(day, latest_creatinine)
         latest_clearance = clearance_days.get(day, latest_clearance)
-        met = []
+        met: list[Said] = []
         if latest_clearance:
             worst = min(latest_clearance, key=lambda c: c.ml_min)
-            text = f"Creatinine clearance {_number(worst.ml_min)} mL/min on {worst.on}"
             if worst.ml_min < least:
-                met.append(f"{text}: below {_number(least)} mL/min")
+                met.append(_saying(_CLEARANCE_LOW, value=worst.ml_min, on=worst.on, least=least))
             if (
                 clearance_baseline is not None
                 and _is_after(worst.on, first_on)
                 and worst.ml_min * 100 <= clearance_baseline * (100 - fall)
             ):
-                base = f"{_number(clearance_baseline)} mL/min"
-                met.append(f"{text}: at least {_number(fall)} % below the baseline of {base}")
+                met.append(
+                    _saying(
+                        _CLEARANCE_FALLEN,
+                        value=worst.ml_min,
+                        on=worst.on,
+                        percent=fall,
+                        baseline=clearance_baseline,
+                    )
+                )
         if latest_creatinine:
             highest = max(latest_creatinine, key=lambda lab: lab.value)
             if baseline is not None and _is_risen(highest.value, baseline, highest.on, first_on, rise):
-                base = f"{_number(baseline)} µmol/L"
-                met.append(f"{_measured(highest)}: at least {_number(rise)} % above the baseline of {base}")
+                met.append(_saying(_RISEN, highest, percent=rise, baseline=baseline))
         if met:
             run.meet(day, met)
         elif run.is_open and all(_is_back(lab, baseline, first_on) for lab in latest_creatinine):
@@ -731,22 +897,20 @@ def _hepatic(
     low_albumin, low_ratio = rules.albumin_least_g_l, rules.prothrombin_ratio_least_percent
     bilirubin_days, albumin_days, ratio_days = _by_day(bilirubin), _by_day(albumin), _by_day(prothrombin)
 
-    run = _Run(
-        Criterion.HEPATIC, "hepatic", CRITERION_WORDS[Criterion.HEPATIC], "resolved or back to baseline"
-    )
+    run = _Run(Criterion.HEPATIC, "hepatic", CRITERION_WORDS[Criterion.HEPATIC], _(_RESOLVED))
     latest_bilirubin: list[LabFact] = []
     last_albumin: LabFact | None = None
     last_ratio: LabFact | None = None
-    high_bilirubin: str | None = None
-    low_pair: str | None = None
+    high_bilirubin: Said | None = None
+    low_pair: Said | None = None
     for day in sorted({*bilirubin_days, *albumin_days, *ratio_days}):
         if day in bilirubin_days:
             latest_bilirubin = bilirubin_days[day]
             high = [lab for lab in latest_bilirubin if _is_high_bilirubin(lab, rules)]
             if high:
                 worst = max(high, key=lambda lab: (lab.value, -(lab.upper_limit or 0)))
-                limit = f"{_number(worst.upper_limit or Decimal(0))} µmol/L"
-                high_bilirubin = f"{_measured(worst)}: above {_number(times)} × the upper limit of {limit}"
+                limit = worst.upper_limit or Decimal(0)
+                high_bilirubin = _saying(_ABOVE_LIMIT, worst, times=times, limit=limit)
             elif all(
                 lab.upper_limit is not None or _is_back(lab, baseline, first_on) for lab in latest_bilirubin
             ):
@@ -757,9 +921,13 @@ def _hepatic(
             last_ratio = min(ratio_days[day], key=lambda lab: lab.value)
         is_low = _is_low_pair(last_albumin, last_ratio, low_albumin, low_ratio)
         if is_low and last_albumin and last_ratio:
-            low_pair = (
-                f"{_measured(last_albumin)}, prothrombin ratio {_number(last_ratio.value)} % on {last_ratio.on}: "
-                f"below {_number(low_albumin)} g/L and below {_number(low_ratio)} %"
+            low_pair = _saying(
+                _LOW_PAIR,
+                last_albumin,
+                ratio=last_ratio.value,
+                ratio_on=last_ratio.on,
+                low_albumin=low_albumin,
+                low_ratio=low_ratio,
             )
         elif is_low is False:
             low_pair = None
@@ -845,9 +1013,23 @@ def _grade(lab: LabFact) -> int:
     return -1 if lab.grade is None else lab.grade
 
 
-def _measured(lab: LabFact) -> str:
+def _saying(message: str, lab: LabFact | None = None, **places: Decimal | date) -> Said:
+    """Return what says a message, of a value where it begins with one."""
+
+    def said() -> str:
+        filled = {
+            name: on_day(what) if isinstance(what, date) else _number(what) for name, what in places.items()
+        }
+        return _(message).format(**filled, **(_measured(lab) if lab is not None else {}))
+
+    return said
+
+
+def _measured(lab: LabFact) -> dict[str, str]:
+    """Return what stands in the places of a sentence that begins with a value."""
     analyte = ANALYTES[lab.analyte]
-    return f"{_sentence_start(analyte.name)} {_number(lab.value)} {analyte.unit} on {lab.on}"
+    name = _sentence_start(_(analyte.name))
+    return {"analyte": name, "value": _number(lab.value), "unit": analyte.unit, "on": on_day(lab.on)}
 
 
 def _number(value: Decimal) -> str:
@@ -856,7 +1038,7 @@ def _number(value: Decimal) -> str:
     Cut off, not rounded, after two decimals: 39.997 is never said to be 40 where it lies below.
     """
     shown = value if value == value.to_integral_value() else value.quantize(Decimal("0.01"), ROUND_DOWN)
-    return f"{shown.normalize():,f}"
+    return written(f"{shown.normalize():,f}")
 
 
 def _sentence_start(text: str) -> str:

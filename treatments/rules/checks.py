@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from treatments.rules.schedule import window_words
-from treatments.rules.words import NBSP, interval
+from languages.wording import day
+from languages.wording import gettext as _
+from treatments.rules.schedule import due_state, window_words
+from treatments.rules.words import NBSP, interval, written
 
 LONG_ACTING_DAYS = 28
 SHORT_ACTING_HOURS = 24
@@ -56,7 +58,7 @@ def lacking_labs(
         if analyte not in latest_on:
             found.append(word)
         elif (on - latest_on[analyte]).days > within_days:
-            found.append(f"{word} (of {latest_on[analyte]})")
+            found.append(_("{analyte} (of {on})").format(analyte=word, on=day(latest_on[analyte])))
     return found
 
 
@@ -83,12 +85,12 @@ def lab_warnings(
     found = []
     if missing:
         named = ", ".join(words.get(analyte, analyte) for analyte in missing)
-        found.append(Warned("labs_missing", f"Not measured before this cycle: {named}."))
+        message = _("Not measured before this cycle: {analytes}.").format(analytes=named)
+        found.append(Warned("labs_missing", message))
     if old:
-        named = ", ".join(f"{words.get(analyte, analyte)} ({latest_on[analyte]})" for analyte in old)
-        found.append(
-            Warned("labs_old", f"Older than {interval(within_days)} on the day of the cycle: {named}.")
-        )
+        named = ", ".join(f"{words.get(analyte, analyte)} ({day(latest_on[analyte])})" for analyte in old)
+        message = _("Older than {interval} on the day of the cycle: {analytes}.")
+        found.append(Warned("labs_old", message.format(interval=interval(within_days), analytes=named)))
     return found
 
 
@@ -103,13 +105,18 @@ def analogue_warnings(*, doses: Sequence[AnalogueFact], administered_at: datetim
         if dose.is_long_acting:
             days = (on - dose.given_on).days
             if 0 <= days < LONG_ACTING_DAYS and (dose.given_at <= administered_at or not dose.is_time_known):
-                found.append(
-                    Warned(
-                        "analogue_long_acting",
-                        f"{dose.drug} was given on {dose.given_on}, {interval(days) if days else 'the same day'}"
-                        f"{' before' if days else ''}; the label asks for 4{NBSP}weeks.",
-                    )
+                message = (
+                    _("{drug} was given on {on}, {interval} before; the label asks for {asked}.")
+                    if days
+                    else _("{drug} was given on {on}, the same day; the label asks for {asked}.")
                 )
+                said = message.format(
+                    drug=dose.drug,
+                    on=day(dose.given_on),
+                    interval=interval(days),
+                    asked=interval(LONG_ACTING_DAYS),
+                )
+                found.append(Warned("analogue_long_acting", said))
         else:
             before = administered_at - dose.given_at
             if dose.is_time_known:
@@ -117,12 +124,10 @@ def analogue_warnings(*, doses: Sequence[AnalogueFact], administered_at: datetim
             else:
                 is_near = 0 <= (on - dose.given_on).days <= 1
             if is_near:
-                found.append(
-                    Warned(
-                        "analogue_short_acting",
-                        f"{dose.drug} was given on {dose.given_on}, within 24{NBSP}h of the infusion by the label.",
-                    )
+                said = _("{drug} was given on {on}, within {asked} of the infusion by the label.").format(
+                    drug=dose.drug, on=day(dose.given_on), asked=f"{SHORT_ACTING_HOURS}{NBSP}h"
                 )
+                found.append(Warned("analogue_short_acting", said))
     return found
 
 
@@ -138,19 +143,13 @@ def activity_warnings(
     found = []
     total_mbq = before_mbq + this_mbq
     if total_mbq > limit_mbq:
+        message = _("With it {total} are given in this course; the protocol has {limit}.")
         found.append(
-            Warned(
-                "cumulative_activity",
-                f"With it {total_mbq:,.1f}{NBSP}MBq are given in this course; the protocol has {limit_mbq:,.1f}{NBSP}MBq.",
-            )
+            Warned("cumulative_activity", message.format(total=_mbq(total_mbq), limit=_mbq(limit_mbq)))
         )
     if lot and lot.casefold() in lots:
-        found.append(
-            Warned(
-                "same_lot",
-                f"Lot {lot} was given to this patient before, in cycle {lots[lot.casefold()]}: is it another vial?",
-            )
-        )
+        message = _("Lot {lot} was given to this patient before, in cycle {number}: is it another vial?")
+        found.append(Warned("same_lot", message.format(lot=lot, number=lots[lot.casefold()])))
     return found
 
 
@@ -166,13 +165,13 @@ def dose_warnings(
     for organ, limit_gy in limits_gy.items():
         sum_gy = sums_gy.get(organ)
         if limit_gy is not None and sum_gy is not None and sum_gy >= limit_gy:
-            found.append(
-                Warned(
-                    "absorbed_dose",
-                    f"{organ}: {sum_gy.normalize():f}{NBSP}Gy so far, the limit is {limit_gy.normalize():f}{NBSP}Gy"
-                    + (f" ({source})." if source else "."),
-                )
+            message = (
+                _("{organ}: {sum} so far, the limit is {limit} ({source}).")
+                if source
+                else _("{organ}: {sum} so far, the limit is {limit}.")
             )
+            said = message.format(organ=organ, sum=_gy(sum_gy), limit=_gy(limit_gy), source=source)
+            found.append(Warned("absorbed_dose", said))
     return found
 
 
@@ -187,11 +186,15 @@ def window_warnings(
     if planned_on is not None:
         words = window_words(given_on=on, planned_on=planned_on, window_days=window_days)
         if words:
-            return [Warned("outside_window", f"Given {words}.")]
-    if protocol_on is not None and protocol_on != planned_on:
+            return [Warned("outside_window", _("Given {words}.").format(words=words))]
+    if (
+        protocol_on is not None
+        and protocol_on != planned_on
+        and due_state(planned_on=protocol_on, window_days=window_days, today=on) == "upcoming"
+    ):
         words = window_words(given_on=on, planned_on=protocol_on, window_days=window_days)
-        if " early" in words:
-            return [Warned("outside_window", f"Given {words}, by the interval of the protocol.")]
+        message = _("Given {words}, by the interval of the protocol.")
+        return [Warned("outside_window", message.format(words=words))]
     return []
 
 
@@ -199,9 +202,14 @@ def prescription_warnings(*, prescribed_mbq: Decimal | None, expected_mbq: Decim
     """Return whether another activity is prescribed than was decided for the cycle, or than the protocol has."""
     if prescribed_mbq is None or prescribed_mbq == expected_mbq:
         return []
-    return [
-        Warned(
-            "prescription",
-            f"{prescribed_mbq:,.1f}{NBSP}MBq is prescribed here; the plan of this cycle has {expected_mbq:,.1f}{NBSP}MBq.",
-        )
-    ]
+    message = _("{prescribed} is prescribed here; the plan of this cycle has {expected}.")
+    said = message.format(prescribed=_mbq(prescribed_mbq), expected=_mbq(expected_mbq))
+    return [Warned("prescription", said)]
+
+
+def _mbq(activity_mbq: Decimal) -> str:
+    return f"{written(f'{activity_mbq:,.1f}')}{NBSP}MBq"
+
+
+def _gy(dose_gy: Decimal) -> str:
+    return f"{written(f'{dose_gy.normalize():f}')}{NBSP}Gy"

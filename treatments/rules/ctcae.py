@@ -13,7 +13,9 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Literal
 
+from languages.wording import gettext as _
 from treatments.rules.labs import ANALYTES
+from treatments.rules.words import written
 
 VERSIONS = ("5.0",)
 
@@ -125,7 +127,7 @@ class Scale:
             ValueError: the value is negative or not a number.
         """
         if not value.is_finite() or value < 0:
-            raise ValueError(f"A laboratory value cannot be {value}.")
+            raise ValueError(_("A laboratory value cannot be {value}.").format(value=written(str(value))))
         return self.grades[bisect_left(self.cuts, value) + bisect_right(self.cuts, value)]
 
 
@@ -218,15 +220,19 @@ def grade(
         baseline_is_abnormal=baseline_is_abnormal,
         version=version,
     )
+    found = None if scale is None else scale.grade(value)
+    if found is not None:
+        return Grade(found, "")
     label = ANALYTES[analyte].label if analyte in ANALYTES else analyte
     if scale is None:
         if analyte not in TERMS_OF_ANALYTES:
-            return Grade(None, f"CTCAE {version} has no term for this value ({label}).")
+            message = _("CTCAE {version} has no term for this value ({analyte}).")
+            return Grade(None, message.format(version=version, analyte=label))
         if analyte in _ABOVE and baseline_is_abnormal:
-            return Grade(None, f"{label} needs the baseline value, since the baseline was abnormal.")
-        return Grade(None, f"{label} needs the upper limit of normal.")
-    found = scale.grade(value)
-    return Grade(found, "" if found is not None else f"{label} needs the lower limit of normal.")
+            message = _("{analyte} needs the baseline value, since the baseline was abnormal.")
+            return Grade(None, message.format(analyte=label))
+        return Grade(None, _("{analyte} needs the upper limit of normal.").format(analyte=label))
+    return Grade(None, _("{analyte} needs the lower limit of normal.").format(analyte=label))
 
 
 def grade_all(values: Sequence[Decimal], scale: Scale) -> list[int | None]:
@@ -241,7 +247,7 @@ def grade_all(values: Sequence[Decimal], scale: Scale) -> list[int | None]:
     try:
         lowest, highest = min(values), max(values)
     except ArithmeticError as error:
-        raise ValueError("A laboratory value is not a number.") from error
+        raise ValueError(_("A laboratory value is not a number.")) from error
     for value in (lowest, highest):
         scale.grade(value)
 

@@ -11,10 +11,14 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 
+from languages.wording import day as said_day
+from languages.wording import gettext as _
+from languages.wording import ngettext
 from treatments.rules.labs import ANALYTES, Analyte, find_unit, parse_heading, parse_value
+from treatments.rules.words import written
 
 MOST_BYTES = 1_000_000
 MOST_VALUES = 2_000
@@ -40,7 +44,8 @@ class SampleTime:
     has_time: bool
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M}" if self.has_time else f"{self.at:%Y-%m-%d}"
+        on = said_day(self.at.date())
+        return f"{on} {self.at:%H:%M}" if self.has_time else on
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,8 @@ class TableError(ValueError):
     def __init__(self, problems: Sequence[str]) -> None:
         shown = list(problems[:MOST_PROBLEMS])
         if len(problems) > MOST_PROBLEMS:
-            shown.append(f"And {len(problems) - MOST_PROBLEMS} more.")
+            left = len(problems) - MOST_PROBLEMS
+            shown.append(ngettext("And {n} more.", "And {n} more.", left).format(n=left))
         super().__init__(" ".join(shown))
         self.problems = shown
 
@@ -86,16 +92,20 @@ def decode(content: bytes) -> str:
         TableError: it is larger than 1 MB, or not text in UTF-8.
     """
     if len(content) > MOST_BYTES:
-        raise TableError([f"The file has {len(content):,} bytes; at most {MOST_BYTES:,} can be read."])
+        message = _("The file has {bytes} bytes; at most {most} can be read.")
+        raise TableError(
+            [message.format(bytes=written(f"{len(content):,}"), most=written(f"{MOST_BYTES:,}"))]
+        )
     if b"\0" in content:
-        raise TableError(["This is no text file. Save the table as CSV (UTF-8) in the spreadsheet."])
+        raise TableError([_("This is no text file. Save the table as CSV (UTF-8) in the spreadsheet.")])
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise TableError(
-            [f"The file is not in UTF-8 (line {line}). Save the table as CSV (UTF-8) in the spreadsheet."]
-        ) from error
+        message = _(
+            "The file is not in UTF-8 (line {line}). Save the table as CSV (UTF-8) in the spreadsheet."
+        )
+        raise TableError([message.format(line=line)]) from error
 
 
 def with_dashes(text: str) -> str:
@@ -111,18 +121,19 @@ def parse_sample_time(text: str) -> SampleTime:
     Raises:
         ValueError: anything else; the message says what to write.
     """
-    written = with_dashes(text).strip()
-    if not written:
-        raise ValueError("the date is missing: write YYYY-MM-DD or YYYY-MM-DD HH:MM.")
-    found = re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?", written)
+    typed = with_dashes(text).strip()
+    if not typed:
+        raise ValueError(_("the date is missing: write YYYY-MM-DD or YYYY-MM-DD HH:MM."))
+    found = re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?", typed)
     if found:
         year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
         try:
             at = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the centre's clock; the caller knows it
             return SampleTime(at, found[4] is not None)
         except ValueError as error:
-            raise ValueError(f"{written!r} is no date of the calendar.") from error
-    numbers = re.fullmatch(r"(\d{1,2})([/.\-])(\d{1,2})\2(\d{4})(?:[ T].*)?", written)
+            message = _("{text} is no date of the calendar.")
+            raise ValueError(message.format(text=repr(typed))) from error
+    numbers = re.fullmatch(r"(\d{1,2})([/.\-])(\d{1,2})\2(\d{4})(?:[ T].*)?", typed)
     if numbers:
         first, second, year = int(numbers[1]), int(numbers[3]), int(numbers[4])
         readings = [
@@ -131,12 +142,13 @@ def parse_sample_time(text: str) -> SampleTime:
             if 1 <= month <= 12 and 1 <= day <= 31
         ]
         if len(set(readings)) == 2:
-            raise ValueError(
-                f"{written!r} can be read in two ways: write {readings[0]} or {readings[1]} (year-month-day)."
-            )
+            message = _("{text} can be read in two ways: write {one} or {other} (year-month-day).")
+            raise ValueError(message.format(text=repr(typed), one=readings[0], other=readings[1]))
         if readings:
-            raise ValueError(f"Write {written!r} as {readings[0]} (year-month-day).")
-    raise ValueError(f"{written[:40]!r} is no date: write YYYY-MM-DD or YYYY-MM-DD HH:MM.")
+            message = _("Write {text} as {one} (year-month-day).")
+            raise ValueError(message.format(text=repr(typed), one=readings[0]))
+    message = _("{text} is no date: write YYYY-MM-DD or YYYY-MM-DD HH:MM.")
+    raise ValueError(message.format(text=repr(typed[:40])))
 
 
 def looks_like_time(text: str) -> bool:
@@ -154,9 +166,8 @@ def split_table(text: str) -> list[tuple[int, list[str]]]:
     try:
         read = list(csv.reader(io.StringIO(text), delimiter=_delimiter(text), strict=True))
     except csv.Error as error:
-        raise TableError(
-            [f"The table cannot be read: {error}. A quotation mark may not be closed."]
-        ) from error
+        message = _("The table cannot be read: {error}. A quotation mark may not be closed.")
+        raise TableError([message.format(error=error)]) from error
     rows = [
         (number, [cell.strip() for cell in row])
         for number, row in enumerate(read, start=1)
@@ -165,12 +176,8 @@ def split_table(text: str) -> list[tuple[int, list[str]]]:
     for number, row in rows:
         for column, cell in enumerate(row, start=1):
             if len(cell) > MOST_CELL:
-                raise TableError(
-                    [
-                        f"{_place(number, column)} holds {len(cell):,} characters."
-                        " A quotation mark may not be closed."
-                    ]
-                )
+                message = _("{place} holds {n} characters. A quotation mark may not be closed.")
+                raise TableError([message.format(place=_place(number, column), n=written(f"{len(cell):,}"))])
     return rows
 
 
@@ -182,7 +189,7 @@ def read_table(text: str) -> list[TableValue]:
     """
     rows = split_table(text)
     if not rows:
-        raise TableError(["There is no table: nothing was pasted, or the file is empty."])
+        raise TableError([_("There is no table: nothing was pasted, or the file is empty.")])
     problems: list[str] = []
     heading = [cell.casefold() for cell in rows[0][1]]
     if "analyte" in heading and "value" in heading:
@@ -192,18 +199,17 @@ def read_table(text: str) -> list[TableValue]:
     elif any(looks_like_time(row[0]) for _, row in rows[1:]):
         values = _read_turned(_padded(rows, problems), problems)
     else:
-        raise TableError(
-            [
-                "Neither the first row nor the first column holds dates (YYYY-MM-DD), and the first row is not"
-                f" {', '.join(LONG_COLUMNS[:4])}."
-            ]
+        message = _(
+            "Neither the first row nor the first column holds dates (YYYY-MM-DD), and the first row is not {columns}."
         )
+        raise TableError([message.format(columns=", ".join(LONG_COLUMNS[:4]))])
     if len(values) > MOST_VALUES:
-        problems = [f"The table holds {len(values):,} values; at most {MOST_VALUES:,} are taken at a time."]
+        message = _("The table holds {n} values; at most {most} are taken at a time.")
+        problems = [message.format(n=written(f"{len(values):,}"), most=written(f"{MOST_VALUES:,}"))]
     if problems:
         raise TableError(problems)
     if not values:
-        raise TableError(["The table holds no value."])
+        raise TableError([_("The table holds no value.")])
     return values
 
 
@@ -214,7 +220,7 @@ def _delimiter(text: str) -> str:
 
 
 def _place(row: int, column: int) -> str:
-    return f"Row {row}, column {column}"
+    return _("Row {row}, column {column}").format(row=row, column=column)
 
 
 def _padded(rows: list[tuple[int, list[str]]], problems: list[str]) -> list[tuple[int, list[str]]]:
@@ -224,10 +230,11 @@ def _padded(rows: list[tuple[int, list[str]]], problems: list[str]) -> list[tupl
         width -= 1
     for number, row in rows[1:]:
         if any(row[width:]):
-            problems.append(
-                f"Row {number} has more cells than the first row. Where cells are parted by commas, a number with a decimal"
+            message = _(
+                "Row {row} has more cells than the first row. Where cells are parted by commas, a number with a decimal"
                 ' comma stands in quotes, as in "7,4".'
             )
+            problems.append(message.format(row=number))
     return [(number, [*row[:width], *[""] * (width - len(row))]) for number, row in rows]
 
 
@@ -242,18 +249,18 @@ def _read_wide(rows: list[tuple[int, list[str]]], problems: list[str]) -> list[T
             samples[at] = parse_sample_time(cell)
         except ValueError as error:
             problems.append(f"{_place(first, at + 1)}: {error}")
-    problems += _twice((f"Columns {{}} and {at + 1}", at + 1, str(time.at)) for at, time in samples.items())
+    problems += _twice_columns((at + 1, _moment(taken)) for at, taken in samples.items())
     values, names = [], []
     for number, row in rows[1:]:
         analyte_unit = _analyte_unit(row[0], row[unit_column] if unit_column is not None else "")
         if isinstance(analyte_unit, str):
             problems.append(f"{_place(number, 1)}: {analyte_unit}")
             continue
-        names.append((f"Rows {{}} and {number}", number, analyte_unit[0].label))
+        names.append((number, analyte_unit[0].label))
         for at, taken in samples.items():
             if found := _value(number, at, row[at], *analyte_unit, taken, problems):
                 values.append(found)
-    problems += _twice(names)
+    problems += _twice_rows(names)
     return values
 
 
@@ -268,9 +275,7 @@ def _read_turned(rows: list[tuple[int, list[str]]], problems: list[str]) -> list
             problems.append(f"{_place(first, at + 1)}: {analyte_unit}")
         else:
             analytes[at] = analyte_unit
-    problems += _twice(
-        (f"Columns {{}} and {at + 1}", at + 1, analyte.label) for at, (analyte, _) in analytes.items()
-    )
+    problems += _twice_columns((at + 1, one[0].label) for at, one in analytes.items())
     values, times = [], []
     for number, row in rows[1:]:
         try:
@@ -278,24 +283,26 @@ def _read_turned(rows: list[tuple[int, list[str]]], problems: list[str]) -> list
         except ValueError as error:
             problems.append(f"{_place(number, 1)}: {error}")
             continue
-        times.append((f"Rows {{}} and {number}", number, str(taken.at)))
+        times.append((number, _moment(taken)))
         for at, analyte_unit in analytes.items():
             if found := _value(number, at, row[at], *analyte_unit, taken, problems):
                 values.append(found)
-    problems += _twice(times)
+    problems += _twice_rows(times)
     return values
 
 
 def _read_long(rows: list[tuple[int, list[str]]], problems: list[str]) -> list[TableValue]:
     first, heading = rows[0]
     names = [cell.casefold() for cell in heading]
+    unknown = _("{place}: {name} is no column known here. Known are {columns}.")
     problems += [
-        f"{_place(first, at + 1)}: {heading[at]!r} is no column known here. Known are {', '.join(LONG_COLUMNS)}."
+        unknown.format(place=_place(first, at + 1), name=repr(heading[at]), columns=", ".join(LONG_COLUMNS))
         for at, name in enumerate(names)
         if name and name not in LONG_COLUMNS
     ]
-    problems += [f"Column {name} is missing." for name in _LONG_NEEDS if name not in names]
-    problems += _twice((f"Columns {{}} and {at + 1}", at + 1, name) for at, name in enumerate(names) if name)
+    missing = _("Column {name} is missing.")
+    problems += [missing.format(name=name) for name in _LONG_NEEDS if name not in names]
+    problems += _twice_columns((at + 1, name) for at, name in enumerate(names) if name)
     if problems:
         return []
     column = {name: names.index(name) for name in LONG_COLUMNS if name in names}
@@ -331,7 +338,7 @@ def _read_long(rows: list[tuple[int, list[str]]], problems: list[str]) -> list[T
 def _analyte_unit(heading: str, unit_cell: str) -> tuple[Analyte, str] | str:
     """Return the analyte and its unit, or what is wrong with them."""
     if not heading:
-        return "there is no name of a laboratory value."
+        return _("there is no name of a laboratory value.")
     try:
         analyte, unit = parse_heading(heading)
         if not unit_cell:
@@ -340,7 +347,8 @@ def _analyte_unit(heading: str, unit_cell: str) -> tuple[Analyte, str] | str:
     except ValueError as error:
         return str(error)
     if stated != unit and _names_unit(heading, analyte):
-        return f"{analyte.label} is given in {unit} and in {stated}: keep one of the two units."
+        message = _("{analyte} is given in {unit} and in {other}: keep one of the two units.")
+        return message.format(analyte=analyte.label, unit=unit, other=stated)
     return analyte, stated
 
 
@@ -366,15 +374,36 @@ def _value(
         return None
 
 
-def _twice(found: Iterable[tuple[str, int, str]]) -> list[str]:
-    """Return a sentence for what stands in two rows or columns: words with a gap for the first, its number, its name."""
+def _moment(taken: SampleTime) -> str:
+    at = taken.at
+    return said_day(at.date()) if at.time() == time.min else f"{said_day(at.date())} {at.time()}"
+
+
+def _twice_columns(found: Iterable[tuple[int, str]]) -> list[str]:
+    message = _("Columns {one} and {other} are both {name}.")
+    return [message.format(one=one, other=other, name=name) for one, other, name in _twice(found)]
+
+
+def _twice_rows(found: Iterable[tuple[int, str]]) -> list[str]:
+    message = _("Rows {one} and {other} are both {name}.")
+    return [message.format(one=one, other=other, name=name) for one, other, name in _twice(found)]
+
+
+def _twice(found: Iterable[tuple[int, str]]) -> list[tuple[int, int, str]]:
+    """Return what stands in two rows or columns: the number of the first, its own number, its name."""
     first: dict[str, int] = {}
-    problems = []
-    for words, number, name in found:
+    twice = []
+    for number, name in found:
         if name in first:
-            problems.append(f"{words.format(first[name])} are both {name.removesuffix(' 00:00:00')}.")
+            twice.append((first[name], number, name))
         first.setdefault(name, number)
-    return problems
+    return twice
+
+
+def _within(place: str) -> str:
+    """Return a place as it stands within a sentence."""
+    row, column = re.findall(r"\d+", place)
+    return _("row {row}, column {column}").format(row=row, column=column)
 
 
 def _repeated(values: Sequence[TableValue]) -> list[str]:
@@ -384,8 +413,11 @@ def _repeated(values: Sequence[TableValue]) -> list[str]:
     for one in values:
         key = (one.analyte.code, one.taken.at)
         if key in first:
+            message = _("{place}: {analyte} of {taken} stands in {first} already.")
             problems.append(
-                f"{one.place}: {one.analyte.label} of {one.taken} stands in {first[key].lower()} already."
+                message.format(
+                    place=one.place, analyte=one.analyte.label, taken=one.taken, first=_within(first[key])
+                )
             )
         first.setdefault(key, one.place)
     return problems
@@ -393,4 +425,7 @@ def _repeated(values: Sequence[TableValue]) -> list[str]:
 
 def known_names() -> dict[str, tuple[str, ...]]:
     """Return code to every name of each analyte, for a page that sorts a pasted block into its rows."""
-    return {code: (analyte.code, analyte.label, *analyte.synonyms) for code, analyte in ANALYTES.items()}
+    return {
+        code: tuple(dict.fromkeys((analyte.code, analyte.name, *analyte.synonyms, analyte.label)))
+        for code, analyte in ANALYTES.items()
+    }

@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Context, Decimal
 from types import MappingProxyType
 
+from languages.wording import gettext as _
+from languages.wording import gettext_noop
+from treatments.rules.words import written
+
 
 @dataclass(frozen=True)
 class Analyte:
@@ -19,7 +23,7 @@ class Analyte:
 
     Args:
         code: stable, as stored.
-        label: as a nurse reads it.
+        name: as a nurse reads it in English; ``label`` in the reader's language.
         unit: canonical, the unit of what is stored and of the four limits.
         units: unit as commonly written to its factor: value × factor is in ``unit``. Holds ``unit`` itself.
         least_possible, most_possible: what lies outside is refused; the limits themselves are accepted.
@@ -29,7 +33,7 @@ class Analyte:
     """
 
     code: str
-    label: str
+    name: str
     unit: str
     units: Mapping[str, Decimal] = field(hash=False)
     least_possible: Decimal
@@ -39,10 +43,16 @@ class Analyte:
     synonyms: tuple[str, ...] = ()
     decimals: int = 0
 
+    @property
+    def label(self) -> str:
+        """As a nurse reads it."""
+        return _(self.name)
+
 
 def with_unit(value: Decimal | str, unit: str) -> str:
     """Return "92 ×10⁹/L" or "7.4 g/L": a power of ten needs its sign, a per cent its space."""
-    return f"{value} {'×' if unit[:1].isdigit() else ''}{unit}"
+    said = value if isinstance(value, str) else written(str(value))
+    return f"{said} {'×' if unit[:1].isdigit() else ''}{unit}"
 
 
 _COUNT_UNITS = {
@@ -64,7 +74,7 @@ _ENZYME_UNITS = {"U/L": "1", "IU/L": "1", "µkat/L": "60"}
 
 def _analyte(
     code: str,
-    label: str,
+    name: str,
     units: Mapping[str, str],
     possible: tuple[str, str],
     likely: tuple[str, str],
@@ -74,7 +84,7 @@ def _analyte(
     """Return the analyte whose canonical unit is the first of ``units``."""
     return Analyte(
         code=code,
-        label=label,
+        name=name,
         unit=next(iter(units)),
         units=MappingProxyType({unit: Decimal(factor) for unit, factor in units.items()}),
         least_possible=Decimal(possible[0]),
@@ -94,7 +104,7 @@ ANALYTES = _by_code(
     [
         _analyte(
             "platelets",
-            "Platelets",
+            gettext_noop("Platelets"),
             _COUNT_UNITS,
             possible=("0", "3000"),
             likely=("20", "1000"),
@@ -102,7 +112,7 @@ ANALYTES = _by_code(
         ),
         _analyte(
             "haemoglobin",
-            "Haemoglobin",
+            gettext_noop("Haemoglobin"),
             {"g/L": "1", "g/dL": "10", "mmol/L": "16.114"},
             possible=("10", "260"),
             likely=("50", "200"),
@@ -110,7 +120,7 @@ ANALYTES = _by_code(
         ),
         _analyte(
             "neutrophils",
-            "Neutrophils",
+            gettext_noop("Neutrophils"),
             _COUNT_UNITS,
             possible=("0", "200"),
             likely=("0.3", "30"),
@@ -128,7 +138,7 @@ ANALYTES = _by_code(
         ),
         _analyte(
             "lymphocytes",
-            "Lymphocytes",
+            gettext_noop("Lymphocytes"),
             _COUNT_UNITS,
             possible=("0", "500"),
             likely=("0.1", "10"),
@@ -146,7 +156,7 @@ ANALYTES = _by_code(
         ),
         _analyte(
             "leucocytes",
-            "Leucocytes",
+            gettext_noop("Leucocytes"),
             _COUNT_UNITS,
             possible=("0", "1000"),
             likely=("0.5", "50"),
@@ -164,7 +174,7 @@ ANALYTES = _by_code(
         ),
         _analyte(
             "creatinine",
-            "Creatinine",
+            gettext_noop("Creatinine"),
             {"µmol/L": "1", "mg/dL": "88.4"},
             possible=("5", "3000"),
             likely=("25", "500"),
@@ -172,7 +182,7 @@ ANALYTES = _by_code(
         ),
         _analyte(
             "alt",
-            "ALT",
+            gettext_noop("ALT"),
             _ENZYME_UNITS,
             possible=("0", "20000"),
             likely=("3", "1000"),
@@ -180,7 +190,7 @@ ANALYTES = _by_code(
         ),
         _analyte(
             "ast",
-            "AST",
+            gettext_noop("AST"),
             _ENZYME_UNITS,
             possible=("0", "20000"),
             likely=("3", "1000"),
@@ -188,7 +198,7 @@ ANALYTES = _by_code(
         ),
         _analyte(
             "alp",
-            "ALP",
+            gettext_noop("ALP"),
             _ENZYME_UNITS,
             possible=("0", "10000"),
             likely=("15", "2000"),
@@ -196,7 +206,7 @@ ANALYTES = _by_code(
         ),
         _analyte(
             "ggt",
-            "GGT",
+            gettext_noop("GGT"),
             _ENZYME_UNITS,
             possible=("0", "10000"),
             likely=("4", "3000"),
@@ -204,7 +214,7 @@ ANALYTES = _by_code(
         ),
         _analyte(
             "bilirubin",
-            "Bilirubin",
+            gettext_noop("Bilirubin"),
             {"µmol/L": "1", "mg/dL": "17.104"},
             possible=("0", "1500"),
             likely=("2", "300"),
@@ -213,7 +223,7 @@ ANALYTES = _by_code(
         ),
         _analyte(
             "albumin",
-            "Albumin",
+            gettext_noop("Albumin"),
             {"g/L": "1", "g/dL": "10"},
             possible=("5", "80"),
             likely=("15", "60"),
@@ -222,7 +232,7 @@ ANALYTES = _by_code(
         ),
         _analyte(
             "prothrombin_ratio",
-            "Prothrombin ratio (Quick)",
+            gettext_noop("Prothrombin ratio (Quick)"),
             {"%": "1"},
             possible=("1", "200"),
             likely=("10", "150"),
@@ -230,7 +240,7 @@ ANALYTES = _by_code(
         ),
         _analyte(
             "body_weight",
-            "Body weight",
+            gettext_noop("Body weight"),
             {"kg": "1", "g": "0.001", "lb": "0.45359237"},
             possible=("20", "350"),
             likely=("35", "180"),
@@ -267,7 +277,7 @@ def _unit_key(unit: str) -> str:
 _CODE_BY_NAME = {
     _name_key(name): analyte.code
     for analyte in ANALYTES.values()
-    for name in (analyte.code, analyte.label, *analyte.synonyms)
+    for name in (analyte.code, analyte.name, *analyte.synonyms)
 }
 _UNIT_BY_KEY = {code: {_unit_key(unit): unit for unit in analyte.units} for code, analyte in ANALYTES.items()}
 
@@ -304,7 +314,8 @@ def parse_heading(text: str) -> tuple[Analyte, str]:
     if plain and (analyte := _named(plain[1])) and _unit_key(plain[2]) in _UNIT_BY_KEY[analyte.code]:
         return analyte, find_unit(plain[2], analyte=analyte)
     known = ", ".join(analyte.label for analyte in ANALYTES.values())
-    raise ValueError(f"{text!r} is not a laboratory value known here. Known are: {known}.")
+    message = _("{name} is not a laboratory value known here. Known are: {known}.")
+    raise ValueError(message.format(name=repr(text), known=known))
 
 
 def _named(text: str) -> Analyte | None:
@@ -320,7 +331,10 @@ def find_unit(unit: str, *, analyte: Analyte) -> str:
     """
     found = _UNIT_BY_KEY[analyte.code].get(_unit_key(unit))
     if found is None:
-        raise ValueError(f"{analyte.label} is given in {', '.join(analyte.units)}, not in {unit!r}.")
+        message = _("{analyte} is given in {units}, not in {unit}.")
+        raise ValueError(
+            message.format(analyte=analyte.label, units=", ".join(analyte.units), unit=repr(unit))
+        )
     return found
 
 
@@ -334,7 +348,9 @@ def to_canonical(value: Decimal, *, analyte: Analyte, unit: str) -> Decimal:
         ValueError: not a number, or not a unit of this analyte.
     """
     if not value.is_finite():
-        raise ValueError(f"{analyte.label} needs a number, not {value}.")
+        raise ValueError(
+            _("{analyte} needs a number, not {value}.").format(analyte=analyte.label, value=value)
+        )
     canonical = _EXACT.multiply(value, analyte.units[find_unit(unit, analyte=analyte)])
     exponent = canonical.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -4:
@@ -350,18 +366,19 @@ def parse_value(text: str) -> Decimal:
     Raises:
         ValueError: anything else; the message says what to write.
     """
-    written = text.strip().replace("\N{MINUS SIGN}", "-")
-    if written[:1] in {"<", ">", "≤", "≥"}:
-        raise ValueError(f"{text.strip()!r} is a limit of measurement; a number is needed.")
-    if re.fullmatch(r"-?[0-9]+,[0-9]{3}", written):
+    typed = text.strip().replace("\N{MINUS SIGN}", "-")
+    if typed[:1] in {"<", ">", "≤", "≥"}:
+        message = _("{text} is a limit of measurement; a number is needed.")
+        raise ValueError(message.format(text=repr(text.strip())))
+    if re.fullmatch(r"-?[0-9]+,[0-9]{3}", typed):
+        message = _("{text} can be read in two ways: write {one} or {other}.")
         raise ValueError(
-            f"{text.strip()!r} can be read in two ways: write {written.replace(',', '.')} or {written.replace(',', '')}."
+            message.format(text=repr(text.strip()), one=typed.replace(",", "."), other=typed.replace(",", ""))
         )
-    if not re.fullmatch(r"-?([0-9]+([.,][0-9]+)?|\.[0-9]+)", written) or len(written) > 30:
-        raise ValueError(
-            f"{text.strip()[:40]!r} is not a number: write digits and at most one decimal point, as in 7.4."
-        )
-    return Decimal(written.replace(",", "."))
+    if not re.fullmatch(r"-?([0-9]+([.,][0-9]+)?|\.[0-9]+)", typed) or len(typed) > 30:
+        message = _("{text} is not a number: write digits and at most one decimal point, as in 7.4.")
+        raise ValueError(message.format(text=repr(text.strip()[:40])))
+    return Decimal(typed.replace(",", "."))
 
 
 def plausibility(value: Decimal, analyte: Analyte) -> str:
@@ -374,11 +391,21 @@ def plausibility(value: Decimal, analyte: Analyte) -> str:
         ValueError: a value that cannot be; the message names the accepted range.
     """
     if not value.is_finite() or not analyte.least_possible <= value <= analyte.most_possible:
-        accepted = with_unit(f"{analyte.least_possible} to {analyte.most_possible}", analyte.unit)
+        message = _("{analyte}: {value} cannot be. Accepted: {accepted}. Check the unit.")
+        accepted = _range(analyte.least_possible, analyte.most_possible, analyte.unit)
         raise ValueError(
-            f"{analyte.label}: {with_unit(value, analyte.unit)} cannot be. Accepted: {accepted}. Check the unit."
+            message.format(analyte=analyte.label, value=with_unit(value, analyte.unit), accepted=accepted)
         )
     if analyte.least_likely <= value <= analyte.most_likely:
         return ""
-    usual = with_unit(f"{analyte.least_likely} to {analyte.most_likely}", analyte.unit)
-    return f"{analyte.label}: {with_unit(value, analyte.unit)} is unlikely (usual: {usual}). Check the value and its unit."
+    message = _("{analyte}: {value} is unlikely (usual: {usual}). Check the value and its unit.")
+    return message.format(
+        analyte=analyte.label,
+        value=with_unit(value, analyte.unit),
+        usual=_range(analyte.least_likely, analyte.most_likely, analyte.unit),
+    )
+
+
+def _range(least: Decimal, most: Decimal, unit: str) -> str:
+    said = _("{least} to {most}").format(least=written(str(least)), most=written(str(most)))
+    return with_unit(said, unit)

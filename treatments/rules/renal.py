@@ -7,6 +7,9 @@ Sources: Cockcroft & Gault, Nephron 1976;16:31-41 (creatinine clearance, actual 
 from dataclasses import dataclass
 from decimal import Context, Decimal
 
+from languages.wording import gettext as _
+from treatments.rules.words import written
+
 CREATININE_UMOL_L_PER_MG_DL = Decimal("88.4")
 
 LEAST_AGE_YEARS = 18
@@ -50,7 +53,8 @@ def cockcroft_gault_ml_min(
     _refuse_creatinine(creatinine_umol_l)
     _refuse_age(age_years)
     if not weight_kg.is_finite() or weight_kg <= 0:
-        raise ValueError(f"The body weight must be above 0 kg, not {weight_kg} kg.")
+        message = _("The body weight must be above 0 kg, not {weight} kg.")
+        raise ValueError(message.format(weight=written(str(weight_kg))))
     numerator = _EXACT.multiply(
         _EXACT.multiply(Decimal(140 - age_years), weight_kg), CREATININE_UMOL_L_PER_MG_DL
     )
@@ -85,17 +89,17 @@ def ckd_epi_2021_ml_min_1_73m2(*, creatinine_umol_l: Decimal, age_years: int, is
 
 def _refuse_creatinine(creatinine_umol_l: Decimal) -> None:
     if not creatinine_umol_l.is_finite() or creatinine_umol_l <= 0:
-        raise ValueError(f"The creatinine must be above 0 µmol/L, not {creatinine_umol_l} µmol/L.")
+        message = _("The creatinine must be above 0 µmol/L, not {value} µmol/L.")
+        raise ValueError(message.format(value=written(str(creatinine_umol_l))))
 
 
 def _refuse_age(age_years: int) -> None:
     if 0 <= age_years < LEAST_AGE_YEARS:
         # The label treats from 12 years: such patients exist, and a number made for adults would mislead.
-        raise ValueError(
-            f"The equations are for adults of {LEAST_AGE_YEARS} years or more; at {age_years} years kidney "
-            "function is not computed here."
+        message = _(
+            "The equations are for adults of {least} years or more; at {age} years kidney function is not computed here."
         )
+        raise ValueError(message.format(least=LEAST_AGE_YEARS, age=age_years))
     if not 0 <= age_years <= MOST_AGE_YEARS:
-        raise ValueError(
-            f"An age of {age_years} years cannot be: expected {LEAST_AGE_YEARS} to {MOST_AGE_YEARS}."
-        )
+        message = _("An age of {age} years cannot be: expected {least} to {most}.")
+        raise ValueError(message.format(age=age_years, least=LEAST_AGE_YEARS, most=MOST_AGE_YEARS))

@@ -4,12 +4,17 @@ Source: the protocol's interval and window; for 177Lu-DOTATATE the product label
 administration. In words: docs/rules/schedule.md.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal
 
+from languages.wording import day
+from languages.wording import gettext as _
 from treatments.rules.words import NBSP, interval
+
+# Why a date is what it is is said when it is asked for, in the language of who asks: few of the dates planned are shown.
+Said = Callable[[], str]
 
 DueState = Literal["upcoming", "in_window", "overdue"]
 CourseState = Literal["completed", "discontinued", "ongoing"]
@@ -36,14 +41,18 @@ class PlannedCycle:
         planned_on: None where nothing dates it, or where it was passed over.
         protocol_on: one interval after the cycle before it, or None.
         moved_days: by which a hold moved it.
-        why: the reason of the date, in words.
     """
 
     number: int
     planned_on: date | None
     protocol_on: date | None
     moved_days: int
-    why: str
+    reason: Said = field(repr=False, compare=False)
+
+    @property
+    def why(self) -> str:
+        """The reason of the date, in words."""
+        return self.reason()
 
 
 def plan_cycles(
@@ -80,42 +89,87 @@ def plan_cycles(
         if number in given_on or number in cancelled:
             continue
         if number < last:
-            plan[number] = PlannedCycle(
-                number, None, None, 0, f"Passed over: cycle {last} was given after it"
-            )
+            plan[number] = PlannedCycle(number, None, None, 0, _passed_over(last))
             continue
         protocol_on = before_on and before_on + timedelta(days=interval_days)
-        why = _after(before_number, before_on, interval_days, given=before_number == last and last > 0)
+        reason = _after(before_number, before_on, interval_days, given=before_number == last and last > 0)
         planned_on = protocol_on
         by_hand = set_on.get(number)
         if by_hand is not None and (before_on is None or by_hand > before_on):
             planned_on = by_hand
             if protocol_on is None:
-                why = "Start of the course, set by hand"
+                reason = _start_by_hand
             elif by_hand != protocol_on:
-                why = f"Set by hand; the protocol says {protocol_on}, {why[0].lower()}{why[1:]}"
+                reason = _by_hand(protocol_on, reason)
         unmoved_on = planned_on
         for hold in sorted(holds.get(number, ()), key=lambda hold: (hold.held_on, hold.until_on or date.max)):
             if hold.until_on is None:
-                why += f"; on hold since {hold.held_on}, no day of review is set"
+                reason = _held(reason, hold)
             elif planned_on is not None and hold.until_on > planned_on:
-                why += f"; moved {interval((hold.until_on - planned_on).days)} by the hold of {hold.held_on}"
-                why += f", to be reviewed {hold.until_on}" if hold.is_open else ""
+                reason = _moved(reason, (hold.until_on - planned_on).days, hold)
                 planned_on = hold.until_on
             elif hold.is_open:
-                why += f"; on hold since {hold.held_on}, to be reviewed {hold.until_on}"
+                reason = _held(reason, hold)
         moved = (planned_on - unmoved_on).days if planned_on is not None and unmoved_on is not None else 0
-        plan[number] = PlannedCycle(number, planned_on, protocol_on, moved, why)
+        plan[number] = PlannedCycle(number, planned_on, protocol_on, moved, reason)
         before_number, before_on = number, planned_on
     return plan
 
 
-def _after(number: int, on: date | None, interval_days: int, *, given: bool) -> str:
+def _passed_over(last: int) -> Said:
+    return lambda: _("Passed over: cycle {number} was given after it").format(number=last)
+
+
+def _after(number: int, on: date | None, interval_days: int, *, given: bool) -> Said:
     if number == 0:
-        return "No day is set for the start of the course"
+        return lambda: _("No day is set for the start of the course")
+    return lambda: after_cycle(number, on, interval_days, given=given)
+
+
+def after_cycle(number: int, on: date | None, days: int, *, given: bool) -> str:
+    """Return how a date lies after a cycle that was given, or is planned, on a day."""
     if on is None:
-        return f"{interval(interval_days)} after cycle {number}, which has no date"
-    return f"{interval(interval_days)} after cycle {number}, {'given' if given else 'planned'} {on}"
+        said = _("{interval} after cycle {number}, which has no date")
+        return said.format(interval=interval(days), number=number)
+    said = (
+        _("{interval} after cycle {number}, given {on}")
+        if given
+        else _("{interval} after cycle {number}, planned {on}")
+    )
+    return said.format(interval=interval(days), number=number, on=day(on))
+
+
+def _start_by_hand() -> str:
+    return _("Start of the course, set by hand")
+
+
+def _by_hand(protocol_on: date, reason: Said) -> Said:
+    # The reason begins with a number: the interval.
+    return lambda: _("Set by hand; the protocol says {on}, {why}").format(on=day(protocol_on), why=reason())
+
+
+def _held(reason: Said, hold: HoldFact) -> Said:
+    def said() -> str:
+        if hold.until_on is None:
+            message = _("{why}; on hold since {held_on}, no day of review is set")
+            return message.format(why=reason(), held_on=day(hold.held_on))
+        message = _("{why}; on hold since {held_on}, to be reviewed {review_on}")
+        return message.format(why=reason(), held_on=day(hold.held_on), review_on=day(hold.until_on))
+
+    return said
+
+
+def _moved(reason: Said, days: int, hold: HoldFact) -> Said:
+    def said() -> str:
+        if not hold.is_open or hold.until_on is None:
+            message = _("{why}; moved {interval} by the hold of {held_on}")
+            return message.format(why=reason(), interval=interval(days), held_on=day(hold.held_on))
+        message = _("{why}; moved {interval} by the hold of {held_on}, to be reviewed {review_on}")
+        return message.format(
+            why=reason(), interval=interval(days), held_on=day(hold.held_on), review_on=day(hold.until_on)
+        )
+
+    return said
 
 
 @dataclass(frozen=True)
@@ -131,7 +185,12 @@ class PlannedImaging:
     after_cycle: int | None
     from_on: date | None
     by_on: date | None
-    why: str
+    reason: Said = field(repr=False, compare=False)
+
+    @property
+    def why(self) -> str:
+        """The reason of these days, in words."""
+        return self.reason()
 
 
 def plan_imaging(
@@ -156,14 +215,13 @@ def plan_imaging(
     numbers = sorted(cycle_dates)
     first, last = numbers[0], numbers[-1]
     first_on = cycle_dates[first]
-    within = f", at most {interval(baseline_within_days)} old" if baseline_within_days else ""
     found = [
         PlannedImaging(
             "baseline",
             None,
             first_on - timedelta(days=baseline_within_days) if first_on and baseline_within_days else None,
             first_on,
-            f"Before cycle {first}{_dated(first_on, first in given)}{within}",
+            _before(first, first_on, baseline_within_days, given=first in given),
         )
     ]
     for number in sorted(set(after_cycles) & set(numbers)):
@@ -174,21 +232,61 @@ def plan_imaging(
                 number,
                 on,
                 on and on + timedelta(days=due_days),
-                f"Within {interval(due_days)} after cycle {number}{_dated(on, number in given)}",
+                _within(due_days, number, on, given=number in given),
             )
         )
     last_on = cycle_dates[last]
     for days in sorted(after_completion_days):
         on = last_on and last_on + timedelta(days=days)
-        why = f"{interval(days)} after the last cycle, cycle {last}{_dated(last_on, last in given)}"
-        found.append(PlannedImaging("follow_up", last, on, on, why))
+        reason = _after_last(days, last, last_on, given=last in given)
+        found.append(PlannedImaging("follow_up", last, on, on, reason))
     return found
 
 
-def _dated(on: date | None, given: bool) -> str:
-    if on is None:
-        return ", which has no date"
-    return f", {'given' if given else 'planned'} {on}"
+def _before(number: int, on: date | None, within_days: int | None, *, given: bool) -> Said:
+    def said() -> str:
+        if on is None:
+            why = _("Before cycle {number}, which has no date").format(number=number)
+        else:
+            message = (
+                _("Before cycle {number}, given {on}") if given else _("Before cycle {number}, planned {on}")
+            )
+            why = message.format(number=number, on=day(on))
+        if not within_days:
+            return why
+        return _("{why}, at most {interval} old").format(why=why, interval=interval(within_days))
+
+    return said
+
+
+def _within(days: int, number: int, on: date | None, *, given: bool) -> Said:
+    def said() -> str:
+        if on is None:
+            message = _("Within {interval} after cycle {number}, which has no date")
+            return message.format(interval=interval(days), number=number)
+        message = (
+            _("Within {interval} after cycle {number}, given {on}")
+            if given
+            else _("Within {interval} after cycle {number}, planned {on}")
+        )
+        return message.format(interval=interval(days), number=number, on=day(on))
+
+    return said
+
+
+def _after_last(days: int, number: int, on: date | None, *, given: bool) -> Said:
+    def said() -> str:
+        if on is None:
+            message = _("{interval} after the last cycle, cycle {number}, which has no date")
+            return message.format(interval=interval(days), number=number)
+        message = (
+            _("{interval} after the last cycle, cycle {number}, given {on}")
+            if given
+            else _("{interval} after the last cycle, cycle {number}, planned {on}")
+        )
+        return message.format(interval=interval(days), number=number, on=day(on))
+
+    return said
 
 
 def due_state(*, planned_on: date, window_days: int, today: date) -> DueState:
@@ -205,8 +303,16 @@ def window_words(*, given_on: date, planned_on: date, window_days: int) -> str:
     state = due_state(planned_on=planned_on, window_days=window_days, today=given_on)
     if state == "in_window":
         return ""
-    off, word = abs((given_on - planned_on).days), "early" if state == "upcoming" else "late"
-    return f"{interval(off)} {word}: planned {planned_on}, window ±{NBSP}{window_days}{NBSP}d"
+    message = (
+        _("{interval} early: planned {on}, window {window}")
+        if state == "upcoming"
+        else _("{interval} late: planned {on}, window {window}")
+    )
+    return message.format(
+        interval=interval(abs((given_on - planned_on).days)),
+        on=day(planned_on),
+        window=f"±{NBSP}{window_days}{NBSP}d",
+    )
 
 
 def delay_days(*, protocol_on: date | None, today: date) -> int:

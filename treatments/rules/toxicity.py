@@ -11,6 +11,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from languages.wording import day as said_day
+from languages.wording import gettext as _
 from treatments.rules.advice import EventFact
 
 Direction = Literal["low", "high"]
@@ -120,9 +122,11 @@ def _spans(given_on: Sequence[date], ends_on: date | None) -> list[tuple[date, d
     """Return each cycle's day and the last day of its span, ascending."""
     days = sorted(given_on)
     if len(set(days)) < len(days):
-        raise ValueError(f"cycles given on {', '.join(map(str, days))}: expected each day once")
+        message = _("cycles given on {days}: expected each day once")
+        raise ValueError(message.format(days=", ".join(map(said_day, days))))
     if days and ends_on is not None and ends_on < days[-1]:
-        raise ValueError(f"end on {ends_on}: expected a day from the last cycle's, {days[-1]}")
+        message = _("end on {on}: expected a day from the last cycle's, {last_on}")
+        raise ValueError(message.format(on=said_day(ends_on), last_on=said_day(days[-1])))
     return list(zip(days, [*days[1:], ends_on], strict=True)) if days else []
 
 
@@ -233,7 +237,7 @@ def worst_of_events(
     spans = _spans(given_on, ends_on)
     per_cycle = []
     counted: list[EventFact] = []
-    for number, (begins_on, _) in enumerate(spans, start=1):
+    for number, (begins_on, _until) in enumerate(spans, start=1):
         next_on = spans[number][0] if number < len(spans) else None
         within = [
             event

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
+from languages.wording import Words, gettext_noop
 from treatments.models import AdverseEvent, Attribution, Course, Cycle, LabAnalyte
 from treatments.rules.advice import ANALYTES as ADVISED_ON
 from treatments.rules.advice import (
@@ -18,9 +19,24 @@ from treatments.rules.checks import lacking_labs
 from treatments.selectors.laboratory import Graded, graded_results, kidney_functions, weights
 
 # As they stand within a sentence: ALT stays ALT.
-LAB_WORDS: dict[str, str] = {
-    code: str(label) if str(label).isupper() else str(label).lower() for code, label in LabAnalyte.choices
-}
+LAB_WORDS = Words(
+    {
+        LabAnalyte.PLATELETS.value: gettext_noop("platelets"),
+        LabAnalyte.HAEMOGLOBIN.value: gettext_noop("haemoglobin"),
+        LabAnalyte.NEUTROPHILS.value: gettext_noop("neutrophils"),
+        LabAnalyte.LYMPHOCYTES.value: gettext_noop("lymphocytes"),
+        LabAnalyte.LEUCOCYTES.value: gettext_noop("leucocytes"),
+        LabAnalyte.CREATININE.value: gettext_noop("creatinine"),
+        LabAnalyte.ALT.value: gettext_noop("ALT"),
+        LabAnalyte.AST.value: gettext_noop("AST"),
+        LabAnalyte.ALP.value: gettext_noop("alkaline phosphatase"),
+        LabAnalyte.GGT.value: gettext_noop("GGT"),
+        LabAnalyte.BILIRUBIN.value: gettext_noop("bilirubin"),
+        LabAnalyte.ALBUMIN.value: gettext_noop("albumin"),
+        LabAnalyte.PROTHROMBIN_RATIO.value: gettext_noop("prothrombin ratio"),
+        LabAnalyte.BODY_WEIGHT.value: gettext_noop("body weight"),
+    }
+)
 
 
 def advice_for(

@@ -5,7 +5,10 @@ from decimal import Decimal
 
 from django.db.models import Max
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
+from languages.wording import day
+from languages.wording import gettext as stored
 from treatments.models import (
     Administration,
     Cycle,
@@ -14,7 +17,7 @@ from treatments.models import (
     SomatostatinAnalogueDose,
 )
 from treatments.models.administrations import LONG_ACTING
-from treatments.rules.advice import ADVICE_WORDS, AdviceCode
+from treatments.rules.advice import ADVICE_WITHIN, AdviceCode
 from treatments.rules.checks import (
     AnalogueFact,
     Warned,
@@ -25,6 +28,7 @@ from treatments.rules.checks import (
     prescription_warnings,
     window_warnings,
 )
+from treatments.rules.words import within
 from treatments.selectors.advice import LAB_WORDS, advice_for, given_cycles
 from treatments.selectors.exposure import exposure_of
 
@@ -51,8 +55,12 @@ def warnings_of(administration: Administration) -> list[Warned]:
     )
     if cycle.status == CycleStatus.HELD:
         hold = cycle.holds.current().filter(resumed_on__isnull=True).first()
-        why = f" since {hold.held_on}: {hold.get_reason_display().lower()}" if hold else ""
-        found.append(Warned("open_hold", f"The cycle is on hold{why}. Recording it ends the hold."))
+        if hold:
+            message = _("The cycle is on hold since {on}: {reason}. Recording it ends the hold.")
+            said = message.format(on=day(hold.held_on), reason=within(hold.get_reason_display()))
+        else:
+            said = _("The cycle is on hold. Recording it ends the hold.")
+        found.append(Warned("open_hold", said))
     latest = LabResult.objects.current().filter(patient=patient, taken_at__lte=_end_of(administration))
     latest_on = {
         analyte: at.astimezone(zone).date()
@@ -107,7 +115,7 @@ def warnings_of(administration: Administration) -> list[Warned]:
     found += dose_warnings(
         sums_gy={dose.label: dose.sum_gy for dose in exposure.doses},
         limits_gy={dose.label: dose.limit_gy for dose in exposure.doses},
-        source=protocol.dose_limits_source,
+        source=stored(protocol.dose_limits_source),
     )
     advice = advice_for(course, cycle, today=on, given=given)
     prescribed_mbq = administration.prescribed_activity_mbq or expected_mbq
@@ -115,10 +123,9 @@ def warnings_of(administration: Administration) -> list[Warned]:
         advice.code in {AdviceCode.HOLD, AdviceCode.DISCONTINUE}
         or (advice.code == AdviceCode.REDUCE and prescribed_mbq > (advice.activity_mbq or 0))
     ):
-        facts = " ".join(advice.facts)
-        found.append(
-            Warned("dose_advice", f"The dose rules say: {ADVICE_WORDS[advice.code].lower()}. {facts}")
-        )
+        message = _("The dose rules say: {advice}. {facts}")
+        said = message.format(advice=ADVICE_WITHIN[advice.code], facts=" ".join(advice.facts))
+        found.append(Warned("dose_advice", said))
     return found
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.utils.translation import gettext as _
+
 from patients.models import Patient
 from treatments.models import AbsorbedDose, Administration, Organ, PriorPrrt
 
@@ -99,7 +101,7 @@ def exposure_from(
             if gy is not None:
                 sums[organ] += gy
                 cycles[organ] += earlier.cycles
-                methods[organ][earlier.get_dose_method_display() or "method not known"] = None
+                methods[organ][earlier.get_dose_method_display() or _("method not known")] = None
     limits = {Organ.KIDNEYS.value: kidney_limit_gy, Organ.RED_MARROW.value: marrow_limit_gy}
     return Exposure(
         course_mbq=by_course,
@@ -107,7 +109,7 @@ def exposure_from(
         doses=tuple(
             OrganDose(
                 organ=organ.value,
-                label=organ.label,
+                label=str(organ.label),
                 sum_gy=sums[organ],
                 limit_gy=limits.get(organ.value),
                 cycles=cycles[organ],

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from django.utils.translation import gettext
+
 from patients.models import Patient, Sex
 from treatments.models import Administration, LabAnalyte, LabResult, ReferenceRange
 from treatments.rules import ctcae
@@ -229,7 +231,7 @@ def _kidney_function(
     clearance = rate = None
     reason = ""
     if patient.sex not in {Sex.FEMALE, Sex.MALE}:
-        reason = "The equations need the sex, female or male."
+        reason = gettext("The equations need the sex, female or male.")
     else:
         is_female = patient.sex == Sex.FEMALE
         try:
@@ -237,7 +239,7 @@ def _kidney_function(
                 creatinine_umol_l=creatinine, age_years=age, is_female=is_female
             )
             if weight is None:
-                reason = "No body weight is known near this day."
+                reason = gettext("No body weight is known near this day.")
             else:
                 clearance = cockcroft_gault_ml_min(
                     creatinine_umol_l=creatinine, age_years=age, weight_kg=weight, is_female=is_female

@@ -6,18 +6,20 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from django.utils.translation import gettext as _
+
 from treatments.models import OPEN, Administration, Course, Cycle, CycleStatus, Discontinuation, Hold
 from treatments.rules.schedule import (
     CourseState,
     HoldFact,
     PlannedCycle,
     PlannedImaging,
+    after_cycle,
     course_state,
     delay_days,
     plan_cycles,
     plan_imaging,
 )
-from treatments.rules.words import interval
 
 
 @dataclass
@@ -61,9 +63,9 @@ class CoursePlan:
             return self.planned[number].why
         before = max((other for other in self.given_on if other < number), default=None)
         if number not in self.given_on or before is None:
-            return "Start of the course" if number in self.given_on else ""
+            return _("Start of the course") if number in self.given_on else ""
         days = (self.given_on[number] - self.given_on[before]).days
-        return f"{interval(days)} after cycle {before}, given {self.given_on[before]}"
+        return after_cycle(before, self.given_on[before], days, given=True)
 
     def delay(self, today: date) -> int:
         """Return by how many days the next cycle is later than the protocol's interval gives."""

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from accounts.access import Act
 from accounts.errors import RegistryError
@@ -14,7 +15,7 @@ from accounts.records import clinical_write, correct_record, create_record, lock
 from treatments.models import Administration, Cycle, CycleStatus
 from treatments.rules.activity import NetActivity, is_past_permitted, net_activity
 from treatments.rules.checks import Warned
-from treatments.rules.words import NBSP
+from treatments.rules.words import NBSP, written
 from treatments.selectors.checks import warnings_of
 from treatments.selectors.schedule import given_dates
 from treatments.services.courses import end_holds, reopen_hold, replan, require_only_running
@@ -46,7 +47,9 @@ class Unconfirmed(RegistryError):
         said = " ".join(warned.message for warned in warnings)
         super().__init__(
             "unconfirmed_warnings",
-            f"Look at this first, and say why the cycle is recorded all the same: {said}",
+            _("Look at this first, and say why the cycle is recorded all the same: {warnings}").format(
+                warnings=said
+            ),
         )
         self.warnings = warnings
 
@@ -66,21 +69,21 @@ def net_of(values: Mapping[str, Any], *, half_life_days: Decimal) -> NetActivity
                 raise ValidationError(
                     {
                         "syringe_activity_mbq": ValidationError(
-                            "The activity of the syringe is missing.", code="required"
+                            _("The activity of the syringe is missing."), code="required"
                         )
                     }
                 )
         return None
     if values.get("syringe_measured_at") is None:
         raise ValidationError(
-            {"syringe_measured_at": ValidationError("When was the syringe measured?", code="required")}
+            {"syringe_measured_at": ValidationError(_("When was the syringe measured?"), code="required")}
         )
     if (values.get("residual_activity_mbq") is None) != (values.get("residual_measured_at") is None):
         missing = (
             "residual_measured_at" if values.get("residual_measured_at") is None else "residual_activity_mbq"
         )
         raise ValidationError(
-            {missing: ValidationError("A residual needs its activity and its time.", code="required")}
+            {missing: ValidationError(_("A residual needs its activity and its time."), code="required")}
         )
     try:
         return net_activity(
@@ -104,15 +107,16 @@ def require_explanation(*, given_mbq: Decimal, prescribed_mbq: Decimal, explanat
         ValidationError: there is none.
     """
     if not explanation.strip() and is_past_permitted(given_mbq=given_mbq, prescribed_mbq=prescribed_mbq):
+        message = _(
+            "{given} differs from the prescribed {prescribed} by more than {percent}: say why."
+        ).format(given=_mbq(given_mbq), prescribed=_mbq(prescribed_mbq), percent=f"20{NBSP}%")
         raise ValidationError(
-            {
-                "deviation_explanation": ValidationError(
-                    f"{given_mbq:,}{NBSP}MBq differs from the prescribed {prescribed_mbq:,}{NBSP}MBq by more than"
-                    f" 20{NBSP}%: say why.",
-                    code="unexplained_deviation",
-                )
-            }
+            {"deviation_explanation": ValidationError(message, code="unexplained_deviation")}
         )
+
+
+def _mbq(activity_mbq: Decimal) -> str:
+    return f"{written(f'{activity_mbq:,}')}{NBSP}MBq"
 
 
 def prescription_of(cycle: Cycle) -> Decimal:
@@ -155,13 +159,18 @@ def administer_cycle(
         # Two browser tabs can submit the same cycle; the row lock makes the second see the first.
         locked = lock_current(cycle, expected_version=None)
         if locked.status == CycleStatus.GIVEN:
-            raise RegistryError("already_given", f"{locked} has already been recorded as given.")
+            raise RegistryError(
+                "already_given", _("{cycle} has already been recorded as given.").format(cycle=locked)
+            )
         if locked.status == CycleStatus.CANCELLED:
             raise RegistryError(
                 "cycle_cancelled",
-                f"{locked} is cancelled: it was left out by itself." if locked.cancel_reason
-                else f"{locked} is cancelled: the course was discontinued.",
-            )  # fmt: skip
+                (
+                    _("{cycle} is cancelled: it was left out by itself.")
+                    if locked.cancel_reason
+                    else _("{cycle} is cancelled: the course was discontinued.")
+                ).format(cycle=locked),
+            )
         locked = lock_current(cycle, expected_version=expected_version)
         _require_turn(locked)
         administration = Administration(
@@ -180,7 +189,7 @@ def administer_cycle(
             raise ValidationError(
                 {
                     "administered_activity_mbq": ValidationError(
-                        "Give the net activity, or the syringe's with its time.", code="required"
+                        _("Give the net activity, or the syringe's with its time."), code="required"
                     )
                 }
             )
@@ -210,14 +219,11 @@ def administer_cycle(
 def _require_agreement(typed_mbq: Decimal, net: NetActivity) -> None:
     """Refuse a net activity that was typed beside a syringe and is another than the one that follows."""
     if abs(typed_mbq - net.net_mbq) > TYPED_TOLERANCE_MBQ:
+        message = _("Syringe and residual give {net}, not {typed}: leave it out, or correct them.").format(
+            net=_mbq(net.net_mbq), typed=_mbq(typed_mbq)
+        )
         raise ValidationError(
-            {
-                "administered_activity_mbq": ValidationError(
-                    f"Syringe and residual give {net.net_mbq:,}{NBSP}MBq, not {typed_mbq:,}{NBSP}MBq:"
-                    " leave it out, or correct them.",
-                    code="contradictory_activity",
-                )
-            }
+            {"administered_activity_mbq": ValidationError(message, code="contradictory_activity")}
         )
 
 
@@ -232,8 +238,9 @@ def _require_turn(cycle: Cycle) -> None:
     if earlier is not None:
         raise RegistryError(
             "earlier_cycle_open",
-            f"Cycle {earlier.number} of {cycle.course} is {earlier.get_status_display().lower()}: cycles are given in"
-            " order.",
+            _("Cycle {number} of {course} is {status}: cycles are given in order.").format(
+                number=earlier.number, course=cycle.course, status=earlier.get_status_display().lower()
+            ),
         )
 
 
@@ -316,13 +323,17 @@ def void_administration(
         if last > cycle.number:
             raise RegistryError(
                 "later_cycle_given",
-                f"Cycle {last} of {cycle.course} was given after it: take that one back first.",
+                _("Cycle {number} of {course} was given after it: take that one back first.").format(
+                    number=last, course=cycle.course
+                ),
             )
         doses = cycle.absorbed_doses.current().count()
         if doses:
             raise RegistryError(
                 "has_records",
-                f"Void first the absorbed doses of {cycle}: {doses} of a cycle that was not given.",
+                _("Void first the absorbed doses of {cycle}: {n} of a cycle that was not given.").format(
+                    cycle=cycle, n=doses
+                ),
             )
         void_record(administration, by=by, reason=reason, expected_version=expected_version)
         cycle.status = CycleStatus.PLANNED

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.access import Act
 from accounts.errors import RegistryError
@@ -20,6 +21,7 @@ from accounts.records import (
     require_reason,
     void_record,
 )
+from languages.wording import day
 from patients.models import Patient
 from treatments.models import (
     OPEN,
@@ -33,6 +35,7 @@ from treatments.models import (
     Protocol,
 )
 from treatments.rules.schedule import course_state, plan_cycles
+from treatments.rules.words import written
 from treatments.selectors.schedule import given_dates, plan_of
 
 
@@ -57,7 +60,8 @@ def start_course(
         Patient.objects.select_for_update().get(pk=patient.pk)
         courses = patient.courses.current()
         if courses.filter(cycles__status__in=OPEN, cycles__voided_at=None).exists():
-            raise RegistryError("course_ongoing", f"{patient} has a course with cycles still to come.")
+            message = _("{patient} has a course with cycles still to come.")
+            raise RegistryError("course_ongoing", message.format(patient=patient))
         last = courses.order_by("-number").values_list("number", flat=True).first() or 0
         course = Course(patient=patient, number=last + 1, protocol=protocol, intent=intent)
         create_record(course, by=by)
@@ -128,8 +132,10 @@ def correct_cycle(
         if wanted != present and not {wanted, present} <= OPEN:
             raise RegistryError(
                 "cycle_status_follows",
-                f"{cycle} is {CycleStatus(present).label.lower()}: a cycle is given by its administration and cancelled by"
-                " the discontinuation of its course; only between planned and on hold can its status be changed.",
+                _(
+                    "{cycle} is {status}: a cycle is given by its administration and cancelled by the discontinuation of"
+                    " its course; only between planned and on hold can its status be changed."
+                ).format(cycle=cycle, status=str(CycleStatus(present).label).lower()),
             )
         changes = dict(changes)
         if present in OPEN and "planned_on" in changes:
@@ -168,8 +174,10 @@ def _require_kept(cycle: Cycle, set_on: date | None) -> None:
         raise ValidationError(
             {
                 "planned_on": ValidationError(
-                    f"Cycle {cycle.number} cannot be planned {set_on}: cycles come in order, and the one before it is"
-                    " planned on that day or later.",
+                    _(
+                        "Cycle {number} cannot be planned {on}: cycles come in order, and the one before it is planned on"
+                        " that day or later."
+                    ).format(number=cycle.number, on=day(set_on)),
                     code="out_of_order",
                 )
             }
@@ -185,7 +193,9 @@ def _require_after_given(cycle: Cycle, planned_on: date | None) -> None:
         raise ValidationError(
             {
                 "planned_on": ValidationError(
-                    f"Cycle {last} was given on {given[last]}: cycle {cycle.number} can only be planned after that day.",
+                    _(
+                        "Cycle {last} was given on {on}: cycle {number} can only be planned after that day."
+                    ).format(last=last, on=day(given[last]), number=cycle.number),
                     code="before_given",
                 )
             }
@@ -215,9 +225,8 @@ def hold_cycle(
         locked = lock_current(cycle, expected_version=expected_version)
         born = locked.course.patient.birth_date
         if held_on < born:
-            raise ValidationError(
-                {"held_on": ValidationError(f"The patient was born on {born}.", code="before_birth")}
-            )
+            message = _("The patient was born on {on}.").format(on=day(born))
+            raise ValidationError({"held_on": ValidationError(message, code="before_birth")})
         hold = _begin_hold(
             locked, Hold(held_on=held_on, reason=reason, review_on=review_on, note=note), by=by
         )
@@ -230,12 +239,15 @@ def _begin_hold(cycle: Cycle, hold: Hold, *, by: User | None) -> Hold:
     """Store a hold of a locked cycle, whose new status is left to be saved."""
     if cycle.status == CycleStatus.HELD:
         raise RegistryError(
-            "already_held", f"{cycle} is on hold already: correct that hold, or resume first."
+            "already_held",
+            _("{cycle} is on hold already: correct that hold, or resume first.").format(cycle=cycle),
         )
     if cycle.status != CycleStatus.PLANNED:
         raise RegistryError(
             "not_planned",
-            f"{cycle} is {cycle.get_status_display().lower()}: only a planned cycle can be held.",
+            _("{cycle} is {status}: only a planned cycle can be held.").format(
+                cycle=cycle, status=cycle.get_status_display().lower()
+            ),
         )
     if cycle.set_on is None and cycle.planned_on is not None and not given_dates(cycle.course):
         # The start of the course would otherwise be lost once the hold has moved the planned date.
@@ -283,12 +295,11 @@ def resume_cycle(
     with clinical_write(by=by):
         locked = lock_current(cycle, expected_version=expected_version)
         if locked.status != CycleStatus.HELD:
-            raise RegistryError("not_held", f"{locked} is not on hold.")
+            raise RegistryError("not_held", _("{cycle} is not on hold.").format(cycle=locked))
         began = locked.holds.current().filter(resumed_on__isnull=True, held_on__gt=resumed_on).first()
         if began is not None:
-            raise ValidationError(
-                {"resumed_on": ValidationError(f"The hold began on {began.held_on}.", code="before_hold")}
-            )
+            message = _("The hold began on {on}.").format(on=day(began.held_on))
+            raise ValidationError({"resumed_on": ValidationError(message, code="before_hold")})
         end_holds(locked, resumed_on=resumed_on)
         locked.save(update_fields=["status"])
         replan(locked.course)
@@ -330,8 +341,9 @@ def _follow_holds(cycle: Cycle) -> None:
     locked = lock_current(cycle, expected_version=None)
     is_open = locked.holds.current().filter(resumed_on__isnull=True).exists()
     if is_open and locked.status in {CycleStatus.GIVEN, CycleStatus.CANCELLED}:
+        message = _("{cycle} is {status}: its hold cannot be open.")
         raise RegistryError(
-            "not_planned", f"{locked} is {locked.get_status_display().lower()}: its hold cannot be open."
+            "not_planned", message.format(cycle=locked, status=locked.get_status_display().lower())
         )
     status = CycleStatus.HELD if is_open else CycleStatus.PLANNED
     if locked.status in OPEN and locked.status != status:
@@ -353,11 +365,16 @@ def cancel_cycle(*, cycle: Cycle, reason: str, by: User | None, expected_version
     with clinical_write(by=by, reason=reason):
         locked = lock_current(cycle, expected_version=expected_version)
         if locked.status not in OPEN:
-            raise RegistryError("not_planned", f"{locked} is {locked.get_status_display().lower()}.")
+            raise RegistryError(
+                "not_planned",
+                _("{cycle} is {status}.").format(cycle=locked, status=locked.get_status_display().lower()),
+            )
         if not locked.course.cycles.current().filter(number__gt=locked.number, status__in=OPEN).exists():
             raise RegistryError(
                 "last_cycle",
-                f"No cycle would follow {locked}: discontinue the course instead, with its reason.",
+                _("No cycle would follow {cycle}: discontinue the course instead, with its reason.").format(
+                    cycle=locked
+                ),
             )
         end_holds(locked, resumed_on=today_at(locked))
         locked.status = CycleStatus.CANCELLED
@@ -383,11 +400,16 @@ def restore_cycle(
     with clinical_write(by=by, reason=reason):
         locked = lock_current(cycle, expected_version=expected_version)
         if locked.status != CycleStatus.CANCELLED or locked.course.discontinuations.current().exists():
-            raise RegistryError("not_cancelled", f"{locked} was not cancelled by itself.")
+            raise RegistryError(
+                "not_cancelled", _("{cycle} was not cancelled by itself.").format(cycle=locked)
+            )
         last = max(given_dates(locked.course), default=0)
         if last > locked.number:
             raise RegistryError(
-                "later_cycle_given", f"Cycle {last} of {locked.course} was given after it: it stays left out."
+                "later_cycle_given",
+                _("Cycle {number} of {course} was given after it: it stays left out.").format(
+                    number=last, course=locked.course
+                ),
             )
         locked.status, locked.cancel_reason = CycleStatus.PLANNED, ""
         locked.save(update_fields=["status", "cancel_reason"])
@@ -443,18 +465,28 @@ def correct_course(
 def _require_movable(course: Course, protocol: Protocol) -> None:
     """Refuse a protocol that what was recorded of a course does not fit."""
     if course.discontinuations.current().exists():
-        raise RegistryError("course_discontinued", f"{course} was discontinued: it stays with its protocol.")
+        message = _("{course} was discontinued: it stays with its protocol.")
+        raise RegistryError("course_discontinued", message.format(course=course))
     last = max(given_dates(course), default=0)
     if last > protocol.planned_cycles:
         raise RegistryError(
             "too_many_given",
-            f"Cycle {last} of {course} was given, and {protocol} has {protocol.planned_cycles} cycles.",
+            _("Cycle {number} of {course} was given, and {protocol} has {planned} cycles.").format(
+                number=last, course=course, protocol=protocol, planned=protocol.planned_cycles
+            ),
         )
     if last and protocol.physical_half_life_days != course.protocol.physical_half_life_days:
         raise RegistryError(
             "other_half_life",
-            f"Cycles of {course} were given with a half-life of {course.protocol.physical_half_life_days} d, and {protocol}"
-            f" has one of {protocol.physical_half_life_days} d: start another course.",
+            _(
+                "Cycles of {course} were given with a half-life of {half_life} d, and {protocol} has one of {other} d: start"
+                " another course."
+            ).format(
+                course=course,
+                half_life=written(str(course.protocol.physical_half_life_days)),
+                protocol=protocol,
+                other=written(str(protocol.physical_half_life_days)),
+            ),
         )
 
 
@@ -482,7 +514,10 @@ def require_only_running(course: Course) -> None:
     begun = later.filter(cycles__status__in=[*OPEN, CycleStatus.GIVEN]).order_by("number").first()
     if begun is not None:
         raise RegistryError(
-            "course_ongoing", f"{begun} has been started since: {course} cannot go on beside it."
+            "course_ongoing",
+            _("{later} has been started since: {course} cannot go on beside it.").format(
+                later=begun, course=course
+            ),
         )
 
 
@@ -497,17 +532,23 @@ def void_cycle(cycle: Cycle, *, by: User | None, reason: str, expected_version: 
     with clinical_write(by=by, reason=reason.strip()):
         locked = lock_current(cycle, expected_version=expected_version)
         if locked.status == CycleStatus.GIVEN:
-            raise RegistryError("cycle_given", f"{locked} was given: void its administration first.")
+            message = _("{cycle} was given: void its administration first.")
+            raise RegistryError("cycle_given", message.format(cycle=locked))
         last = locked.course.cycles.current().order_by("number").last()
         if last is not None and last.number > locked.number:
             raise RegistryError(
                 "later_cycle",
-                f"Only the last cycle of a course can be voided, which is cycle {last.number}: cycles are numbered without a"
-                " gap.",
+                _(
+                    "Only the last cycle of a course can be voided, which is cycle {number}: cycles are numbered without a"
+                    " gap."
+                ).format(number=last.number),
             )
         if not locked.course.cycles.current().filter(status__in=OPEN).exclude(pk=locked.pk).exists():
             raise RegistryError(
-                "last_cycle", f"Nothing would be to come without {locked}: discontinue the course instead."
+                "last_cycle",
+                _("Nothing would be to come without {cycle}: discontinue the course instead.").format(
+                    cycle=locked
+                ),
             )
         return void_record(locked, by=by, reason=reason, expected_version=expected_version)
 
@@ -544,7 +585,8 @@ def discontinue_course(
         )
         if state == "completed":
             raise RegistryError(
-                "course_completed", f"All cycles of {locked} have been given: it is completed."
+                "course_completed",
+                _("All cycles of {course} have been given: it is completed.").format(course=locked),
             )
         for cycle in cycles:
             if cycle.status in OPEN:

@@ -3,8 +3,10 @@
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from accounts.access import Act
 from accounts.errors import RegistryError
@@ -12,6 +14,7 @@ from accounts.models import User
 from accounts.records import clinical_write, create_record, lock_current, void_record
 from treatments.models import OPEN, Cycle, CycleStatus, DoseAdvice, DoseDecision, HoldReason
 from treatments.rules.advice import Advice, Criterion
+from treatments.rules.words import written
 from treatments.selectors.advice import advice_for, given_cycles
 from treatments.services.courses import hold_cycle, replan, today_at, void_hold
 
@@ -55,17 +58,26 @@ def decide_dose(
     with clinical_write(by=by):
         locked = lock_current(cycle, expected_version=expected_version)
         if locked.status not in OPEN:
-            raise RegistryError("not_planned", f"{locked} is {locked.get_status_display().lower()}.")
+            raise RegistryError(
+                "not_planned",
+                _("{cycle} is {status}.").format(cycle=locked, status=locked.get_status_display().lower()),
+            )
         earlier = locked.course.cycles.current().filter(status__in=OPEN, number__lt=locked.number).first()
         if earlier is not None:
             raise RegistryError(
-                "earlier_cycle_open", f"Cycle {earlier.number} is to come first: decide on that one."
+                "earlier_cycle_open",
+                _("Cycle {number} is to come first: decide on that one.").format(number=earlier.number),
             )
         today = today_at(locked)
-        advice = advice_for(locked.course, locked, today=today)
+        # What is stored of it is English whoever decides; it is told again in the language of who reads it.
+        with translation.override(settings.LANGUAGE_CODE):
+            advice = advice_for(locked.course, locked, today=today)
         if advice is None:
             raise RegistryError(
-                "no_dose_rules", f"{locked.course.protocol} has no rules of dose: nothing is advised."
+                "no_dose_rules",
+                _("{protocol} has no rules of dose: nothing is advised.").format(
+                    protocol=locked.course.protocol
+                ),
             )
         activity_mbq = prescribed_activity_mbq or _activity(locked, decision, advice)
         if decision in {DoseAdvice.HOLD, DoseAdvice.DISCONTINUE}:
@@ -74,7 +86,7 @@ def decide_dose(
             raise ValidationError(
                 {
                     "prescribed_activity_mbq": ValidationError(
-                        "The protocol has no reduced activity: name the activity.", code="required"
+                        _("The protocol has no reduced activity: name the activity."), code="required"
                     )
                 }
             )
@@ -83,14 +95,10 @@ def decide_dose(
             and activity_mbq is not None
             and not reason.strip()
         ):
-            raise ValidationError(
-                {
-                    "reason": ValidationError(
-                        f"The advice is {advice.activity_mbq:f} MBq, and {activity_mbq:f} MBq is to be prescribed: say why.",
-                        code="required",
-                    )
-                }
-            )
+            message = _(
+                "The advice is {advised} MBq, and {prescribed} MBq is to be prescribed: say why."
+            ).format(advised=written(f"{advice.activity_mbq:f}"), prescribed=written(f"{activity_mbq:f}"))
+            raise ValidationError({"reason": ValidationError(message, code="required")})
         record = DoseDecision(
             cycle=locked,
             decided_at=timezone.now(),

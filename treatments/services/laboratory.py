@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from accounts.access import Act
 from accounts.errors import RegistryError
@@ -57,7 +58,10 @@ class UnlikelyValues(RegistryError):
 
     def __init__(self, sentences: list[str]) -> None:
         super().__init__(
-            "unlikely_values", f"Check these, and confirm them if they are right: {' '.join(sentences)}"
+            "unlikely_values",
+            _("Check these, and confirm them if they are right: {sentences}").format(
+                sentences=" ".join(sentences)
+            ),
         )
         self.sentences = sentences
         self.warnings = [Warned("unlikely_value", sentence) for sentence in sentences]
@@ -71,7 +75,8 @@ def result_of(patient: Patient, entry: LabEntry) -> tuple[LabResult, str]:
     """
     analyte = ANALYTES.get(entry.analyte)
     if analyte is None:
-        raise ValueError(f"There is no analyte {entry.analyte}. Known: {', '.join(ANALYTES)}.")
+        message = _("There is no analyte {code}. Known: {known}.")
+        raise ValueError(message.format(code=entry.analyte, known=", ".join(ANALYTES)))
     unit = entry.unit or analyte.unit
     value = to_canonical(entry.value, analyte=analyte, unit=unit)
     unlikely = plausibility(value, analyte)

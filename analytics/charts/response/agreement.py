@@ -4,22 +4,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from analytics.charts import theme as look
-from analytics.charts.numbers import counted
+from analytics.charts.numbers import counted, localised, whole
 from analytics.charts.response.courses import WORDS, About, csv_of
 from analytics.charts.response.pieces import Spec, empty, figure, footer, kept_free, layer
 from imaging.rules.agreement import Agreement
+from languages.wording import Words, gettext_noop, ngettext
+from languages.wording import gettext as _
 
 CELL_WIDTH, CELL_HEIGHT = 92, 34
 NAMES_PX = 176  # beside the table
-SHORT = {"NON_CR_NON_PD": "Non-CR/non-PD"}
+SHORT: Words[str] = Words({"NON_CR_NON_PD": gettext_noop("Non-CR/non-PD")})
 
 
 def agreement_spec(found: Agreement, n_courses: int, about: About, *, theme: look.Theme = "screen") -> Spec:
     """Return the studies by what the first reader (down) and the second (across) said; only responses that occur."""
-    title = "Agreement of two readers"
+    title = _("Agreement of two readers")
     words = agreement_alt(found, n_courses, about)
     if not found.n:
-        return empty(title, "No study was read by two readers", words, about, theme)
+        return empty(title, _("No study was read by two readers"), words, about, theme)
     cells, codes = _crosstable(found)
     size = len(codes) + 1  # with the sums
     width, height = CELL_WIDTH * size, CELL_HEIGHT * size
@@ -42,28 +44,30 @@ def agreement_spec(found: Agreement, n_courses: int, about: About, *, theme: loo
     texts += [(len(codes), column, n, "note") for column, n in enumerate([*columns, found.n])]
     for style in ("count", "note"):
         rows = [
-            {"x": column + 0.5, "y": row + 0.5, "t": f"{n:,}"} for row, column, n, of in texts if of == style
+            {"x": column + 0.5, "y": row + 0.5, "t": whole(n)} for row, column, n, of in texts if of == style
         ]
         mark: Spec = {"type": "text", "style": style, "baseline": "middle"}
         layers.append(layer(rows, mark, {"x": x, "y": y, "text": {"field": "t"}}))
-    down = [{"y": row + 0.5, "t": name} for row, name in enumerate([*map(WORDS.get, codes), "All"])]
+    down = [{"y": row + 0.5, "t": name} for row, name in enumerate([*map(WORDS.get, codes), _("All")])]
     side = {"type": "text", "style": "small", "align": "right", "baseline": "middle", "dx": -8}
     layers.append(layer(down, side, {"x": {"value": 0}, "y": y, "text": {"field": "t"}}))
     layers.append(kept_free(-8 - max(look.text_width(f"{name['t']}", look.SMALL_SIZE) for name in down), 0))
-    across = [{"x": column + 0.5, "t": name} for column, name in enumerate([*map(_short, codes), "All"])]
+    across = [{"x": column + 0.5, "t": name} for column, name in enumerate([*map(_short, codes), _("All")])]
     above = {"type": "text", "style": "small", "baseline": "bottom", "dy": -5}
     layers.append(layer(across, above, {"x": x, "y": {"value": 0}, "text": {"field": "t"}}))
     corner: Spec = {"x": {"value": 0}, "y": {"value": 0}, "text": {"field": "t"}}
     heads: list[tuple[str, Spec]] = [
-        ("Second reader", {"align": "left", "dx": 4, "dy": -22}),
-        ("First reader", {"align": "right", "dx": -8, "dy": -5}),
+        (_("Second reader"), {"align": "left", "dx": 4, "dy": -22}),
+        (_("First reader"), {"align": "right", "dx": -8, "dy": -5}),
     ]
     for text, place in heads:
         mark = {"type": "text", "style": "heading", "baseline": "bottom"} | place
         layers.append(layer([{"t": text}], mark, corner))
     notes = [
-        "A study read by both, by what each said before any adjudication. Shaded blue: they agree; orange: they do not."
-        " Unweighted kappa; limits after Fleiss, Cohen and Everitt, which take studies as independent.",
+        _(
+            "A study read by both, by what each said before any adjudication. Shaded blue: they agree; orange: they do not."
+            " Unweighted kappa; limits after Fleiss, Cohen and Everitt, which take studies as independent."
+        ),
         found.undefined,
     ]
     plot = {
@@ -80,19 +84,34 @@ def agreement_spec(found: Agreement, n_courses: int, about: About, *, theme: loo
 def agreement_alt(found: Agreement, n_courses: int, about: About) -> str:
     """Return the figure in words: how many agree, kappa, and every pair of responses that differ."""
     if not found.n:
-        return f"No study of {about.name} was read by two readers."
+        return _("No study of {cohort} was read by two readers.").format(cohort=about.name)
     differing = [
-        f"{_short(first)} against {_short(second)}: {found.crosstable[row][column]:,}"
+        _("{first} against {second}: {n}").format(
+            first=_short(first), second=_short(second), n=whole(found.crosstable[row][column])
+        )
         for row, first in enumerate(found.categories)
         for column, second in enumerate(found.categories)
         if row != column and found.crosstable[row][column]
     ]
-    said = f" First against second reader where they differ: {'; '.join(differing)}." if differing else ""
-    why = f" {found.undefined}" if found.undefined else ""
-    return (
-        f"Agreement of two readers in {about.name}, {_studies(found, n_courses)}: {found.n_agreed:,} agree"
-        f" ({_percent(found.observed)}, by chance {_percent(found.expected)}); {kappa_said(found)}.{why}{said}"
-    )
+    said = [
+        _(
+            "Agreement of two readers in {cohort}, {studies}: {n} agree ({observed}, by chance {expected}); {kappa}."
+        ).format(
+            cohort=about.name,
+            studies=_studies(found, n_courses),
+            n=whole(found.n_agreed),
+            observed=_percent(found.observed),
+            expected=_percent(found.expected),
+            kappa=kappa_said(found),
+        )
+    ]
+    if found.undefined:
+        said.append(found.undefined)
+    if differing:
+        said.append(
+            _("First against second reader where they differ: {pairs}.").format(pairs="; ".join(differing))
+        )
+    return " ".join(said)
 
 
 def agreement_csv(found: Agreement, n_courses: int, about: About) -> str:
@@ -122,11 +141,13 @@ def agreement_csv(found: Agreement, n_courses: int, about: About) -> str:
 def kappa_said(found: Agreement) -> str:
     """Return ``kappa 0.43 (95 % CI 0.32 to 0.53)``, or that it is undefined."""
     if found.kappa is None:
-        return "kappa undefined"
+        return _("kappa undefined")
     if found.limits is None:
-        return f"kappa {_signed(found.kappa)} (no limits)"
+        return _("kappa {kappa} (no limits)").format(kappa=_signed(found.kappa))
     lower, upper = found.limits
-    return f"kappa {_signed(found.kappa)} (95 % CI {_signed(lower)} to {_signed(upper)})"
+    return _("kappa {kappa} (95 % CI {lower} to {upper})").format(
+        kappa=_signed(found.kappa), lower=_signed(lower), upper=_signed(upper)
+    )
 
 
 def _crosstable(found: Agreement) -> tuple[list[list[int]], list[str]]:
@@ -156,13 +177,14 @@ def _short(code: str) -> str:
 
 
 def _studies(found: Agreement, n_courses: int) -> str:
-    studies = "1 study" if found.n == 1 else f"{found.n:,} studies"
-    return f"{studies} of {counted(n_courses, 'course')} read by both"
+    return ngettext(
+        "{n} study of {courses} read by both", "{n} studies of {courses} read by both", found.n
+    ).format(n=whole(found.n), courses=counted(n_courses, "course"))
 
 
 def _percent(share: float | None) -> str:
-    return "undefined" if share is None else f"{100 * share:.1f} %"
+    return _("undefined") if share is None else localised(f"{100 * share:.1f} %")
 
 
 def _signed(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+    return localised(f"{value:.2f}".replace("-", "−"))

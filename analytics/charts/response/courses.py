@@ -9,12 +9,14 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from analytics.charts.numbers import DAYS_PER_MONTH, RESPONSES, counted
+from analytics.charts.numbers import DAYS_PER_MONTH, RESPONSES, counted, localised, whole
+from languages.wording import Words, day, gettext_noop
+from languages.wording import gettext as _
 
 RESPONSE_LINE, PROGRESSION_LINE = Decimal(-30), Decimal(20)
 
 NO_ASSESSMENT = ""
-WORDS = RESPONSES | {NO_ASSESSMENT: "No assessment"}
+WORDS: Words[str] = Words({**RESPONSES.english, NO_ASSESSMENT: gettext_noop("No assessment")})
 CODES = {code: code for code in RESPONSES} | {"NON_CR_NON_PD": "NN", NO_ASSESSMENT: "–"}
 _TENTH = Decimal("0.1")
 
@@ -79,7 +81,7 @@ class About:
     """What a figure says of where its courses come from.
 
     Attributes:
-        cutoff: ISO date.
+        cutoff: ISO date; ``until`` as the reader writes it.
         n_courses: courses that there are, where only some are given to the figure; None: all are.
     """
 
@@ -88,11 +90,17 @@ class About:
     synthetic: bool = False
     n_courses: int | None = None
 
+    @property
+    def until(self) -> str:
+        return day(date.fromisoformat(self.cutoff))
+
     def counted(self, lines: Sequence["CourseLine"]) -> str:
         """Return ``63 courses``, or ``the 500 that began first of 1,204 courses``."""
         if self.n_courses is None or self.n_courses <= len(lines):
             return counted(len(lines), "course")
-        return f"the {len(lines):,} that began first of {counted(self.n_courses, 'course')}"
+        return _("the {n} that began first of {courses}").format(
+            n=whole(len(lines)), courses=counted(self.n_courses, "course")
+        )
 
 
 def signed_percent(value: Decimal) -> str:
@@ -103,36 +111,36 @@ def signed_percent(value: Decimal) -> str:
         step /= 10
         rounded = value.quantize(step, ROUND_HALF_UP)
     sign = "−" if rounded < 0 else "+" if rounded > 0 else ""
-    return f"{sign}{abs(rounded):f} %"
+    return localised(f"{sign}{abs(rounded):f} %")
 
 
 def sum_said(line: CourseLine, point: ResponsePoint, *, with_day: bool = True) -> str:
     if point.sum_mm is None:
-        return "not stated"
-    said = f"{written(point.sum_mm)} mm"
+        return _("not stated")
+    said = f"{localised(written(point.sum_mm))} mm"
     if point.change_percent is not None and point.response:
         base = next((one.sum_mm for one in line.points if not one.response), None)
         if not with_day:
             said += f" ({signed_percent(point.change_percent)})"
         elif base is not None:
-            said += f", {written(base)} mm at baseline"
+            said += ", " + _("{sum} mm at baseline").format(sum=localised(written(base)))
     return f"{said}, {moment(point.day, point.on)}" if with_day else said
 
 
-def moment(day: int, on: date) -> str:
-    return f"{on}, month {month_said(day)}"
+def moment(since_zero: int, on: date) -> str:
+    return _("{date}, month {month}").format(date=day(on), month=month_said(since_zero))
 
 
-def day_said(day: int) -> str:
-    return f"day {day:,}, month {month_said(day)}"
+def day_said(since_zero: int) -> str:
+    return _("day {day}, month {month}").format(day=whole(since_zero), month=month_said(since_zero))
 
 
-def month_said(day: int) -> str:
-    return f"{day / DAYS_PER_MONTH:.1f}".replace("-", "−")
+def month_said(since_zero: int) -> str:
+    return localised(f"{since_zero / DAYS_PER_MONTH:.1f}".replace("-", "−"))
 
 
-def months(day: int) -> float:
-    return round(day / DAYS_PER_MONTH, 4)
+def months(since_zero: int) -> float:
+    return round(since_zero / DAYS_PER_MONTH, 4)
 
 
 def written(value: Decimal | None) -> str:
@@ -145,7 +153,7 @@ def written(value: Decimal | None) -> str:
 
 def responses_said(lines: Sequence[CourseLine]) -> str:
     counts = Counter(line.best_response for line in lines)
-    return "; ".join(f"{WORDS[code]}: {counts[code]:,}" for code in WORDS if counts[code])
+    return "; ".join(f"{WORDS[code]}: {whole(counts[code])}" for code in WORDS if counts[code])
 
 
 def not_drawn(lines: Sequence[CourseLine], drawn: Sequence[CourseLine]) -> str:
@@ -154,8 +162,8 @@ def not_drawn(lines: Sequence[CourseLine], drawn: Sequence[CourseLine]) -> str:
     missing = [line for line in lines if line.label not in shown]
     if not missing:
         return ""
-    return (
-        f"Not drawn, without sums to compare: {counted(len(missing), 'course')} ({responses_said(missing)})."
+    return _("Not drawn, without sums to compare: {courses} ({responses}).").format(
+        courses=counted(len(missing), "course"), responses=responses_said(missing)
     )
 
 

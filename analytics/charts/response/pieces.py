@@ -7,7 +7,8 @@ from typing import Any
 
 from analytics.charts import theme as look
 from analytics.charts.response.courses import NO_ASSESSMENT, About, CourseLine
-from analytics.charts.specs import VEGA_LITE_VERSION
+from analytics.charts.specs import VEGA_LITE_VERSION, locale
+from languages.wording import gettext as _
 
 Spec = dict[str, Any]
 
@@ -60,7 +61,7 @@ def months_axis(ticks: Sequence[int], begin: float) -> Spec:
         "field": "m",
         "type": "quantitative",
         "scale": {"domain": [round(begin, 4), ticks[-1]], "nice": False, "zero": False},
-        "axis": {"title": "Months since first administration", "values": list(ticks), "grid": False},
+        "axis": {"title": _("Months since first administration"), "values": list(ticks), "grid": False},
     }
 
 
@@ -110,10 +111,11 @@ def told(theme: look.Theme, line: CourseLine, said: Mapping[str, str]) -> Spec:
 
 
 def link(theme: look.Theme, *fields: str) -> Spec:
+    """Return the tooltip of a mark on the screen, and what it opens. A field is called by its English title."""
     if theme == "print":
         return {}
-    tips = [{"field": "course", "type": "nominal", "title": "Course"}]
-    tips += [{"field": field, "type": "nominal", "title": field} for field in fields]
+    tips = [{"field": "course", "type": "nominal", "title": _("Course")}]
+    tips += [{"field": field, "type": "nominal", "title": _(field)} for field in fields]
     return {"tooltip": tips, "href": {"field": "href"}}
 
 
@@ -160,7 +162,7 @@ def footer(notes: Sequence[str], about: About, theme: look.Theme, *, width: floa
     said = [note for note in notes if note]
     # Pages say it above everything; a file leaves them.
     if about.synthetic and theme == "print":
-        said.append("Synthetic patients.")
+        said.append(_("Synthetic patients."))
     return {
         "text": look.wrapped(" ".join(said), width=width, size=look.FOOTER_SIZE[theme]),
         "orient": "bottom",
@@ -182,7 +184,7 @@ def figure(
     width: float = WIDTH,
 ) -> Spec:
     """Return the views under each other, headed by what they show, of whom and up to when."""
-    said = ", ".join([*facts, f"data cut-off {about.cutoff}"])
+    said = ", ".join([*facts, _("data cut-off {cutoff}").format(cutoff=about.until)])
     return {
         "$schema": f"https://vega.github.io/schema/vega-lite/v{VEGA_LITE_VERSION}.0.json",
         "description": description,
@@ -264,7 +266,7 @@ def _response_styles(fills: Mapping[str, str], *, ground: str, quiet: str) -> Sp
 
 
 def _config(theme: look.Theme) -> Spec:
-    config = look.config(theme)
+    config = look.config(theme) | locale()
     config["style"] |= {
         **_response_styles(_LIGHT, ground="#ffffff", quiet=look.AXIS),
         "small": {"color": look.INK, "fontSize": look.SMALL_SIZE},

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from analytics.charts import theme as look
-from analytics.charts.numbers import DAYS_PER_MONTH, counted, tick_months
+from analytics.charts.numbers import DAYS_PER_MONTH, counted, tick_months, whole
 from analytics.charts.response.courses import (
     WORDS,
     About,
@@ -40,6 +40,8 @@ from analytics.charts.response.pieces import (
     told,
     top_of,
 )
+from languages.wording import gettext as _
+from languages.wording import gettext_noop
 
 SPIDER_HEIGHT = 380
 MANY_LINES = 120  # of the spider: from here on they are thinner
@@ -48,10 +50,10 @@ SPIDER_TOP = 200  # the axis ends here; what goes beyond is cut, and said to be
 
 def spider_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme = "screen") -> Spec:
     """Return the change of the sum of every course over time; a line ends at the progression or the last comparable sum."""
-    title = "Change of the sum of diameters over time"
+    title = _("Change of the sum of diameters over time")
     drawn = [line for line in lines if any(point.response for point in _measured(line))]
     if not drawn:
-        return empty(title, "No course with sums to compare", spider_alt(lines, about), about, theme)
+        return empty(title, _("No course with sums to compare"), spider_alt(lines, about), about, theme)
     ends = [max(line.progressed_day or 0, _measured(line)[-1].day) for line in drawn]
     begin = min(0, min(_measured(line)[0].day for line in drawn)) / DAYS_PER_MONTH
     ticks = tick_months(max(ends) / DAYS_PER_MONTH)
@@ -59,7 +61,7 @@ def spider_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme 
         [point.change_percent or Decimal(0) for line in drawn for point in _measured(line)], SPIDER_TOP
     )
     x = months_axis(ticks, begin)
-    y = percent_axis("Change from baseline", top)
+    y = percent_axis(_("Change from baseline"), top)
     layers = [
         *reference_lines(y),
         layer([{}], {"type": "rule", "style": "zero"}, {"y": at(y, 0)}),
@@ -68,17 +70,22 @@ def spider_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme 
     present = [code for code in WORDS if any(line.best_response == code for line in drawn)]
     # What is fewer stands above what is many.
     by_number = sorted(present, key=lambda code: -sum(line.best_response == code for line in drawn))
-    tips = ("Study", "Sum of diameters", "Response", "Best response")
+    tips = (
+        gettext_noop("Study"),
+        gettext_noop("Sum of diameters"),
+        gettext_noop("Response"),
+        gettext_noop("Best response"),
+    )
     for code in by_number:
         rows, spots, carried, ended = [], [], [], []
         for index, line in enumerate(drawn):
             if line.best_response != code:
                 continue
             measured = _measured(line)
-            whole = [_spot(index, line, point, point.day, theme) for point in measured]
-            rows += _below(whole, top)
+            placed = [_spot(index, line, point, point.day, theme) for point in measured]
+            rows += _below(placed, top)
             spots += [
-                row for row, point in zip(whole, measured, strict=True) if point.response and row["c"] <= top
+                row for row, point in zip(placed, measured, strict=True) if point.response and row["c"] <= top
             ]
             if line.progressed_day is not None:
                 last = measured[-1]
@@ -132,22 +139,24 @@ def spider_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme 
     counts = Counter(line.best_response for line in drawn)
     legend = legend_view(
         [
-            ([{"type": "line", "style": style_of("line", code)}], f"{WORDS[code]}: {counts[code]:,}")
+            ([{"type": "line", "style": style_of("line", code)}], f"{WORDS[code]}: {whole(counts[code])}")
             for code in present
         ]
         + (
-            [([point_mark("PD", 60, "print")], "Progression")]
+            [([point_mark("PD", 60, "print")], _("Progression"))]
             if any(line.progressed_day is not None for line in drawn)
             else []
         )
     )
     notes = [
-        "A line is a course, in the look of its best overall response: the sum of target lesions against its baseline, up to"
-        " the first progression, whose mark stands at the last sum before it where it was told otherwise (grey)."
-        " Lines at +20 % and −30 % from baseline; progression itself is told from the nadir."
+        _(
+            "A line is a course, in the look of its best overall response: the sum of target lesions against its baseline,"
+            " up to the first progression, whose mark stands at the last sum before it where it was told otherwise (grey)."
+            " Lines at +20 % and −30 % from baseline; progression itself is told from the nadir."
+        )
     ]
     if beyond:
-        notes.append(f"{counted(beyond, 'line')} cut at +{top} %.")
+        notes.append(_("{lines} cut at +{top} %.").format(lines=counted(beyond, "line"), top=top))
     notes.append(not_drawn(lines, drawn))
     plot = {
         "name": "plot",
@@ -185,11 +194,11 @@ def _spot(index: int, line: CourseLine, point: ResponsePoint, day: int, theme: l
     said = {
         "Study": moment(point.day, point.on),
         "Sum of diameters": sum_said(line, point, with_day=False),
-        "Response": WORDS[point.response] if point.response else "Baseline",
+        "Response": WORDS[point.response] if point.response else _("Baseline"),
         "Best response": WORDS[line.best_response],
     }
     if day != point.day:
-        said["Study"] += f"; progression in month {month_said(day)}"
+        said["Study"] += "; " + _("progression in month {month}").format(month=month_said(day))
     change = float((point.change_percent or Decimal(0)).quantize(Decimal("0.0001")))
     return {"i": index, "m": months(day), "c": change} | told(theme, line, said)
 
@@ -198,14 +207,20 @@ def spider_alt(lines: Sequence[CourseLine], about: About) -> str:
     """Return the figure in words: how many lines, how far they reach, and how many end in progression."""
     drawn = [line for line in lines if any(point.response for point in _measured(line))]
     if not drawn:
-        return f"No course of {about.name} has sums of diameters to compare."
+        return _("No course of {cohort} has sums of diameters to compare.").format(cohort=about.name)
     last = max(_measured(line)[-1].day for line in drawn)
     n = sum(line.progressed_day is not None for line in drawn)
-    return (
-        f"Change of the sum of diameters from baseline over time in {about.name}: {counted(len(drawn), 'course')}, up to"
-        f" {month_said(last)} months after the first administration; {n:,} end in progression. Best overall responses:"
-        f" {responses_said(drawn)}. {not_drawn(lines, drawn)}"
-    ).rstrip()
+    said = _(
+        "Change of the sum of diameters from baseline over time in {cohort}: {courses}, up to {months} months after the"
+        " first administration; {n} end in progression. Best overall responses: {responses}."
+    ).format(
+        cohort=about.name,
+        courses=counted(len(drawn), "course"),
+        months=month_said(last),
+        n=whole(n),
+        responses=responses_said(drawn),
+    )
+    return f"{said} {not_drawn(lines, drawn)}".rstrip()
 
 
 def spider_csv(lines: Sequence[CourseLine], about: About) -> str:

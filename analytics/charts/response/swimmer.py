@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from analytics.charts import theme as look
-from analytics.charts.numbers import DAYS_PER_MONTH, RESPONSES, counted, tick_months
+from analytics.charts.numbers import DAYS_PER_MONTH, RESPONSES, counted, tick_months, whole
 from analytics.charts.response.courses import (
     WORDS,
     About,
@@ -30,6 +30,14 @@ from analytics.charts.response.pieces import (
     point_mark,
     told,
 )
+from languages.wording import gettext as _
+from languages.wording import gettext_noop
+
+# What tooltips say, by the English title that the rows are kept under.
+_TITLES = (
+    gettext_noop("Known for"), gettext_noop("Cycles given"), gettext_noop("Cycle"), gettext_noop("Progression"),
+    gettext_noop("Death"), gettext_noop("Last known"), gettext_noop("Response"), gettext_noop("Study"),
+)  # fmt: skip
 
 MOST_LANES = 150  # of the swimmer: more are neither read nor printed; the longest are drawn
 MANY_LANES = 80
@@ -45,11 +53,11 @@ def in_order_of_length(lines: Sequence[CourseLine]) -> list[CourseLine]:
 
 def swimmer_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme = "screen") -> Spec:
     """Return a lane for every course from the first administration on; above ``MOST_LANES`` only the longest."""
-    title = "Courses over time"
+    title = _("Courses over time")
     ordered = in_order_of_length(lines)
     drawn = ordered[:MOST_LANES]
     if not drawn:
-        return empty(title, "No courses to show", swimmer_alt(lines, about), about, theme)
+        return empty(title, _("No courses to show"), swimmer_alt(lines, about), about, theme)
     pitch = LANE_PX if len(drawn) <= MANY_LANES else NARROW_LANE_PX
     lane_px = round(pitch * 0.55, 1)
     size = 60 if pitch == LANE_PX else 32
@@ -78,7 +86,9 @@ def swimmer_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme
             theme,
             line,
             {
-                "Known for": f"{month_said(line.last_day)} months ({counted(line.last_day, 'day')})",
+                "Known for": _("{months} months ({days})").format(
+                    months=month_said(line.last_day), days=counted(line.last_day, "day")
+                ),
                 "Cycles given": f"{len(line.cycle_days)}",
                 "Best response": WORDS[line.best_response],
             },
@@ -126,7 +136,7 @@ def swimmer_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme
             "filled": False,
             "opacity": 1,
         },
-        "Cycle",
+        _("Cycle"),
         "Cycle",
     )
     add(
@@ -139,7 +149,7 @@ def swimmer_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme
         ),
         {"type": "point", "style": "progressed", "shape": _UPRIGHT, "filled": False, "opacity": 1}
         | {"size": (pitch * 0.95) ** 2},
-        "First progression",
+        _("First progression"),
         "Progression",
     )
     for code in RESPONSES:
@@ -176,7 +186,7 @@ def swimmer_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme
             "opacity": 1,
             "xOffset": 7,
         },
-        "Death",
+        _("Death"),
         "Death",
     )
     add(
@@ -192,17 +202,25 @@ def swimmer_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme
             "opacity": 1,
         }
         | {"xOffset": 5},
-        "Alive without progression when last known",
+        _("Alive without progression when last known"),
         "Last known",
     )
     notes = [
-        "A lane is a course from its first administration to the patient's death or the last day known to be alive."
-        " Responses up to the first progression."
+        _(
+            "A lane is a course from its first administration to the patient's death or the last day known to be alive."
+            " Responses up to the first progression."
+        )
     ]
     more: list[str] = []
     if len(drawn) < len(ordered):
-        more.append(f"the {len(drawn):,} longest of {len(ordered):,} courses are drawn")
-        notes.append(f"The other {len(ordered) - len(drawn):,} are in the table and in the CSV file.")
+        more.append(
+            _("the {n} longest of {of} courses are drawn").format(n=whole(len(drawn)), of=whole(len(ordered)))
+        )
+        notes.append(
+            _("The other {n} are in the table and in the CSV file.").format(
+                n=whole(len(ordered) - len(drawn))
+            )
+        )
     plot = {
         "name": "plot",
         "width": WIDTH,
@@ -223,16 +241,25 @@ def swimmer_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme
 def swimmer_alt(lines: Sequence[CourseLine], about: About) -> str:
     """Return the figure in words: lanes, longest and shortest, and how they end."""
     if not lines:
-        return f"No treated course in {about.name}."
+        return _("No treated course in {cohort}.").format(cohort=about.name)
     ordered = in_order_of_length(lines)
     progressed = sum(line.progressed_day is not None for line in lines)
     died = sum(line.died_day is not None for line in lines)
     ongoing = sum(line.is_ongoing for line in lines)
-    drawn = f", the {MOST_LANES:,} longest drawn" if len(lines) > MOST_LANES else ""
-    return (
-        f"Courses over time in {about.name}: {counted(len(lines), 'course')}{drawn}, known for"
-        f" {month_said(ordered[0].last_day)} months at most and {month_said(ordered[-1].last_day)} at least;"
-        f" {progressed:,} progressed, {died:,} died, {ongoing:,} alive without progression when last known."
+    courses = counted(len(lines), "course")
+    if len(lines) > MOST_LANES:
+        courses += ", " + _("the {n} longest drawn").format(n=whole(MOST_LANES))
+    return _(
+        "Courses over time in {cohort}: {courses}, known for {longest} months at most and {shortest} at least;"
+        " {progressed} progressed, {died} died, {ongoing} alive without progression when last known."
+    ).format(
+        cohort=about.name,
+        courses=courses,
+        longest=month_said(ordered[0].last_day),
+        shortest=month_said(ordered[-1].last_day),
+        progressed=whole(progressed),
+        died=whole(died),
+        ongoing=whole(ongoing),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from analytics.charts import theme as look
-from analytics.charts.numbers import counted
+from analytics.charts.numbers import counted, whole
 from analytics.charts.response.courses import (
     CODES,
     PROGRESSION_LINE,
@@ -39,6 +39,8 @@ from analytics.charts.response.pieces import (
     told,
     top_of,
 )
+from languages.wording import gettext as _
+from languages.wording import gettext_noop
 
 WATERFALL_HEIGHT = 320
 FEWEST_PLACES = 16  # of the waterfall: fewer bars would be as broad as a hand
@@ -49,6 +51,9 @@ LEAST_SHAPE_PX = 7  # between bars: smaller shapes cannot be told apart
 
 # Axes end here, since one bar of +400 % would flatten all others; what goes beyond is cut, and said to be.
 WATERFALL_TOP = 100
+
+
+_TIPS = (gettext_noop("Best response"), gettext_noop("Best change"), gettext_noop("Sum of diameters"))
 
 
 def in_order_of_change(lines: Sequence[CourseLine]) -> list[CourseLine]:
@@ -63,9 +68,9 @@ def in_order_of_change(lines: Sequence[CourseLine]) -> list[CourseLine]:
 def waterfall_spec(lines: Sequence[CourseLine], about: About, *, theme: look.Theme = "screen") -> Spec:
     """Return the best change of every course as a bar; below the bars a row for each best response marks whose it was."""
     drawn = in_order_of_change(lines)
-    title = "Best change of the sum of diameters"
+    title = _("Best change of the sum of diameters")
     if not drawn:
-        return empty(title, "No course with sums to compare", waterfall_alt(lines, about), about, theme)
+        return empty(title, _("No course with sums to compare"), waterfall_alt(lines, about), about, theme)
     places = max(len(drawn), FEWEST_PLACES)
     top = top_of([change_of(line) for line in drawn], WATERFALL_TOP)
     rows = [_bar(index, line, top, theme) for index, line in enumerate(drawn)]
@@ -76,7 +81,7 @@ def waterfall_spec(lines: Sequence[CourseLine], about: About, *, theme: look.The
         "scale": {"domain": [0, places], "nice": False},
         "axis": None,
     }
-    y = percent_axis("Best change from baseline", top)
+    y = percent_axis(_("Best change from baseline"), top)
     layers = [*reference_lines(y)]
     for code in present:
         of_code = [row for row in rows if row["code"] == CODES[code]]
@@ -84,8 +89,7 @@ def waterfall_spec(lines: Sequence[CourseLine], about: About, *, theme: look.The
             layer(
                 of_code,
                 {"type": "bar", "style": style_of("bar", code), "cursor": cursor(theme)},
-                {"x": x, "x2": {"field": "x2"}, "y": y, "y2": {"datum": 0}}
-                | link(theme, "Best response", "Best change", "Sum of diameters"),
+                {"x": x, "x2": {"field": "x2"}, "y": y, "y2": {"datum": 0}} | link(theme, *_TIPS),
             )
         )
         # A change of nothing has no height.
@@ -95,8 +99,7 @@ def waterfall_spec(lines: Sequence[CourseLine], about: About, *, theme: look.The
                 layer(
                     flat,
                     {"type": "rule", "style": style_of("flat", code), "cursor": cursor(theme)},
-                    {"x": x, "x2": {"field": "x2"}, "y": at(y, 0)}
-                    | link(theme, "Best response", "Best change", "Sum of diameters"),
+                    {"x": x, "x2": {"field": "x2"}, "y": at(y, 0)} | link(theme, *_TIPS),
                 )
             )
     layers.append(layer([{}], {"type": "rule", "style": "zero"}, {"y": at(y, 0)}))
@@ -127,12 +130,14 @@ def waterfall_spec(lines: Sequence[CourseLine], about: About, *, theme: look.The
         )
     plot = {"name": "plot", "width": WIDTH, "height": WATERFALL_HEIGHT, "layer": layers}
     notes = [
-        "A bar is a course: its least change of the sum of target lesions from baseline, up to the first progression. Below:"
-        " its best overall response, with the number of courses drawn. Lines at +20 % and −30 % from baseline; progression"
-        " itself is told from the nadir."
+        _(
+            "A bar is a course: its least change of the sum of target lesions from baseline, up to the first progression."
+            " Below: its best overall response, with the number of courses drawn. Lines at +20 % and −30 % from baseline;"
+            " progression itself is told from the nadir."
+        )
     ]
     if cut:
-        notes.append(f"{counted(len(cut), 'bar')} cut at +{top} %.")
+        notes.append(_("{bars} cut at +{top} %.").format(bars=counted(len(cut), "bar"), top=top))
     notes.append(not_drawn(lines, drawn))
     strip = _strip(drawn, present, x, theme) | {"title": footer(notes, about, theme)}
     return figure(title, about, [about.counted(lines)], [plot, strip], waterfall_alt(lines, about), theme)
@@ -156,7 +161,7 @@ def _bar(index: int, line: CourseLine, top: int, theme: look.Theme) -> Spec:
         {
             "Best response": WORDS[line.best_response],
             "Best change": signed_percent(change),
-            "Sum of diameters": "not stated" if point is None else sum_said(line, point),
+            "Sum of diameters": _("not stated") if point is None else sum_said(line, point),
         },
     )
 
@@ -189,7 +194,8 @@ def _strip(drawn: Sequence[CourseLine], present: Sequence[str], x: Spec, theme: 
         layers.append(layer(values, mark, places | link(theme, "Best response")))
         layers.append(layer([{"row": number + 0.5}], point_mark(code, 64, "print"), key))
     names = [
-        {"row": number + 0.5, "t": f"{WORDS[code]}: {counts[code]:,}"} for number, code in enumerate(present)
+        {"row": number + 0.5, "t": f"{WORDS[code]}: {whole(counts[code])}"}
+        for number, code in enumerate(present)
     ]
     beside: Spec = {"type": "text", "style": "small", "align": "left", "baseline": "middle", "dx": KEY_PX}
     layers.append(layer(names, beside, {"x": {"value": WIDTH}, "y": y, "text": {"field": "t"}}))
@@ -202,15 +208,24 @@ def waterfall_alt(lines: Sequence[CourseLine], about: About) -> str:
     """Return the figure in words: range, how many reach either line, the best responses, and who is not drawn."""
     drawn = in_order_of_change(lines)
     if not drawn:
-        return f"No course of {about.name} has sums of diameters to compare."
+        return _("No course of {cohort} has sums of diameters to compare.").format(cohort=about.name)
     changes = [change_of(line) for line in drawn]
     shrunk = sum(change <= RESPONSE_LINE for change in changes)
     grown = sum(change >= PROGRESSION_LINE for change in changes)
-    return (
-        f"Waterfall of the best change of the sum of diameters in {about.name}: {counted(len(drawn), 'course')}, from"
-        f" {signed_percent(changes[0])} to {signed_percent(changes[-1])}; {shrunk:,} at −30 % or lower, {grown:,} at"
-        f" +20 % or higher. Best overall responses: {responses_said(drawn)}. {not_drawn(lines, drawn)}"
-    ).rstrip()
+    # xgettext:no-python-format
+    said = _(
+        "Waterfall of the best change of the sum of diameters in {cohort}: {courses}, from {first} to {last}; {shrunk} at"
+        " −30 % or lower, {grown} at +20 % or higher. Best overall responses: {responses}."
+    ).format(
+        cohort=about.name,
+        courses=counted(len(drawn), "course"),
+        first=signed_percent(changes[0]),
+        last=signed_percent(changes[-1]),
+        shrunk=whole(shrunk),
+        grown=whole(grown),
+        responses=responses_said(drawn),
+    )
+    return f"{said} {not_drawn(lines, drawn)}".rstrip()
 
 
 def waterfall_csv(lines: Sequence[CourseLine], about: About) -> str:

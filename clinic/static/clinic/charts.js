@@ -21,6 +21,23 @@
   const LIBRARY_URL = document.currentScript?.dataset.vegaSrc;
   const SELECTOR = "[data-vega-spec]";
 
+  /** How axes and tooltips write numbers and days, by the page's language; English is the drawing library's own. */
+  const LOCALES = {
+    de: {
+      formatLocale: { decimal: ",", thousands: ".", grouping: [3], currency: ["", " €"] },
+      timeFormatLocale: {
+        dateTime: "%A, %e. %B %Y, %X",
+        date: "%d.%m.%Y",
+        time: "%H:%M:%S",
+        periods: ["AM", "PM"],
+        days: ["Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"],
+        shortDays: ["So", "Mo", "Di", "Mi", "Do", "Fr", "Sa"],
+        months: ["Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"],
+        shortMonths: ["Jan", "Feb", "Mär", "Apr", "Mai", "Jun", "Jul", "Aug", "Sep", "Okt", "Nov", "Dez"],
+      },
+    },
+  };
+
   /** Figures on the page: element → {spec, dark, turn, drawing, result}. */
   const figures = new Map();
   let library = null;
@@ -93,7 +110,7 @@
     const hint = document.createElement("p");
     hint.className = "figure-chart-hint";
     hint.setAttribute("aria-hidden", "true"); // the drawing's words say all of it
-    hint.textContent = "Scroll the figure sideways to see all of it.";
+    hint.textContent = gettext("Scroll the figure sideways to see all of it.");
     for (const old of element.querySelectorAll(":scope > .figure-chart-hint")) old.remove();
     drawing.after(hint);
     widths.observe(drawing);
@@ -106,7 +123,7 @@
     figure.dark = dark;
     const turn = (figure.turn = (figure.turn ?? 0) + 1);
     figure.drawing ??= drawingOf(element);
-    figure.drawing.setAttribute("aria-label", figure.spec.description ?? "Figure");
+    figure.drawing.setAttribute("aria-label", figure.spec.description ?? gettext("Figure"));
     const target = document.createElement("div");
     // The drawing is named as a whole; of its marks some, as what follows the pointer, have a role but no words.
     target.setAttribute("aria-hidden", "true");
@@ -119,6 +136,7 @@
       actions: false,
       defaultStyle: false,
       tooltip: { disableDefaultStyle: true, theme: dark ? "dark" : "light" },
+      ...LOCALES[document.documentElement.lang],
     });
     if (turn !== figure.turn || !figures.has(element)) {
       result.finalize(); // a newer drawing was begun, or the figure left the page, in the meantime
@@ -160,7 +178,7 @@
     const message = document.createElement("p");
     message.className = "figure-chart-error";
     message.setAttribute("role", "status");
-    message.textContent = "The figure could not be drawn here. Its numbers and downloads are not affected.";
+    message.textContent = gettext("The figure could not be drawn here. Its numbers and downloads are not affected.");
     element.prepend(message);
   }
 

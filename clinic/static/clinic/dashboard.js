@@ -30,9 +30,9 @@
     const text = document.getElementById(button.dataset.copy)?.textContent.trim() ?? "";
     try {
       await navigator.clipboard.writeText(text);
-      button.textContent = "Copied";
+      button.textContent = gettext("Copied");
     } catch {
-      button.textContent = "Select the text and copy it";
+      button.textContent = gettext("Select the text and copy it");
     }
   });
 

@@ -38,16 +38,16 @@ document.addEventListener("DOMContentLoaded", () => {
         method: "POST", body: body(), headers: { "X-CSRFToken": token() }, redirect: "manual", keepalive: true,
       });
       if (answer.ok) {
-        said.textContent = "Draft kept.";
+        said.textContent = gettext("Draft kept.");
         return;
       }
       isKept = false;
       said.textContent = answer.type === "opaqueredirect" || answer.status === 403
-        ? "You are signed out. What you typed stays here: sign in again in another tab, then go on."
-        : "The draft could not be kept.";
+        ? gettext("You are signed out. What you typed stays here: sign in again in another tab, then go on.")
+        : gettext("The draft could not be kept.");
     } catch {
       isKept = false;
-      said.textContent = "The registry is not reached. What you typed stays on this page.";
+      said.textContent = gettext("The registry is not reached. What you typed stays on this page.");
     }
   }
 

@@ -143,12 +143,12 @@
       response = await fetch(url, { method: "POST", body: body(input, value), redirect: "error", headers: { "X-Requested-With": "fetch" } });
     } catch {
       sending = null;
-      away(navigator.onLine ? "The registry cannot be reached, or you have been signed out (sign in again in another tab)." : "There is no connection.");
+      away(navigator.onLine ? gettext("The registry cannot be reached, or you have been signed out (sign in again in another tab).") : gettext("There is no connection."));
       return;
     }
     sending = null;
     if (response.status >= 500 || response.status === 403 || response.status === 404) {
-      away(response.status >= 500 ? "The registry could not store it just now." : "The registry refuses this: sign in again in another tab, or reload the page.");
+      away(response.status >= 500 ? gettext("The registry could not store it just now.") : gettext("The registry refuses this: sign in again in another tab, or reload the page."));
       return;
     }
     const answer = await response.json();
@@ -160,7 +160,12 @@
 
   function away(what) {
     const n = waiting.size;
-    say(`${what} ${n} ${n === 1 ? "cell waits" : "cells wait"} here and ${n === 1 ? "is" : "are"} sent again by ${n === 1 ? "itself" : "themselves"}; nothing is lost.`, "warning");
+    const kept = ngettext(
+      "%(n)s cell waits here and is sent again by itself; nothing is lost.",
+      "%(n)s cells wait here and are sent again by themselves; nothing is lost.",
+      n,
+    );
+    say(`${what} ${interpolate(kept, { n }, true)}`, "warning");
     retry = setTimeout(send, RETRY_MS);
   }
 
@@ -186,7 +191,7 @@
   function refused(input, answer) {
     if (answer.asks_reason && form.elements.reason) {
       input.dataset.refused = input.value + reason();
-      say(`${answer.error} What you typed waits until the reason is given.`, "warning");
+      say(`${answer.error} ${gettext("What you typed waits until the reason is given.")}`, "warning");
       return;
     }
     complain(input, answer.error);
@@ -203,7 +208,10 @@
       stored.set(other, other.value);
     }
     waiting.delete(input);
-    complain(input, `Somebody else has stored “${theirs || "nothing"}” here. To store yours over it, press Enter in the cell.`);
+    const complaint = theirs
+      ? interpolate(gettext("Somebody else has stored “%(value)s” here. To store yours over it, press Enter in the cell."), { value: theirs }, true)
+      : gettext("Somebody else has stored “nothing” here. To store yours over it, press Enter in the cell.");
+    complain(input, complaint);
     show(answer);
     keep();
   }
@@ -317,7 +325,9 @@
         laid++;
       });
     });
-    say([`${laid} ${laid === 1 ? "value" : "values"} laid into the grid.`, beyond.length ? `No cell is left for ${beyond.join(", ")}.` : ""].filter(Boolean).join("\n"), beyond.length ? "warning" : "info");
+    const lines = [interpolate(ngettext("%(n)s value laid into the grid.", "%(n)s values laid into the grid.", laid), { n: laid }, true)];
+    if (beyond.length) lines.push(interpolate(gettext("No cell is left for %(values)s."), { values: beyond.join(", ") }, true));
+    say(lines.join("\n"), beyond.length ? "warning" : "info");
   });
 
   bringBack();

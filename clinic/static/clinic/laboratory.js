@@ -131,7 +131,7 @@
       let column = dates.findIndex((input) => input.value.trim() === date);
       if (column < 0) column = dates.findIndex((_, at) => isEmpty(at));
       if (column < 0) {
-        problems.push(`No empty column is left for ${date}: store these first.`);
+        problems.push(interpolate(gettext("No empty column is left for %(date)s: store these first."), { date }, true));
         return -1;
       }
       taken.add(column);
@@ -153,7 +153,7 @@
     const heading = withDates ? lines[0].slice(withNames ? 1 : 0) : [];
     const unitAt = withNames
       ? withDates
-        ? heading.findIndex((text) => /^units?$/iu.test(text))
+        ? heading.findIndex((text) => /^(units?|einheit(en)?)$/iu.test(text))
         : body.every((line) => line[1] && !isNumber(line[1])) ? 0 : -1
       : -1;
     const from = Math.max(0, Number(cell.dataset.column));
@@ -165,7 +165,7 @@
       if (withNames) {
         const found = line[0] ? headingOf(line[0]) : null;
         if (!found) {
-          problems.push(`“${line[0] || "A row without a name"}” is not known here: left out.`);
+          problems.push(interpolate(gettext("“%(name)s” is not known here: left out."), { name: line[0] || gettext("A row without a name") }, true));
           continue;
         }
         target = found.row;
@@ -174,18 +174,22 @@
       const values = line.slice(withNames ? 1 : 0);
       if (unitAt >= 0) unit = values[unitAt] || unit;
       if (!target) {
-        problems.push(`No row is left for ${values.filter(Boolean).join(", ")}.`);
+        problems.push(interpolate(gettext("No row is left for %(values)s."), { values: values.filter(Boolean).join(", ") }, true));
         continue;
       }
       if (unit) {
         const option = optionOf(target, unit);
         if (!option) {
-          problems.push(`${target.label} is not known in ${unit}: left out.`);
+          problems.push(interpolate(gettext("%(name)s is not known in %(unit)s: left out."), { name: target.label, unit }, true));
           continue;
         }
         const others = target.cells.some((one) => one.value && !("pasted" in one.dataset));
         if (others && option.value !== target.unit.value) {
-          problems.push(`${target.label} already has values in ${target.unit.value}; those in ${unit} were left out.`);
+          problems.push(interpolate(
+            gettext("%(name)s already has values in %(held)s; those in %(unit)s were left out."),
+            { name: target.label, held: target.unit.value, unit },
+            true,
+          ));
           continue;
         }
         target.unit.value = option.value;
@@ -196,7 +200,7 @@
         const place = columns ? columns[at] ?? -1 : column++;
         if (!value || ["-", "–", "—"].includes(value)) return;
         if (place < 0 || !target.cells[place]) {
-          if (!columns || !heading[at]) problems.push(`No column is left for ${target.label} ${value}.`);
+          if (!columns || !heading[at]) problems.push(interpolate(gettext("No column is left for %(name)s %(value)s."), { name: target.label, value }, true));
           return;
         }
         lay(target.cells[place], value);
@@ -205,7 +209,8 @@
       row++;
     }
     said.dataset.level = problems.length ? "warning" : "info";
-    said.textContent = [`${laid} ${laid === 1 ? "value" : "values"} laid into the grid, not stored yet.`, ...problems].join("\n");
+    const done = ngettext("%(n)s value laid into the grid, not stored yet.", "%(n)s values laid into the grid, not stored yet.", laid);
+    said.textContent = [interpolate(done, { n: laid }, true), ...problems].join("\n");
   }
 
   grid.addEventListener("paste", (event) => {
@@ -220,7 +225,7 @@
       below.value = text;
       below.focus();
       said.dataset.level = "info";
-      said.textContent = "One value a line: the block was put into the box below, not stored yet.";
+      said.textContent = gettext("One value a line: the block was put into the box below, not stored yet.");
       return;
     }
     distribute(block, cell);

@@ -44,7 +44,7 @@
 
   function lost(event) {
     const mark = event.detail.elt;
-    if (isMark(mark)) say(mark, "lost", ["Not connected:", "this may be out of date"]);
+    if (isMark(mark)) say(mark, "lost", [gettext("Not connected:"), gettext("this may be out of date")]);
   }
 
   for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) document.addEventListener(name, lost);
@@ -69,6 +69,6 @@
       return;
     }
     event.detail.shouldSwap = false; // the sign-in page does not fit in a mark
-    say(mark, "signed-out", ["Signed out:", "sign in again"], mark.dataset.signIn);
+    say(mark, "signed-out", [gettext("Signed out:"), gettext("sign in again")], mark.dataset.signIn);
   });
 })();

@@ -4,6 +4,14 @@
 
 "use strict";
 
+/* What scripts say: gettext("…"), ngettext("…", "…", n) and interpolate("%(n)s …", {n}, true). Pages in another language load
+   Django's catalogue before this script; pages in English say what stands here. */
+window.gettext ??= (message) => message;
+window.ngettext ??= (singular, plural, n) => (n === 1 ? singular : plural);
+window.pgettext ??= (context, message) => message;
+window.interpolate ??= (format, values, named) =>
+  named ? format.replace(/%\(\w+\)s/g, (place) => String(values[place.slice(2, -2)])) : format.replace(/%s/g, () => String(values.shift()));
+
 (() => {
   const KEY = "registry-appearance";
   const root = document.documentElement;
@@ -88,7 +96,7 @@
     const group = document.createElement("p");
     group.className = "reasons";
     group.setAttribute("role", "group");
-    group.setAttribute("aria-label", "Common reasons");
+    group.setAttribute("aria-label", gettext("Common reasons"));
     for (const words of field.dataset.reasons.split(" · ")) {
       const button = document.createElement("button");
       button.type = "button";

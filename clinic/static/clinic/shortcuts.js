@@ -70,7 +70,7 @@
       option.hidden = "ofPage" in option.dataset && !words.length || !words.every((word) => word.test(text));
     }
     const found = shown();
-    none.textContent = found.length ? "" : "Nothing is found by these words.";
+    none.textContent = found.length ? "" : gettext("Nothing is found by these words.");
     choose(found[0]);
   }
 

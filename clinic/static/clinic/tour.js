@@ -19,7 +19,7 @@
     const done = taken();
     for (const step of steps) step.querySelector("input").checked = done.has(step.dataset.step);
     const n = steps.filter((step) => done.has(step.dataset.step)).length;
-    progress.textContent = `${n} of ${steps.length} steps done.`;
+    progress.textContent = interpolate(gettext("%(n)s of %(total)s steps done."), { n, total: steps.length }, true);
   }
 
   function mark(step, isDone) {
