@@ -1,7 +1,7 @@
 """The file that was sent, with a column that says what is wrong with each row, in the reader's language.
 
-It can be corrected and sent again. What begins as a formula does is never one here: in a worksheet it is stored as text, in a CSV file an apostrophe goes
-before it, which is taken away again when the file is read.
+It can be corrected and sent again. What begins as a formula does is never one here: in a worksheet it is stored as text, in
+a CSV file an apostrophe goes before it, which is taken away again when the file is read.
 """
 
 import csv

@@ -4,6 +4,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from exchange.values import EXPECTED
 from languages.wording import gettext_noop
 from treatments.models.laboratory import MOST_LAB_VALUE
 from treatments.rules.labs import (
@@ -71,8 +72,10 @@ def convert(values: dict[str, Any]) -> str:
         if values.get(name) is not None and values[name] > MOST_LAB_VALUE:
             raise NotConverted(
                 name,
-                gettext_noop("expected at most {most}").format(
-                    most=with_unit(f"{MOST_LAB_VALUE:,}", analyte.unit)
+                EXPECTED.format(
+                    what=gettext_noop("at most {most}").format(
+                        most=with_unit(f"{MOST_LAB_VALUE:,}", analyte.unit)
+                    )
                 ),
             )
     if values["value"] is None:

@@ -12,17 +12,21 @@ from functools import lru_cache
 from pathlib import Path
 
 from django.apps import apps
+from django.conf import settings
 from django.utils import formats, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext, pgettext_lazy
 
+from exchange.columns import SHEETS
 from imaging.models import LesionState, ReaderRole, Timepoint
 from languages.wording import day, gettext_noop
 from treatments.models import CycleStatus, DoseAdvice
 
 # Those whose sentences stand within problems, the nearest first.
 _APPS = ("exchange", "treatments", "imaging", "patients", "accounts")
-_LETTERS = 8  # that a message needs besides its places, so that it is not taken for another one
+# Letters that a message of another app needs besides its places, so that it is not taken for another one; and any message.
+_LETTERS = 8
+_LEAST = 2
 # One message for the many that differ in a number alone.
 _ALIKE = (
     gettext_noop("a number with a decimal point, such as {as_is}"),
@@ -69,9 +73,9 @@ def _told(text: str, depth: int) -> str:
     if depth > _DEEPEST:
         return text
     for ending in ("", "."):
-        for before, after, pattern, message in _messages(translation.get_language() or "en"):
+        for is_whole, before, after, pattern, message in _messages(translation.get_language() or "en"):
             whole = text + ending
-            if not whole.startswith(before) or not whole.endswith(after):
+            if not (is_whole or depth) or not whole.startswith(before) or not whole.endswith(after):
                 continue
             if found := pattern.fullmatch(whole):
                 places = {name: _place(name, held, depth) for name, held in found.groupdict().items()}
@@ -89,7 +93,7 @@ def _place(name: str, held: str, depth: int) -> str:
         return day(datetime.fromisoformat(held).date())
     if _MOMENT.fullmatch(held):
         at = datetime.fromisoformat(held)
-        return formats.date_format(at, "SHORT_DATETIME_FORMAT") + (f" {at:%z}" if at.tzinfo else "")
+        return formats.date_format(at, "SHORT_DATETIME_FORMAT") + (f" {held[-6:]}" if at.tzinfo else "")
     if found := _NUMBER.fullmatch(held):
         whole, decimals, unit = found[1], found[2] or "", found[3]
         value = Decimal(whole.replace(",", "") + decimals)
@@ -105,11 +109,14 @@ def _place(name: str, held: str, depth: int) -> str:
 @lru_cache
 def _labels() -> dict[tuple[str, str], object]:
     """Return labels by the place in which they stand, and as they stand there."""
-    with translation.override("en"):
+    with translation.override(settings.LANGUAGE_CODE):
         found = {
             (place, str(choice.label).lower()): choice.label
             for place, choices in (("timepoint", Timepoint), ("reader", ReaderRole))
             for choice in choices
+        } | {
+            ("record", str(sheet.model._meta.verbose_name)): sheet.model._meta.verbose_name
+            for sheet in SHEETS
         }
     of_codes = (
         ("status", CycleStatus),
@@ -123,8 +130,11 @@ def _labels() -> dict[tuple[str, str], object]:
 
 
 @lru_cache
-def _messages(language: str) -> list[tuple[str, str, re.Pattern[str], str]]:
-    """Return the messages with places: what goes before the first, and behind the last one, and a pattern of the whole."""
+def _messages(language: str) -> list[tuple[bool, str, str, re.Pattern[str], str]]:
+    """Return the messages with places.
+
+    Of each: whether it may be all of what was stored, what goes before its first and behind its last place, a pattern.
+    """
     found = []
     for app in _APPS:
         folder = Path(apps.get_app_config(app).path) / "locale"
@@ -136,12 +146,13 @@ def _messages(language: str) -> list[tuple[str, str, re.Pattern[str], str]]:
             parts = re.split(r"\{(\w+)\}", message)
             n = sum(len(re.findall(r"[^\W\d]", part)) for part in parts[::2])
             names = parts[1::2]
-            if len(names) == 0 or len(set(names)) < len(names) or n < (0 if app == "exchange" else _LETTERS):
+            if len(names) == 0 or len(set(names)) < len(names) or n < _LEAST:
                 continue
             pattern = "".join(
                 f"(?P<{part}>.+?)" if k % 2 else re.escape(part) for k, part in enumerate(parts)
             )
-            own.append((n, (parts[0], parts[-1], re.compile(pattern, re.DOTALL), message)))
+            is_whole = app == "exchange" or n >= _LETTERS
+            own.append((n, (is_whole, parts[0], parts[-1], re.compile(pattern, re.DOTALL), message)))
         found += [one for __, one in sorted(own, key=lambda each: -each[0])]
     return found
 
