@@ -34,7 +34,9 @@ __all__ = [
 # What an import is at, and what it says: stored in English and told again (exchange.telling).
 CHECKING = gettext_noop("Checking the rows")
 WRITING = gettext_noop("Writing {records}")
-DIFFERING = gettext_noop("{number}, {timepoint} of {day}, {reader}: {response} was read; derived is {reason}")
+DIFFERING = gettext_noop(
+    "{number}, {timepoint} of {day}, {reader}: {response} was read; derived is {derived}"
+)
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def _differing(reading: Reading) -> str:
         day=study.performed_on,
         reader=reading.get_reader_role_display().lower(),
         response=reading.overall_response,
-        reason=reading.derived_reason,
+        derived=reading.derived_reason,
     )
 
 

@@ -6,6 +6,7 @@ messages are those that are marked in the source, as the catalogues hold them. I
 
 import gettext as catalogues
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -19,6 +20,8 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from exchange.columns import SHEETS
 from imaging.models import LesionState, ReaderRole, Timepoint
+from imaging.rules.telling import in_sentence
+from imaging.selectors.response import DERIVED_REASON
 from languages.wording import day, gettext_noop
 from treatments.models import CycleStatus, DoseAdvice
 
@@ -102,15 +105,19 @@ def _place(name: str, held: str, depth: int) -> str:
         return pgettext("quoted", "“{text}”").format(text=held[1:-1])
     if name == "records":
         return str(SHEET_WORDS.get(held, held))
+    if name == "derived":
+        return DERIVED_REASON.retold(held)
+    if name == "organ":
+        return in_sentence(_(f"{held[:1].upper()}{held[1:]}"))
     words = _labels()
     return str(words[name, held]) if (name, held) in words else _told(held, depth + 1)
 
 
 @lru_cache
-def _labels() -> dict[tuple[str, str], object]:
+def _labels() -> Mapping[tuple[str, str], object]:
     """Return labels by the place in which they stand, and as they stand there."""
     with translation.override(settings.LANGUAGE_CODE):
-        found = {
+        found: dict[tuple[str, str], object] = {
             (place, str(choice.label).lower()): choice.label
             for place, choices in (("timepoint", Timepoint), ("reader", ReaderRole))
             for choice in choices

@@ -125,6 +125,22 @@ def test_a_cohort_file_annotated_in_german_is_read_again(station: Centre, german
          " weglassen"),
         ("expected nothing, since the cycle is planned, not given",
          "erwartet: leer, denn der Zyklus ist „Geplant“, nicht gegeben"),
+        (
+            "There are 6 target lesions: RECIST 1.1 takes at most 5. Make the others non-target lesions",
+            "Es gibt 6 Target-Läsionen: RECIST 1.1 erlaubt höchstens 5. Die übrigen zu Non-Target-Läsionen machen",
+        ),
+        (
+            "There are 3 target lesions in one organ (liver: L1, L2, L3): RECIST 1.1 takes at most 2; lymph nodes count as"
+            " one organ. Make the others non-target lesions",
+            "Es gibt 3 Target-Läsionen in einem Organ (Leber: L1, L2, L3): RECIST 1.1 erlaubt höchstens 2; Lymphknoten zählen"
+            " als ein Organ. Die übrigen zu Non-Target-Läsionen machen",
+        ),
+        (
+            "STA-0001, interim of 2019-05-13, first reader: SD was read; derived is PR: sum 30 mm is 59.5 % below the"
+            " baseline of 74 mm on 2018-12-17; non-target lesion L4 not evaluated",
+            "STA-0001, Zwischenuntersuchung vom 13.05.2019, Erstbefundung: befundet wurde SD; abgeleitet ist PR: Summe 30 mm"
+            " liegt 59,5 % unter der Baseline von 74 mm am 17.12.2018; Non-Target-Läsion L4 nicht beurteilt",
+        ),
         ("cycles: this column is missing", "cycles: diese Spalte fehlt"),
         ("Writing lab_results", "Wird geschrieben: Laborwerte"),
         ("what nobody has ever written", "what nobody has ever written"),
