@@ -132,8 +132,8 @@ def test_a_cohort_file_annotated_in_german_is_read_again(station: Centre, german
         (
             "There are 3 target lesions in one organ (liver: L1, L2, L3): RECIST 1.1 takes at most 2; lymph nodes count as"
             " one organ. Make the others non-target lesions",
-            "Es gibt 3 Target-Läsionen in einem Organ (Leber: L1, L2, L3): RECIST 1.1 erlaubt höchstens 2; Lymphknoten zählen"
-            " als ein Organ. Die übrigen zu Non-Target-Läsionen machen",
+            "Es gibt 3 Target-Läsionen in einem Organ (Leber: L1, L2, L3): RECIST 1.1 erlaubt höchstens 2; Lymphknoten"
+            " zählen als ein Organ. Die übrigen zu Non-Target-Läsionen machen",
         ),
         (
             "STA-0001, interim of 2019-05-13, first reader: SD was read; derived is PR: sum 30 mm is 59.5 % below the"
