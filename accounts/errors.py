@@ -1,6 +1,6 @@
 """What services raise, and how a refusal by the database becomes a sentence for the person who caused it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from django.apps import apps
@@ -46,6 +46,22 @@ class StaleRecord(RegistryError):
         self.current_version = current_version
 
 
+# What tells the sentences of the checks across tables in the reader's language; each app brings its own (told_by).
+_RETELLERS: list[Callable[[str], str]] = []
+
+
+def told_by(retold: Callable[[str], str]) -> None:
+    """Let refusals of the database be told again by ``retold``, which returns what it does not know as it was."""
+    _RETELLERS.append(retold)
+
+
+def _told(sentence: str) -> str:
+    for retold in _RETELLERS:
+        if (said := retold(sentence)) != sentence:
+            return said
+    return sentence
+
+
 def refusal(error: IntegrityError) -> ValidationError:
     """Return what the database refused, in the words of the constraint that was broken.
 
@@ -61,7 +77,7 @@ def refusal(error: IntegrityError) -> ValidationError:
     # 23514 with no declared constraint: one of the checks across tables, which raise a sentence of their own.
     if getattr(diagnostic, "sqlstate", None) == "23514" and diagnostic is not None:
         sentence = diagnostic.message_primary or ""
-        message = ValidationError(_(sentence), code=name or "refused")
+        message = ValidationError(_told(sentence), code=name or "refused")
         return ValidationError({NON_FIELD_ERRORS: [message]})
     message = ValidationError(
         _("The database refused this record: it contradicts another one."), code=name or "refused"

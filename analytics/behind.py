@@ -24,6 +24,7 @@ from analytics.charts.numbers import keeps_capitals, localised
 from analytics.models import ENDPOINTS, Cohort, Outcome
 from analytics.rules.endpoints import EVALUABLE_REASONS, PROBLEMS, TimeToEvent
 from imaging.models import Reading, SstrResponse, Timepoint
+from imaging.selectors.response import DERIVED_REASON
 from languages.wording import day
 from patients.models import (
     DeathCause,
@@ -271,7 +272,10 @@ def _progressions(courses: Sequence[Course]) -> dict[tuple[UUID, date], str]:
         )
         .values_list("study__patient_id", "study__performed_on", "override_reason", "derived_reason")
     )
-    return {(patient_id, on): override or derived for patient_id, on, override, derived in read}
+    return {
+        (patient_id, on): override or DERIVED_REASON.retold(derived)
+        for patient_id, on, override, derived in read
+    }
 
 
 # Measures that say what is known of a course: the words before the value, the field, and the unit.

@@ -5,12 +5,13 @@ a source does not give is None. In words, with what was left out and why: docs/b
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 FILE = Path(__file__).parent / "data" / "benchmarks.json"
@@ -50,6 +51,9 @@ class Rate:
     criteria: str = ""
 
 
+WORDED = ("name", "population", "regimen", "time_zero", "note", "read_in")
+
+
 @dataclass(frozen=True)
 class Benchmark:
     """One study's figures for the arm that was given PRRT."""
@@ -68,6 +72,11 @@ class Benchmark:
     survival_rate: Rate | None
     note: str
     read_in: str
+
+    def told(self) -> "Benchmark":
+        """Return it in the reader's language; the citation stays as it was printed."""
+        words: dict[str, Any] = {name: _(own) if (own := getattr(self, name)) else "" for name in WORDED}
+        return replace(self, **words)
 
     def median_of(self, endpoint: Literal["pfs", "os"]) -> Decimal | None:
         """Return the median in months; None where it is not given or not reached."""

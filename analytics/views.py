@@ -110,7 +110,7 @@ def _context(request: SignedInRequest, cohort: Cohort, result: dict[str, Any]) -
         "filter_in_words": cohorts.filter_in_words(cohort),
         "methods": cohorts.methods(cohort, str(result.get("data_cutoff") or cutoff)),
         "shown": dashboard.of_result(result, dashboard.Behind(cohort.slug)),
-        "benchmarks": benchmarks.published(),
+        "benchmarks": [one.told() for one in benchmarks.published()],
         "benchmark_caution": benchmarks.CAUTION,
         "with_benchmarks": with_benchmarks,
         "of_page": of_page,

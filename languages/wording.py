@@ -131,8 +131,14 @@ class Stored:
             self._patterns = [(_pattern(message), message) for message in self._messages]
         for pattern, message in self._patterns:
             if found := pattern.fullmatch(text):
-                return gettext(message).format_map(found.groupdict())
+                return gettext(message).format_map(
+                    {name: _as_read(own) for name, own in found.groupdict().items()}
+                )
         return gettext(text)
+
+
+def _as_read(own: str) -> str:
+    return day(date.fromisoformat(own)) if re.fullmatch(r"\d{4}-\d\d-\d\d", own) else own
 
 
 def _pattern(message: str) -> re.Pattern[str]:

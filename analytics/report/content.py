@@ -122,7 +122,7 @@ def report(cohort: Cohort, user: User) -> Report:
     return Report(
         slug=cohort.slug,
         title=str(payload["name"]),
-        description=cohort.description,
+        description=_(cohort.description) if cohort.description else "",
         banner=_("Synthetic patients: demonstration data") if settings.SYNTHETIC_DATA_BANNER else "",
         facts=facts,
         sections=sections,
@@ -682,7 +682,7 @@ def _benchmarks(payload: Document) -> Section:
         ],
         is_head=True,
     )
-    studies = benchmarks.published()
+    studies = [one.told() for one in benchmarks.published()]
     rows = [
         Row(
             [

@@ -2,15 +2,18 @@
 
 A page is looked up by its name among those that were found at the start: no part of an address is ever joined to a path.
 Where a page was written in the reader's language too (``docs/de/<name>``), that text is shown under the same name.
+Its links are those of its file, such as ``../records.md`` for a page that is there in English alone, so that they hold
+on a forge; here they lead to the pages under the names that these have.
 """
 
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.utils.html import format_html
@@ -79,7 +82,9 @@ def document(name: str, language: str = "") -> Document | None:
     if name not in pages(language):
         return None
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = markdown.parse(_files(language)[name].read_text(encoding="utf-8"))
+    file = _files(language)[name]
+    source = file.relative_to(ROOT).as_posix()
+    tokens = markdown.parse(file.read_text(encoding="utf-8"))
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):
         if token.type == "heading_open" and following is not None:
             token.attrSet("id", anchor_of(following.content))
@@ -88,7 +93,7 @@ def document(name: str, language: str = "") -> Document | None:
         elif token.type in {"th_open", "td_open"} and "right" in str(token.attrs.pop("style", "")):
             token.attrSet("class", "r")  # a style of its own is refused by the security policy
         elif token.type == "inline":
-            token.children = _with_links_that_lead_somewhere(name, token.children or [])
+            token.children = _with_links_that_lead_somewhere(source, token.children or [])
     html = markdown.renderer.render(tokens, markdown.options, {})
     # What is wider than a phone scrolls by itself, with the keyboard too.
     html = html.replace(
@@ -101,35 +106,42 @@ def document(name: str, language: str = "") -> Document | None:
     return Document(name, pages(language)[name], html)
 
 
-def _with_links_that_lead_somewhere(name: str, children: list[Token]) -> list[Token]:
-    """Return the children without images and without links to files that are not served; their words stay."""
+def _with_links_that_lead_somewhere(source: str, children: list[Token]) -> list[Token]:
+    """Return the children without images and without links to files that are not served; their words stay.
+
+    Args:
+        source: the file that holds them, below ``docs/``.
+    """
     kept: list[Token] = []
     is_open: list[bool] = []
     for child in children:
         if child.type == "image":
             continue
         if child.type == "link_open":
-            is_open.append(_leads_somewhere(name, str(child.attrs.get("href", ""))))
-            if not is_open[-1]:
+            address = _address(source, str(child.attrs.get("href", "")))
+            is_open.append(address is not None)
+            if address is None:
                 continue
+            child.attrSet("href", address)
         elif child.type == "link_close" and not is_open.pop():
             continue
         kept.append(child)
     return kept
 
 
-def _leads_somewhere(name: str, address: str) -> bool:
+def _address(source: str, address: str) -> str | None:
+    """Return where a link of a file leads as the pages are served; None: nowhere."""
     parts = urlsplit(address)
     if parts.scheme or parts.netloc:
-        return parts.scheme in {"http", "https"}
+        return address if parts.scheme in {"http", "https"} else None
     if not parts.path:
-        return bool(parts.fragment)
-    steps: list[str] = name.split("/")[:-1]
-    for step in parts.path.split("/"):
-        if step == "..":
-            if not steps:
-                return False
-            steps.pop()
-        elif step != ".":
-            steps.append(step)
-    return "/".join(steps) in pages()
+        return address if parts.fragment else None
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(source), parts.path))
+    language = source.split("/")[0]
+    if language not in LANGUAGES:
+        return address if target in pages() else None
+    served = target.removeprefix(f"{language}/")
+    if served not in pages():
+        return None
+    here = posixpath.dirname(source.removeprefix(f"{language}/"))
+    return urlunsplit(parts._replace(path=posixpath.relpath(served, here or ".")))

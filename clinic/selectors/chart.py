@@ -17,6 +17,7 @@ from accounts.changes import Words
 from accounts.models import User
 from accounts.together import Sets, Together
 from analytics.models import Outcome, StaleCourse
+from analytics.rules.endpoints import EVALUABLE_REASONS, PROBLEMS
 from clinic.charts.numbers import signed
 from clinic.selectors import roster, worklist
 from clinic.selectors.care_team import Team, team_of
@@ -265,7 +266,7 @@ class CourseChart:
     def response_reason(self) -> str:
         """Why the response can be evaluated or not, as it goes on after a colon."""
         reason = self.outcome.response_evaluable_reason if self.outcome is not None else ""
-        return lower_first(wording.gettext(reason))
+        return lower_first(EVALUABLE_REASONS.retold(reason))
 
     @property
     def given(self) -> int:
@@ -605,7 +606,7 @@ def _courses(
         if chart.outcome is not None:
             chart.endpoints = _endpoints(chart.outcome)
             chart.best_response = roster.RESPONSES.get(chart.outcome.best_overall_response, "")
-            chart.problem = wording.gettext(chart.outcome.problem)
+            chart.problem = PROBLEMS.retold(chart.outcome.problem)
         charts.append(chart)
     return charts
 

@@ -314,7 +314,7 @@ def thread(query: DataQuery) -> list[ThreadLine]:
                 person_name(answer.by) if answer.by else _(RULE),
                 _did(answer),
                 # What a rule wrote is one of its own sentences.
-                answer.text if answer.by else wording.gettext(answer.text),
+                answer.said,
             )
         )
     return lines

@@ -24,6 +24,7 @@ from imaging.models import ReadingRole, ReadingStatus
 from languages.wording import day
 from patients.models import Patient
 from treatments.models import Cycle, CycleStatus
+from treatments.rules.advice import until_retold
 from treatments.rules.labs import ANALYTES, with_unit
 from treatments.rules.words import NBSP, interval, sentences, span, when
 from treatments.selectors.advice import LAB_WORDS
@@ -373,7 +374,7 @@ def _cycle_words(kind: str, cycle: Cycle, today: date, plan: CoursePlan) -> tupl
                 _("On hold since {day}: {reason}").format(
                     day=day(hold.held_on), reason=within(hold.get_reason_display())
                 ),
-                hold.note,
+                until_retold(hold.note),
                 reason,
             )
         else:

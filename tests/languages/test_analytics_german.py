@@ -63,7 +63,7 @@ def test_the_sentences_of_a_figure_are_the_same_in_every_language(german):
         (True, "death", "Ereignis am 04.11.2019: Tod"),
         (True, "response:CR", "Ereignis am 04.11.2019: erstes Ansprechen (CR)"),
         (True, "discontinued:patient_choice", "Behandlung abgebrochen (Wunsch des Patienten)"),
-        (False, "last_adequate_assessment", "zensiert am 04.11.2019: letzte adäquate Beurteilung"),
+        (False, "last_adequate_assessment", "zensiert am 04.11.2019: letzte ausreichende Beurteilung"),
         (False, "no_response:before_death", "bis dahin kein Ansprechen (vor dem Tod)"),
     ],
 )

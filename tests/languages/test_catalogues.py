@@ -1,6 +1,7 @@
 """The German catalogues are whole: every text of the source is in them, translated, with its places, and compiled."""
 
 import gettext
+import os
 import re
 import shutil
 import subprocess
@@ -77,6 +78,7 @@ def test_every_text_of_the_source_is_in_a_catalogue(tmp_path):
                 domain,
             ],
             cwd=copy,
+            env={name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"},
             check=True,
             capture_output=True,
         )

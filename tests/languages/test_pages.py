@@ -142,11 +142,11 @@ def test_the_correction_desk_speaks_german(data_manager, centre):
     listed = german(client, reverse("admin:patients_diagnosis_changelist"))
     assert "Registernummer" in listed
     assert "Gültige" in listed
-    assert "Nur ungültige" in listed
+    assert "Nur stornierte" in listed
     changed = german(client, reverse("admin:patients_diagnosis_change", args=[record.pk]))
     assert "Begründung der Korrektur" in changed
     voiding = german(client, reverse("admin:patients_diagnosis_void", args=[record.pk]))
-    assert "Warum wird der Eintrag für ungültig erklärt?" in voiding
+    assert "Warum wird der Eintrag storniert?" in voiding
     taken = client.post(
         reverse("admin:patients_diagnosis_changelist"),
         {"action": "export_csv", "_selected_action": [str(record.pk)]},
