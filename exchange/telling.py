@@ -108,7 +108,8 @@ def _place(name: str, held: str, depth: int) -> str:
     if name == "derived":
         return DERIVED_REASON.retold(held)
     if name == "organ":
-        return in_sentence(_(f"{held[:1].upper()}{held[1:]}"))
+        label = f"{held[:1].upper()}{held[1:]}"
+        return in_sentence(_(label))
     words = _labels()
     return str(words[name, held]) if (name, held) in words else _told(held, depth + 1)
 
