@@ -1,7 +1,7 @@
-"""The file that was sent, with a column that says what is wrong with each row. It can be corrected and sent again.
+"""The file that was sent, with a column that says what is wrong with each row, in the reader's language.
 
-What begins as a formula does is never one here: in a worksheet it is stored as text, in a CSV file an apostrophe goes
-before it, which is taken away again when the file is read.
+It can be corrected and sent again. What begins as a formula does is never one here: in a worksheet it is stored as text, in
+a CSV file an apostrophe goes before it, which is taken away again when the file is read.
 """
 
 import csv
@@ -22,9 +22,12 @@ from exchange import reading, sheets
 from exchange.mapping import SheetMapping
 from exchange.models import FileKind, Import
 from exchange.reading import Table
+from exchange.telling import told
 from exchange.values import Cell, as_text
+from languages.wording import gettext, gettext_noop
 
-COLUMN = "problems"
+COLUMN = gettext_noop("problems")
+_COLUMNS = frozenset({COLUMN, "probleme"})  # as the column is called in each language
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?[\d.,\s]+%?")
 
@@ -37,7 +40,7 @@ def annotated(job: Import, content: bytes) -> tuple[bytes, str]:
     for problem in job.problems:
         if problem["row"] is not None:
             column = f"{problem['column']}: " if problem["column"] else ""
-            found[problem["place"], problem["row"]].append(f"{column}{problem['expected']}")
+            found[problem["place"], problem["row"]].append(f"{column}{told(problem['expected'])}")
     problems = {place: "; ".join(texts) for place, texts in found.items()}
     if job.kind == FileKind.COHORT_ZIP:
         return _archive(content, problems), "zip"
@@ -55,10 +58,10 @@ def _with_problems(
     """Yield the rows with the column behind the widest one of the header."""
     held = [list(row) for row in rows]
     names = held[header - 1] if header <= len(held) else []
-    at = next((index for index, cell in enumerate(names) if as_text(cell).lower() == COLUMN), None)
+    at = next((index for index, cell in enumerate(names) if as_text(cell).lower() in _COLUMNS), None)
     width = at if at is not None else max(map(len, held), default=0)
     for number, row in enumerate(held, start=1):
-        said = COLUMN if number == header else problems.get((place, number), "")
+        said = gettext(COLUMN) if number == header else problems.get((place, number), "")
         row += [None] * (width + 1 - len(row))
         row[width] = said
         yield row
@@ -112,7 +115,7 @@ def _cell(worksheet: Any, cell: Cell) -> Any:
 def without_problems(table: Table) -> Table:
     """Return a table of a cohort file without the column, where it is one that was annotated and comes back."""
     header = list(next(table.rows, ()))
-    at = [index for index, cell in enumerate(header) if as_text(cell).lower() == COLUMN]
+    at = [index for index, cell in enumerate(header) if as_text(cell).lower() in _COLUMNS]
     if not at:
         return Table(table.sheet, table.place, _chained(header, table.rows))
     rows = ([_back(cell) for index, cell in enumerate(row) if index not in at] for row in table.rows)

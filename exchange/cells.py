@@ -11,7 +11,21 @@ from decimal import Decimal
 from enum import StrEnum
 
 from exchange.columns import Column
-from exchange.values import Cell, Code, Codes, Date, Kind, Moment, Number, Whole, YesNo, as_text
+from exchange.values import (
+    EXPECTED,
+    YES_OR_NO,
+    Cell,
+    Code,
+    Codes,
+    Date,
+    Kind,
+    Moment,
+    Number,
+    Whole,
+    YesNo,
+    as_text,
+)
+from languages.wording import gettext_noop
 
 NOT_KNOWN = frozenset(
     {"-", "–", "—", "?", "n/a", "na", "n.a.", "k.a.", "k. a.", "keine angabe", "unbekannt", "unknown"}
@@ -78,7 +92,12 @@ _MONTHS = {
     )
     for word in words.split()
 }  # fmt: skip
-_LONG_YEAR = "a year of four digits"
+_LONG_YEAR = gettext_noop("expected a year of four digits")
+_AS_SAID = gettext_noop("expected a date as 2019-01-07, as was said of this sheet")
+_NO_SUCH_DATE = gettext_noop("expected a date that exists")
+_NO_SUCH_TIME = gettext_noop("expected a time that exists")
+_ONE_NUMBER = gettext_noop("expected one number")
+NEEDS_UNIT = gettext_noop("expected a unit, one of {units}: state it in the columns step")
 
 
 def read_date(text: str, style: DateStyle) -> date:
@@ -95,20 +114,20 @@ def read_date(text: str, style: DateStyle) -> date:
     for pattern, day_at, month_at in ((_DAY_FIRST, 1, 2), (_MONTH_FIRST, 2, 1)):
         if (found := pattern.fullmatch(text)) and (month := _MONTHS.get(normalised(found[month_at]))):
             if style is DateStyle.ISO:
-                raise Unclear("expected a date as 2019-01-07, as was said of this sheet")
+                raise Unclear(_AS_SAID)
             if len(found[3]) != 4:
-                raise Unclear(f"expected {_LONG_YEAR}")
+                raise Unclear(_LONG_YEAR)
             return _day(int(found[3]), month, int(found[day_at]))
-    raise Unclear("expected a date, such as 2019-01-07 or 7.1.2019")
+    raise Unclear(gettext_noop("expected a date, such as 2019-01-07 or 7.1.2019"))
 
 
 def _numeric_date(first: str, second: str, third: str, *, style: DateStyle) -> date:
     if len(first) == 4:
         return _day(int(first), int(second), int(third))
     if style is DateStyle.ISO:
-        raise Unclear("expected a date as 2019-01-07, as was said of this sheet")
+        raise Unclear(_AS_SAID)
     if len(third) != 4:
-        raise Unclear(f"expected {_LONG_YEAR}")
+        raise Unclear(_LONG_YEAR)
     one, two, year = int(first), int(second), int(third)
     if style is DateStyle.DMY:
         return _day(year, two, one)
@@ -118,11 +137,12 @@ def _numeric_date(first: str, second: str, third: str, *, style: DateStyle) -> d
     if len(found) > 1:
         earlier, later = sorted(found)
         raise Unclear(
-            f"could be {earlier.isoformat()} or {later.isoformat()}: say in the columns step whether the day or the month"
-            " stands first"
+            gettext_noop(
+                "could be {earlier} or {later}: say in the columns step whether the day or the month stands first"
+            ).format(earlier=earlier.isoformat(), later=later.isoformat())
         )
     if not found:
-        raise Unclear("expected a date that exists")
+        raise Unclear(_NO_SUCH_DATE)
     return found.pop()
 
 
@@ -136,7 +156,7 @@ def _or_none(year: int, month: int, day: int) -> date | None:
 def _day(year: int, month: int, day: int) -> date:
     found = _or_none(year, month, day)
     if found is None:
-        raise Unclear("expected a date that exists")
+        raise Unclear(_NO_SUCH_DATE)
     return found
 
 
@@ -147,14 +167,14 @@ def _date_and_time(text: str, style: DateStyle) -> tuple[date, time | None]:
         return read_date(text, style), None
     at = found[-1]
     if len(found) > 1 or at.end() != len(text.rstrip()):
-        raise Unclear("expected one date with one time, such as 2019-01-07 09:30")
+        raise Unclear(gettext_noop("expected one date with one time, such as 2019-01-07 09:30"))
     hour, minute, second, half = int(at[1]), int(at[2]), int(at[3] or 0), (at[4] or "").lower()
     if half in {"am", "pm"}:
         if not 1 <= hour <= 12:
-            raise Unclear("expected a time that exists")
+            raise Unclear(_NO_SUCH_TIME)
         hour = hour % 12 + (12 if half == "pm" else 0)
     if hour > 23 or minute > 59 or second > 59:
-        raise Unclear("expected a time that exists")
+        raise Unclear(_NO_SUCH_TIME)
     return read_date(text[: at.start()].rstrip(" ,T"), style), time(hour, minute, second)
 
 
@@ -171,7 +191,9 @@ def _date_text(text: str, column: Column, said: Reading) -> str:
         return on.isoformat()
     if not said.time_of_day:
         raise Unclear(
-            "expected a time beside the date: state one for all rows in the columns step, or write it in the cell"
+            gettext_noop(
+                "expected a time beside the date: state one for all rows in the columns step, or write it in the cell"
+            )
         )
     return f"{on.isoformat()}T{said.time_of_day}"
 
@@ -199,7 +221,7 @@ def split_unit(text: str) -> tuple[str, str]:
     """
     found = _WITH_UNIT.fullmatch(text.strip())
     if found is None:
-        raise Unclear("expected a number; “<”, “ca.” and words are not taken")
+        raise Unclear(gettext_noop("expected a number; “<”, “ca.” and words are not taken"))
     return found[1], (found[2] or "").strip()
 
 
@@ -213,7 +235,7 @@ def read_number(text: str, sign: DecimalSign) -> Decimal:
     if _SPACES.search(text):
         text = _SPACES.sub(" ", text)
         if not _GROUPED.fullmatch(text):
-            raise Unclear("expected one number")
+            raise Unclear(_ONE_NUMBER)
         text = text.replace(" ", "")
     commas, points = text.count(","), text.count(".")
     if sign is DecimalSign.UNSTATED:
@@ -226,8 +248,9 @@ def read_number(text: str, sign: DecimalSign) -> Decimal:
             whole, _, decimals = text.partition(mark)
             if len(decimals) == 3 and 1 <= len(whole.lstrip("+-")) <= 3 and whole.lstrip("+-0"):
                 raise Unclear(
-                    f"could be {whole}.{decimals} or {whole}{decimals}: say in the columns step whether decimals stand"
-                    " behind a comma or a point"
+                    gettext_noop(
+                        "could be {one} or {other}: say in the columns step whether decimals stand behind a comma or a point"
+                    ).format(one=f"{whole}.{decimals}", other=f"{whole}{decimals}")
                 )
             sign = DecimalSign.COMMA if commas else DecimalSign.POINT
         else:
@@ -236,12 +259,16 @@ def read_number(text: str, sign: DecimalSign) -> Decimal:
     whole, _, decimals = text.partition(mark)
     if group in whole:
         if not re.fullmatch(rf"[-+]?\d{{1,3}}(?:\{group}\d{{3}})+", whole, re.ASCII):
-            raise Unclear(f"expected a number with decimals behind a {'comma' if mark == ',' else 'point'}")
+            raise Unclear(
+                gettext_noop("expected a number with decimals behind a comma")
+                if mark == ","
+                else gettext_noop("expected a number with decimals behind a point")
+            )
         whole = whole.replace(group, "")
     if not re.fullmatch(r"[-+]?\d{1,18}", whole, re.ASCII) or not re.fullmatch(
         r"\d{0,18}", decimals, re.ASCII
     ):
-        raise Unclear("expected one number")
+        raise Unclear(_ONE_NUMBER)
     return Decimal(f"{whole}.{decimals}" if decimals else whole)
 
 
@@ -280,13 +307,22 @@ def _number_text(text: str, column: Column, said: Reading, unit: str, *, is_numb
     if beside:
         found = find_unit(beside, column)
         if not found:
-            expected = f"one of {', '.join(units)}" if units else "a number without a unit"
-            raise Unclear(f"“{beside}” stands behind the number; expected {expected}")
+            if not units:
+                raise Unclear(
+                    gettext_noop(
+                        "“{beside}” stands behind the number; expected a number without a unit"
+                    ).format(beside=beside)
+                )
+            raise Unclear(
+                gettext_noop("“{beside}” stands behind the number; expected one of {units}").format(
+                    beside=beside, units=", ".join(units)
+                )
+            )
         unit = found
     value = Decimal(number) if is_number else read_number(number, said.decimal_sign)
     if units and not unit:
         if "%" not in units:
-            raise Unclear(f"expected a unit, one of {', '.join(units)}: state it in the columns step")
+            raise Unclear(NEEDS_UNIT.format(units=", ".join(units)))
         unit = "%"
     if unit:
         value *= units[unit]
@@ -299,7 +335,7 @@ def _whole_text(text: str, column: Column, said: Reading, unit: str, *, is_numbe
     # As in "Zyklus 2", "2.", "C2": one number, with nothing that would change it.
     found = re.fullmatch(r"(?:[^\W\d]+\.?\s*)?(\d{1,9})(?:\.|\.0+)?", text)
     if found is None:
-        raise Unclear(f"expected {column.kind.expected}")
+        raise Unclear(EXPECTED.format(what=column.kind.expected))
     return found[1]
 
 
@@ -348,7 +384,7 @@ def _code_text(text: str, column: Column, kind: Code, labels: dict[str, str]) ->
             return code
     found = labels.get(words) or _WORDS.get(column.name, {}).get(words)
     if found is None or found not in kind.known:
-        raise Unclear(f"expected {kind.expected}")
+        raise Unclear(EXPECTED.format(what=kind.expected))
     return found
 
 
@@ -381,7 +417,7 @@ def cell_text(
         if isinstance(cell, int | float):
             if isinstance(cell, int) and _COMPACT.fullmatch(text):
                 return _date_text(text, column, said)
-            raise Unclear("expected a date; a bare number is none")
+            raise Unclear(gettext_noop("expected a date; a bare number is none"))
         return _date_text(text, column, said)
     is_number = isinstance(cell, int | float) and not isinstance(cell, bool)
     if isinstance(kind, Whole):
@@ -394,5 +430,5 @@ def cell_text(
             return "yes"
         if words in _NO:
             return "no"
-        raise Unclear("expected yes or no")
+        raise Unclear(EXPECTED.format(what=YES_OR_NO))
     return text

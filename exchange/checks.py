@@ -14,52 +14,61 @@ from exchange.facts import Fact, PatientFacts, problem_at
 from exchange.lesions import check_lesions
 from exchange.problems import Problem
 from imaging.models import OverallResponse, Timepoint
+from languages.wording import gettext_noop
 from treatments.models import CycleStatus, Organ, Protocol
 
 _FAST_CLOCK = timedelta(minutes=10)  # by which the clock that wrote the file may be ahead
 
 # Sheet, column, what it is called. What lies after a death is refused.
 _DATED = (
-    ("diagnoses", "diagnosed_on", "diagnosis"),
-    ("performance_statuses", "assessed_on", "performance status"),
-    ("prior_therapies", "started_on", "start of a prior therapy"),
-    ("prior_therapies", "ended_on", "end of a prior therapy"),
-    ("contacts", "known_alive_on", "contact"),
-    ("disease_events", "occurred_on", "event"),
-    ("deaths", "died_on", "death"),
-    ("cycles", "administered_at", "administration"),
-    ("discontinuations", "discontinued_on", "discontinuation"),
-    ("lab_results", "taken_at", "laboratory value"),
-    ("adverse_events", "onset_on", "adverse event"),
-    ("somatostatin_analogue_doses", "given_at", "somatostatin analogue"),
-    ("prior_prrt", "last_given_on", "earlier therapy"),
-    ("studies", "performed_on", "study"),
-    ("studies", "injected_at", "injection of the tracer"),
+    ("diagnoses", "diagnosed_on", gettext_noop("diagnosis")),
+    ("performance_statuses", "assessed_on", gettext_noop("performance status")),
+    ("prior_therapies", "started_on", gettext_noop("start of a prior therapy")),
+    ("prior_therapies", "ended_on", gettext_noop("end of a prior therapy")),
+    ("contacts", "known_alive_on", gettext_noop("contact")),
+    ("disease_events", "occurred_on", gettext_noop("event")),
+    ("deaths", "died_on", gettext_noop("death")),
+    ("cycles", "administered_at", gettext_noop("administration")),
+    ("discontinuations", "discontinued_on", gettext_noop("discontinuation")),
+    ("lab_results", "taken_at", gettext_noop("laboratory value")),
+    ("adverse_events", "onset_on", gettext_noop("adverse event")),
+    ("somatostatin_analogue_doses", "given_at", gettext_noop("somatostatin analogue")),
+    ("prior_prrt", "last_given_on", gettext_noop("earlier therapy")),
+    ("studies", "performed_on", gettext_noop("study")),
+    ("studies", "injected_at", gettext_noop("injection of the tracer")),
 )
 # What a clinic writes down may follow a death that it did not know of yet.
 _DATED_OF_THE_CLINIC = (
-    ("cycles", "syringe_measured_at", "measurement of the syringe"),
-    ("cycles", "residual_measured_at", "measurement of the residual"),
-    ("cycles", "infusion_ended_at", "end of the infusion"),
-    ("holds", "held_on", "hold"),
-    ("holds", "resumed_on", "end of the hold"),
-    ("dose_decisions", "decided_at", "decision"),
-    ("adverse_events", "resolved_on", "end of the event"),
+    ("cycles", "syringe_measured_at", gettext_noop("measurement of the syringe")),
+    ("cycles", "residual_measured_at", gettext_noop("measurement of the residual")),
+    ("cycles", "infusion_ended_at", gettext_noop("end of the infusion")),
+    ("holds", "held_on", gettext_noop("hold")),
+    ("holds", "resumed_on", gettext_noop("end of the hold")),
+    ("dose_decisions", "decided_at", gettext_noop("decision")),
+    ("adverse_events", "resolved_on", gettext_noop("end of the event")),
 )
+_AFTER_INFUSION = gettext_noop("expected after the infusion began at {day}")
+_AFTER_HOLD = gettext_noop("expected {day} or later, since the hold began on that day")
+_IN_FUTURE = gettext_noop("lies in the future")
 # Sheet, earlier column, later column, what is said of the later one where they are the other way round.
 _IN_ORDER = (
     (
         "prior_therapies",
         "started_on",
         "ended_on",
-        "expected {} or later, since the therapy began on that day",
+        gettext_noop("expected {day} or later, since the therapy began on that day"),
     ),
     ("cycles", "syringe_measured_at", "administered_at", ""),
-    ("cycles", "administered_at", "residual_measured_at", "expected after the infusion began at {}"),
-    ("cycles", "administered_at", "infusion_ended_at", "expected after the infusion began at {}"),
-    ("holds", "held_on", "review_on", "expected {} or later, since the hold began on that day"),
-    ("holds", "held_on", "resumed_on", "expected {} or later, since the hold began on that day"),
-    ("adverse_events", "onset_on", "resolved_on", "expected {} or later, since the event began on that day"),
+    ("cycles", "administered_at", "residual_measured_at", _AFTER_INFUSION),
+    ("cycles", "administered_at", "infusion_ended_at", _AFTER_INFUSION),
+    ("holds", "held_on", "review_on", _AFTER_HOLD),
+    ("holds", "held_on", "resumed_on", _AFTER_HOLD),
+    (
+        "adverse_events",
+        "onset_on",
+        "resolved_on",
+        gettext_noop("expected {day} or later, since the event began on that day"),
+    ),
 )
 
 
@@ -97,7 +106,7 @@ def _dates(facts: PatientFacts, *, zone: ZoneInfo, now: datetime) -> Iterator[Pr
     born = patient.values["birth_date"] if patient else None
     died = death.values["died_on"] if death else None
     if patient is not None and born is not None and born > latest:
-        yield problem_at("lies in the future", (patient, "birth_date"))
+        yield problem_at(_IN_FUTURE, (patient, "birth_date"))
     for sheet, column, what, ends_with_life in (
         *((*each, True) for each in _DATED),
         *((*each, False) for each in _DATED_OF_THE_CLINIC),
@@ -109,16 +118,22 @@ def _dates(facts: PatientFacts, *, zone: ZoneInfo, now: datetime) -> Iterator[Pr
             on = _local_date(value, zone)
             is_moment_ahead = isinstance(value, datetime) and value > now + _FAST_CLOCK
             if (on > latest or is_moment_ahead) and fact.row is not None:
-                yield problem_at("lies in the future", (fact, column))
+                yield problem_at(_IN_FUTURE, (fact, column))
             if born is not None and on < born:
                 yield problem_at(
-                    f"{what} on {on}, but the patient was born on {born}",
+                    gettext_noop("{what} on {on}, but the patient was born on {born}").format(
+                        what=what, on=on, born=born
+                    ),
                     (fact, column),
                     (patient, "birth_date"),
                 )
             if ends_with_life and died is not None and on > died:
                 yield problem_at(
-                    f"{what} on {on}, but the patient died on {died}", (fact, column), (death, "died_on")
+                    gettext_noop("{what} on {on}, but the patient died on {died}").format(
+                        what=what, on=on, died=died
+                    ),
+                    (fact, column),
+                    (death, "died_on"),
                 )
 
 
@@ -127,7 +142,7 @@ def _identity(facts: PatientFacts) -> Iterator[Problem]:
         if not patient.values.get("mrn") and patient.readable("mrn"):
             for column in ("family_name", "given_names"):
                 if patient.values.get(column):
-                    yield problem_at("a name needs an MRN beside it", (patient, column))
+                    yield problem_at(gettext_noop("a name needs an MRN beside it"), (patient, column))
 
 
 def _course_numbers(facts: PatientFacts) -> Iterator[Problem]:
@@ -137,7 +152,9 @@ def _course_numbers(facts: PatientFacts) -> Iterator[Problem]:
         number = course.values["course_number"]
         if number > 1 and number - 1 not in numbers:
             yield problem_at(
-                f"there is no course {number - 1} before it: courses are numbered 1 to n without a gap",
+                gettext_noop(
+                    "there is no course {number} before it: courses are numbered 1 to n without a gap"
+                ).format(number=number - 1),
                 (course, "course_number"),
             )
     following = len(numbers) + 1
@@ -146,7 +163,9 @@ def _course_numbers(facts: PatientFacts) -> Iterator[Problem]:
             number = fact.values["course_number"]
             if number not in numbers and number != following:
                 yield problem_at(
-                    f"the patient has no course {number}, and the next one would be {following}",
+                    gettext_noop(
+                        "the patient has no course {number}, and the next one would be {next}"
+                    ).format(number=number, next=following),
                     (fact, "course_number"),
                 )
 
@@ -176,13 +195,17 @@ def _course(
         values = cycle.values
         if values["cycle_number"] > 1 and values["cycle_number"] - 1 not in numbers:
             yield problem_at(
-                f"there is no cycle {values['cycle_number'] - 1} before it: cycles are numbered 1 to n without a gap",
+                gettext_noop(
+                    "there is no cycle {number} before it: cycles are numbered 1 to n without a gap"
+                ).format(number=values["cycle_number"] - 1),
                 (cycle, "cycle_number"),
                 (course, "course_number"),
             )
         if protocol is not None and values["cycle_number"] > protocol.planned_cycles:
             yield problem_at(
-                f"expected at most cycle {protocol.planned_cycles}, as the protocol {protocol.code} plans",
+                gettext_noop("expected at most cycle {number}, as the protocol {protocol} plans").format(
+                    number=protocol.planned_cycles, protocol=protocol.code
+                ),
                 (cycle, "cycle_number"),
                 (course, "protocol_code"),
             )
@@ -190,7 +213,9 @@ def _course(
             continue
         if values["status"] != CycleStatus.CANCELLED and values["cancel_reason"]:
             yield problem_at(
-                f"expected nothing, since the cycle is {values['status']}, not cancelled",
+                gettext_noop("expected nothing, since the cycle is {status}, not cancelled").format(
+                    status=values["status"]
+                ),
                 (cycle, "cancel_reason"),
                 (cycle, "status"),
             )
@@ -202,11 +227,16 @@ def _course(
             for column in ADMINISTRATION_COLUMNS:
                 if values.get(column) not in (None, "", []):
                     yield problem_at(
-                        f"expected nothing, since the cycle is {values['status']}, not given", (cycle, column)
+                        gettext_noop("expected nothing, since the cycle is {status}, not given").format(
+                            status=values["status"]
+                        ),
+                        (cycle, column),
                     )
             if stop is not None and values["status"] != CycleStatus.CANCELLED:
                 yield problem_at(
-                    f"expected cancelled, since the course was discontinued on {stopped_on}",
+                    gettext_noop("expected cancelled, since the course was discontinued on {day}").format(
+                        day=stopped_on
+                    ),
                     (cycle, "status"),
                     (stop, "discontinued_on"),
                 )
@@ -216,21 +246,28 @@ def _course(
         for cancelled in left_out:
             if not cancelled.values["cancel_reason"] and cancelled.readable("cancel_reason"):
                 yield problem_at(
-                    f"expected why it was left out, since cycle {values['cycle_number']} was given after it",
+                    gettext_noop(
+                        "expected why it was left out, since cycle {number} was given after it"
+                    ).format(number=values["cycle_number"]),
                     (cancelled, "cancel_reason"),
                     (cycle, "status"),
                 )
         left_out = []
         if skipped is not None:
             yield problem_at(
-                f"cycle {values['cycle_number']} was given, but cycle {skipped.values['cycle_number']} is"
-                f" {skipped.values['status']}: cycles are given in order",
+                gettext_noop(
+                    "cycle {number} was given, but cycle {other} is {status}: cycles are given in order"
+                ).format(
+                    number=values["cycle_number"],
+                    other=skipped.values["cycle_number"],
+                    status=skipped.values["status"],
+                ),
                 (cycle, "status"),
                 (skipped, "status"),
             )
         for column in ("administered_at", "administered_activity_mbq"):
             if values.get(column) is None and cycle.readable(column):
-                yield problem_at("expected a value, since the cycle was given", (cycle, column))
+                yield problem_at(gettext_noop("expected a value, since the cycle was given"), (cycle, column))
         yield from _administration(cycle)
         at = values.get("administered_at")
         if at is None:
@@ -238,14 +275,18 @@ def _course(
         on = _local_date(at, zone)
         if before is not None and on <= _local_date(before.values["administered_at"], zone):
             yield problem_at(
-                f"expected a day after cycle {before.values['cycle_number']}, which was given on"
-                f" {_local_date(before.values['administered_at'], zone)}",
+                gettext_noop("expected a day after cycle {number}, which was given on {day}").format(
+                    number=before.values["cycle_number"],
+                    day=_local_date(before.values["administered_at"], zone),
+                ),
                 (cycle, "administered_at"),
                 (before, "administered_at"),
             )
         if stopped_on is not None and on > stopped_on:
             yield problem_at(
-                f"cycle {values['cycle_number']} was given on {on}, but the course was discontinued on {stopped_on}",
+                gettext_noop(
+                    "cycle {number} was given on {on}, but the course was discontinued on {stopped}"
+                ).format(number=values["cycle_number"], on=on, stopped=stopped_on),
                 (cycle, "administered_at"),
                 (stop, "discontinued_on"),
             )
@@ -254,13 +295,15 @@ def _course(
     if stop is not None:
         if stop.values["after_cycle"] != n_given and stop.readable("after_cycle"):
             yield problem_at(
-                f"expected {n_given}, the number of cycles that were given",
+                gettext_noop("expected {n}, the number of cycles that were given").format(n=n_given),
                 (stop, "after_cycle"),
                 *((cycle, "status") for cycle in cycles),
             )
         if protocol is not None and n_given + n_left_out >= protocol.planned_cycles:
             yield problem_at(
-                "expected no discontinuation: all planned cycles were given, the course is completed",
+                gettext_noop(
+                    "expected no discontinuation: all planned cycles were given, the course is completed"
+                ),
                 (stop, "discontinued_on"),
                 *((cycle, "status") for cycle in cycles),
             )
@@ -271,12 +314,15 @@ def _administration(cycle: Fact) -> Iterator[Problem]:
     values = cycle.values
     if values["extravasated_percent"] is not None and values["is_extravasated"] is not True:
         yield problem_at(
-            "expected nothing, since is_extravasated is not yes", (cycle, "extravasated_percent")
+            gettext_noop("expected nothing, since is_extravasated is not yes"),
+            (cycle, "extravasated_percent"),
         )
     if bool(values["confirmed_warnings"]) != bool(values["confirmation_reason"]):
         missing = "confirmation_reason" if values["confirmed_warnings"] else "confirmed_warnings"
         if cycle.readable("confirmation_reason") and cycle.readable("confirmed_warnings"):
-            yield problem_at("expected a value: warnings are confirmed with a reason", (cycle, missing))
+            yield problem_at(
+                gettext_noop("expected a value: warnings are confirmed with a reason"), (cycle, missing)
+            )
 
 
 def syringe_times_reversed(values: Mapping[str, Any]) -> bool:
@@ -294,9 +340,12 @@ def _orders(facts: PatientFacts) -> Iterator[Problem]:
             if first is None or second is None or first <= second:
                 continue
             if expected:
-                yield problem_at(expected.format(_said(first)), (fact, later))
+                yield problem_at(expected.format(day=_said(first)), (fact, later))
             else:
-                yield problem_at(f"expected before the infusion began at {_said(second)}", (fact, earlier))
+                yield problem_at(
+                    gettext_noop("expected before the infusion began at {day}").format(day=_said(second)),
+                    (fact, earlier),
+                )
 
 
 def _said(value: Any) -> str:
@@ -317,7 +366,9 @@ def _of_cycles(facts: PatientFacts) -> Iterator[Problem]:
         cycle = cycles.get(key)
         for other in holds[1:]:
             yield problem_at(
-                f"expected a day: the cycle has another open hold, of {holds[0].values['held_on']}",
+                gettext_noop("expected a day: the cycle has another open hold, of {day}").format(
+                    day=holds[0].values["held_on"]
+                ),
                 (other, "resumed_on"),
                 (holds[0], "resumed_on"),
             )
@@ -325,8 +376,10 @@ def _of_cycles(facts: PatientFacts) -> Iterator[Problem]:
             continue
         if cycle.values["status"] not in {CycleStatus.HELD, CycleStatus.CANCELLED}:
             yield problem_at(
-                f"the hold of {holds[0].values['held_on']} is open and the cycle {cycle.values['status']}: expected the day"
-                " on which the hold ended (resumed_on), or a cycle that is held or cancelled",
+                gettext_noop(
+                    "the hold of {day} is open and the cycle {status}: expected the day on which the hold ended"
+                    " (resumed_on), or a cycle that is held or cancelled"
+                ).format(day=holds[0].values["held_on"], status=cycle.values["status"]),
                 (holds[0], "resumed_on"),
                 (cycle, "status"),
             )
@@ -336,20 +389,24 @@ def _of_cycles(facts: PatientFacts) -> Iterator[Problem]:
             continue
         if values["decision"] != values["advice"] and not values["reason"] and decision.readable("reason"):
             yield problem_at(
-                f"expected a reason, since {values['decision']} was decided and {values['advice']} advised",
+                gettext_noop("expected a reason, since {decision} was decided and {advice} advised").format(
+                    decision=values["decision"], advice=values["advice"]
+                ),
                 (decision, "reason"),
             )
     for dose in facts.of("absorbed_doses"):
         values = dose.values
         if values["lesion"] and values["organ"] != Organ.LESION:
             yield problem_at(
-                "expected nothing: only the dose of a lesion says which lesion", (dose, "lesion")
+                gettext_noop("expected nothing: only the dose of a lesion says which lesion"),
+                (dose, "lesion"),
             )
         cycle = cycles.get((values["course_number"], values["cycle_number"]))
         if cycle is not None and cycle.readable("status") and cycle.values["status"] != CycleStatus.GIVEN:
             yield problem_at(
-                f"expected a given cycle: cycle {values['cycle_number']} is {cycle.values['status']}, so that it has no"
-                " absorbed dose",
+                gettext_noop(
+                    "expected a given cycle: cycle {number} is {status}, so that it has no absorbed dose"
+                ).format(number=values["cycle_number"], status=cycle.values["status"]),
                 (dose, "cycle_number"),
                 (cycle, "status"),
             )
@@ -360,7 +417,9 @@ def _limits(facts: PatientFacts) -> Iterator[Problem]:
         lower, upper = result.values["lower_limit"], result.values["upper_limit"]
         if upper is not None and (upper == 0 or (lower is not None and lower >= upper)):
             yield problem_at(
-                "expected above 0 and above lower_limit", (result, "upper_limit"), (result, "lower_limit")
+                gettext_noop("expected above 0 and above lower_limit"),
+                (result, "upper_limit"),
+                (result, "lower_limit"),
             )
 
 
@@ -373,7 +432,9 @@ def _imaging(facts: PatientFacts) -> Iterator[Problem]:
         if number in baselines:
             other = baselines[number]
             yield problem_at(
-                f"expected one baseline study in a course: there is one on {other.values['performed_on']} too",
+                gettext_noop("expected one baseline study in a course: there is one on {day} too").format(
+                    day=other.values["performed_on"]
+                ),
                 (study, "timepoint"),
                 (other, "timepoint"),
             )
@@ -385,14 +446,16 @@ def _imaging(facts: PatientFacts) -> Iterator[Problem]:
             continue
         if study.values["performed_on"] <= baseline.values["performed_on"]:
             yield problem_at(
-                f"expected after the baseline of this course on {baseline.values['performed_on']}",
+                gettext_noop("expected after the baseline of this course on {day}").format(
+                    day=baseline.values["performed_on"]
+                ),
                 (study, "performed_on"),
                 (baseline, "performed_on"),
             )
     for reading in facts.of("readings"):
         if reading.values["timepoint"] == Timepoint.BASELINE:
             yield problem_at(
-                "expected a study after the baseline: the baseline itself has no response",
+                gettext_noop("expected a study after the baseline: the baseline itself has no response"),
                 (reading, "timepoint"),
             )
         if (
@@ -401,5 +464,6 @@ def _imaging(facts: PatientFacts) -> Iterator[Problem]:
             and reading.values["overall_response"] != OverallResponse.PD
         ):
             yield problem_at(
-                "expected PD, since there are new lesions (RECIST 1.1)", (reading, "overall_response")
+                gettext_noop("expected PD, since there are new lesions (RECIST 1.1)"),
+                (reading, "overall_response"),
             )

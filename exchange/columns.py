@@ -43,6 +43,7 @@ from imaging.models import (
     Timepoint,
 )
 from imaging.models.studies import MOST_SLICE_MM, MOST_WEIGHT_KG
+from languages.wording import gettext_noop
 from patients.models import (
     Contact,
     ContactSource,
@@ -163,7 +164,9 @@ class Sheet:
         return next(column for column in self.columns if column.name == name)
 
 
-_REGISTRY_NUMBER = Text("a registry number such as STA-0001", max_length=20, pattern=r"[A-Z]{2,8}-[0-9]{4,}")
+_REGISTRY_NUMBER = Text(
+    gettext_noop("a registry number such as STA-0001"), max_length=20, pattern=r"[A-Z]{2,8}-[0-9]{4,}"
+)
 _NOTE = Text("text of at most 500 characters")
 _FROM_ONE = Whole("a whole number from 1", least=1)
 
@@ -200,7 +203,9 @@ def _unit(values: Mapping[str, Any]) -> str:
 
 _ABSORBED_GY = "a number with a decimal point, such as 4.215"
 _MOMENT_OR_DAY = Moment(
-    "a date and time as 2019-01-07T09:30+01:00, or 2019-01-07T09:30 in the centre's local time, or a date alone",
+    gettext_noop(
+        "a date and time as 2019-01-07T09:30+01:00, or 2019-01-07T09:30 in the centre's local time, or a date alone"
+    ),
     is_date_enough=True,
 )
 # In whichever unit; what a value can be is checked in the analyte's own.
@@ -291,9 +296,11 @@ def _lesion_columns(prefix: str) -> tuple[Column, ...]:
     )
 
 
-_LABEL = Text("capital letters and digits, such as L1", max_length=12, pattern=r"[A-Z0-9][A-Z0-9_-]*")
+_LABEL = Text(
+    gettext_noop("capital letters and digits, such as L1"), max_length=12, pattern=r"[A-Z0-9][A-Z0-9_-]*"
+)
 _SITE = Text("text of at most 80 characters", max_length=80)
-_UID = Text("a DICOM UID of digits and dots", max_length=64, pattern=r"[0-9]+(\.[0-9]+)*")
+_UID = Text(gettext_noop("a DICOM UID of digits and dots"), max_length=64, pattern=r"[0-9]+(\.[0-9]+)*")
 _LESION_KEY = ("registry_number", "course_number", "reader_role", "label")
 _STUDY_KEY = ("registry_number", "course_number", "timepoint", "performed_on", "modality")
 
@@ -315,12 +322,17 @@ SHEETS: tuple[Sheet, ...] = (
             Column("sex", "sex", code_of(Sex.values), "Sex.", required=True),
             Column("birth_date", "birth_date", Date(), "Date of birth, 1890 or later.", required=True),
             Column(
-                "mrn", "mrn", Text("an MRN", max_length=40), "Medical record number.", blank="", extra=True
+                "mrn",
+                "mrn",
+                Text(gettext_noop("an MRN"), max_length=40),
+                "Medical record number.",
+                blank="",
+                extra=True,
             ),
             Column(
                 "family_name",
                 "family_name",
-                Text("a name", max_length=100),
+                Text(gettext_noop("a name"), max_length=100),
                 "Family name; needs an MRN.",
                 blank="",
                 extra=True,
@@ -328,7 +340,7 @@ SHEETS: tuple[Sheet, ...] = (
             Column(
                 "given_names",
                 "given_names",
-                Text("names", max_length=100),
+                Text(gettext_noop("names"), max_length=100),
                 "Given names; need an MRN.",
                 blank="",
                 extra=True,
@@ -368,7 +380,9 @@ SHEETS: tuple[Sheet, ...] = (
                 "Hormonal syndrome.",
                 blank=FunctionalSyndrome.UNKNOWN.value,
             ),
-            Column("stage", "stage", Text("a stage such as IV", max_length=20), "Stage.", blank=""),
+            Column(
+                "stage", "stage", Text(gettext_noop("a stage such as IV"), max_length=20), "Stage.", blank=""
+            ),
             Column(
                 "metastatic_sites",
                 "metastatic_sites",
@@ -409,7 +423,7 @@ SHEETS: tuple[Sheet, ...] = (
             Column(
                 "agent",
                 "agent",
-                Text("a drug, regimen or procedure such as lanreotide", max_length=100),
+                Text(gettext_noop("a drug, regimen or procedure such as lanreotide"), max_length=100),
                 "What was given or done.",
                 blank="",
             ),
@@ -469,7 +483,7 @@ SHEETS: tuple[Sheet, ...] = (
             Column(
                 "protocol_code",
                 "protocol__code",
-                Text("the code of a protocol in the registry", max_length=60),
+                Text(gettext_noop("the code of a protocol in the registry"), max_length=60),
                 "Protocol that the course follows.",
                 required=True,
             ),
@@ -551,10 +565,15 @@ SHEETS: tuple[Sheet, ...] = (
             ),
             _given(
                 "amino_acid_minutes",
-                Whole("a whole number", most=1440),
+                Whole(gettext_noop("a whole number"), most=1440),
                 "Duration of the amino acid infusion, minutes.",
             ),
-            _given("antiemetic", Text("a drug", max_length=100), "Antiemetic; blank: not known.", blank=""),
+            _given(
+                "antiemetic",
+                Text(gettext_noop("a drug"), max_length=100),
+                "Antiemetic; blank: not known.",
+                blank="",
+            ),
             _given(
                 "body_weight_kg",
                 Number(
@@ -575,8 +594,10 @@ SHEETS: tuple[Sheet, ...] = (
                 Number("a percentage such as 4.5", max_digits=4, most=Decimal(100), above_least=False),
                 "Estimate of what ran beside the vein, percent of the net activity; of an extravasation only.",
             ),
-            _given("staff", Text("names or initials", max_length=200), "Who gave it.", blank=""),
-            _given("lot", Text("a lot number", max_length=40), "Lot number.", blank=""),
+            _given(
+                "staff", Text(gettext_noop("names or initials"), max_length=200), "Who gave it.", blank=""
+            ),
+            _given("lot", Text(gettext_noop("a lot number"), max_length=40), "Lot number.", blank=""),
             _given(
                 "deviation_explanation",
                 _NOTE,
@@ -613,7 +634,7 @@ SHEETS: tuple[Sheet, ...] = (
             Column(
                 "after_cycle",
                 "after_cycle",
-                Whole("a whole number"),
+                Whole(gettext_noop("a whole number")),
                 "Number of cycles given.",
                 required=True,
             ),
@@ -700,7 +721,11 @@ SHEETS: tuple[Sheet, ...] = (
             *_of_cycle(),
             Column("organ", "organ", code_of(Organ.values), "Organ, or lesion.", required=True),
             Column(
-                "lesion", "lesion", Text("a name", max_length=60), "Which lesion; of lesions only.", blank=""
+                "lesion",
+                "lesion",
+                Text(gettext_noop("a name"), max_length=60),
+                "Which lesion; of lesions only.",
+                blank="",
             ),
             Column(
                 "absorbed_dose_gy",
@@ -733,7 +758,7 @@ SHEETS: tuple[Sheet, ...] = (
             Column(
                 "unit",
                 "",
-                Text("a unit that the analyte is given in", max_length=20),
+                Text(gettext_noop("a unit that the analyte is given in"), max_length=20),
                 "Unit of value and of the limits; blank: the analyte's own. Exports write that one.",
                 computed=_unit,
             ),
@@ -749,14 +774,14 @@ SHEETS: tuple[Sheet, ...] = (
             Column(
                 "original_value",
                 "original_value",
-                Text("a number as it was written", max_length=40),
+                Text(gettext_noop("a number as it was written"), max_length=40),
                 "The value as it was first written, before conversion; blank: what the row itself converts.",
                 blank="",
             ),
             Column(
                 "original_unit",
                 "original_unit",
-                Text("a unit", max_length=20),
+                Text(gettext_noop("a unit"), max_length=20),
                 "The unit it was first written in.",
                 blank="",
             ),
@@ -846,7 +871,7 @@ SHEETS: tuple[Sheet, ...] = (
             Column(
                 "radiopharmaceutical",
                 "radiopharmaceutical",
-                Text("a name such as 90Y-DOTATOC", max_length=60),
+                Text(gettext_noop("a name such as 90Y-DOTATOC"), max_length=60),
                 "What was given.",
                 required=True,
             ),
@@ -888,7 +913,7 @@ SHEETS: tuple[Sheet, ...] = (
             Column(
                 "tracer",
                 "tracer",
-                Text("a tracer", max_length=40),
+                Text(gettext_noop("a tracer"), max_length=40),
                 "Tracer, such as 68Ga-DOTATATE.",
                 blank="",
             ),
@@ -903,7 +928,10 @@ SHEETS: tuple[Sheet, ...] = (
                 "Injected tracer activity, MBq.",
             ),
             Column(
-                "uptake_minutes", "uptake_minutes", Whole("a whole number"), "Injection to scan, minutes."
+                "uptake_minutes",
+                "uptake_minutes",
+                Whole(gettext_noop("a whole number")),
+                "Injection to scan, minutes.",
             ),
             Column("injected_at", "injected_at", Moment(), "When the tracer was injected."),
             Column(

@@ -8,6 +8,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
 
 from accounts.access import Act
 from accounts.models import Centre, User
@@ -15,6 +17,7 @@ from exchange.cells import UNITS, DateStyle, DecimalSign, Reading
 from exchange.columns import SHEETS, Column
 from exchange.mapping import STATED, MappedColumn, SheetMapping, whats_missing
 from exchange.models import ColumnMapping
+from exchange.telling import COLUMN_WORDS, SHEET_WORDS
 from patients.models import ContactSource, DeathCause, DiseaseEventKind, TumourType
 from treatments.models import Intent, Protocol
 from treatments.rules.labs import ANALYTES
@@ -27,35 +30,62 @@ Groups = list[tuple[str, list[tuple[str, str]]]]
 
 def column_words(column: Column) -> str:
     """Return the name of a column for people: ``administered activity (MBq)``."""
-    head, _, unit = column.name.rpartition("_")
+    head, __, unit = column.name.rpartition("_")
     if head and unit in UNITS:
-        return f"{head.replace('_', ' ')} ({_SHORT.get(unit, unit)})"
-    return "MRN" if column.name == "mrn" else column.name.replace("_", " ")
+        return f"{COLUMN_WORDS[head]} ({_SHORT.get(unit, unit)})"
+    return str(COLUMN_WORDS[column.name])
 
 
-TARGETS: Groups = [
-    (
-        sheet.name.replace("_", " ").capitalize(),
-        [
-            (f"{sheet.name}.{column.name}", column_words(column))
-            for column in sheet.columns
-            if column.computed is None or column.name == "unit"
-        ],
-    )
-    for sheet in SHEETS
-]
-_OF: Groups = [
-    ("Cycle", [(str(number), f"cycle {number}") for number in range(1, _MOST_CYCLES + 1)]),
-    ("Laboratory value", [(code, analyte.label) for code, analyte in ANALYTES.items()]),
-]
+def targets() -> Groups:
+    """Return the columns of the registry by their sheets, in the reader's language."""
+    return [
+        (
+            _capital(str(SHEET_WORDS[sheet.name])),
+            [
+                (f"{sheet.name}.{column.name}", column_words(column))
+                for column in sheet.columns
+                if column.computed is None or column.name == "unit"
+            ],
+        )
+        for sheet in SHEETS
+    ]
+
+
+def _capital(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}"
+
+
+def _of() -> Groups:
+    return [
+        (
+            pgettext("columns", "Cycle"),
+            [
+                (str(number), pgettext("columns", "cycle {number}").format(number=number))
+                for number in range(1, _MOST_CYCLES + 1)
+            ],
+        ),
+        (
+            pgettext("columns", "Laboratory value"),
+            [(code, _(analyte.label)) for code, analyte in ANALYTES.items()],
+        ),
+    ]
+
+
 _LAB_UNITS = list(dict.fromkeys(unit for analyte in ANALYTES.values() for unit in analyte.units))
-_UNIT_GROUPS: Groups = [
-    ("Units", [(unit, unit) for units in UNITS.values() for unit in units]),
-    (
-        "Of laboratory values",
-        [(unit, unit) for unit in _LAB_UNITS if unit not in {u for us in UNITS.values() for u in us}],
-    ),
-]
+
+
+def _units() -> Groups:
+    known = {unit for units in UNITS.values() for unit in units}
+    return [
+        (pgettext("columns", "Units"), [(unit, unit) for units in UNITS.values() for unit in units]),
+        (
+            pgettext("columns", "Of laboratory values"),
+            [(unit, unit) for unit in _LAB_UNITS if unit not in known],
+        ),
+    ]
+
+
+_AS_COLUMN = gettext_lazy("As its column says")
 
 
 class GroupedSelect(forms.Select):
@@ -92,7 +122,7 @@ def _grouped(label: str, blank: str, groups: Groups) -> forms.ChoiceField:
 class UploadForm(forms.Form):
     """Which centre a file is for. The file itself is taken by ``exchange.upload``."""
 
-    centre = forms.ModelChoiceField(Centre.objects.none(), label="Centre")
+    centre = forms.ModelChoiceField(Centre.objects.none(), label=gettext_lazy("Centre"))
 
     def __init__(self, *args: Any, user: User, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -106,28 +136,30 @@ class UploadForm(forms.Form):
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(
-        label="Reason",
+        label=gettext_lazy("Reason"),
         max_length=500,
-        help_text="Needed where the file corrects what the registry holds. It stands in the history of each record.",
+        help_text=gettext_lazy(
+            "Needed where the file corrects what the registry holds. It stands in the history of each record."
+        ),
         required=False,
     )
 
 
 class UndoForm(forms.Form):
-    reason = forms.CharField(label="Why is it undone?", max_length=500)
+    reason = forms.CharField(label=gettext_lazy("Why is it undone?"), max_length=500)
 
 
 class HeaderForm(forms.Form):
     """Which sheet is read, where its header stands, and by which saved mapping."""
 
-    sheet = forms.TypedChoiceField(label="Sheet", coerce=int)
-    first = forms.IntegerField(label="Header: first row", min_value=1, max_value=100)
-    last = forms.IntegerField(label="Header: last row", min_value=1, max_value=100)
+    sheet = forms.TypedChoiceField(label=gettext_lazy("Sheet"), coerce=int)
+    first = forms.IntegerField(label=gettext_lazy("Header: first row"), min_value=1, max_value=100)
+    last = forms.IntegerField(label=gettext_lazy("Header: last row"), min_value=1, max_value=100)
     saved = forms.ModelChoiceField(
         ColumnMapping.objects.none(),
-        label="Saved mapping",
+        label=gettext_lazy("Saved mapping"),
         required=False,
-        empty_label="None: suggest by the names",
+        empty_label=gettext_lazy("None: suggest by the names"),
     )
 
     def __init__(self, *args: Any, titles: Sequence[str], saved: Any, **more: Any) -> None:
@@ -142,60 +174,64 @@ class MappingForm(forms.Form):
     """What each column of a sheet means, and what is stated of all its rows."""
 
     date_style = forms.ChoiceField(
-        label="Dates in text",
+        label=gettext_lazy("Dates in text"),
         required=False,
-        help_text="Not stated: what could be two days is refused.",
+        help_text=gettext_lazy("Not stated: what could be two days is refused."),
         choices=[
-            (DateStyle.UNSTATED, "Not stated"),
-            (DateStyle.DMY, "Day first: 31.12.2019, 31/12/2019"),
-            (DateStyle.MDY, "Month first: 12/31/2019"),
-            (DateStyle.ISO, "Year first only: 2019-12-31"),
+            (DateStyle.UNSTATED, gettext_lazy("Not stated")),
+            (DateStyle.DMY, gettext_lazy("Day first: 31.12.2019, 31/12/2019")),
+            (DateStyle.MDY, gettext_lazy("Month first: 12/31/2019")),
+            (DateStyle.ISO, gettext_lazy("Year first only: 2019-12-31")),
         ],
     )
     decimal_sign = forms.ChoiceField(
-        label="Decimals in text",
+        label=gettext_lazy("Decimals in text"),
         required=False,
-        help_text="Not stated: what could be two numbers is refused.",
+        help_text=gettext_lazy("Not stated: what could be two numbers is refused."),
         choices=[
-            (DecimalSign.UNSTATED, "Not stated"),
-            (DecimalSign.COMMA, "Behind a comma: 7,4"),
-            (DecimalSign.POINT, "Behind a point: 7.4"),
+            (DecimalSign.UNSTATED, gettext_lazy("Not stated")),
+            (DecimalSign.COMMA, gettext_lazy("Behind a comma: 7,4")),
+            (DecimalSign.POINT, gettext_lazy("Behind a point: 7.4")),
         ],
     )
     time_of_day = forms.CharField(
-        label="Time of day",
+        label=gettext_lazy("Time of day"),
         required=False,
         max_length=5,
-        help_text="Local, such as 10:00, where a time is needed and a day stands alone. Blank: such rows are refused.",
+        help_text=gettext_lazy(
+            "Local, such as 10:00, where a time is needed and a day stands alone. Blank: such rows are refused."
+        ),
     )
     protocol = forms.ChoiceField(
-        label="Protocol of new courses",
+        label=gettext_lazy("Protocol of new courses"),
         required=False,
-        help_text="Needed where the file gives cycles of patients who have no course yet.",
+        help_text=gettext_lazy("Needed where the file gives cycles of patients who have no course yet."),
     )
-    course_number = forms.IntegerField(label="Course number", min_value=1, max_value=9, initial=1)
-    intent = forms.ChoiceField(label="Intent of new courses", choices=Intent.choices)
+    course_number = forms.IntegerField(
+        label=gettext_lazy("Course number"), min_value=1, max_value=9, initial=1
+    )
+    intent = forms.ChoiceField(label=gettext_lazy("Intent of new courses"), choices=Intent.choices)
     tumour_type = forms.ChoiceField(
-        label="Tumour type", required=False, choices=[("", "As its column says"), *TumourType.choices]
+        label=gettext_lazy("Tumour type"), required=False, choices=[("", _AS_COLUMN), *TumourType.choices]
     )
     contact_source = forms.ChoiceField(
-        label="Source of contacts",
+        label=gettext_lazy("Source of contacts"),
         required=False,
-        choices=[("", "As its column says"), *ContactSource.choices],
+        choices=[("", _AS_COLUMN), *ContactSource.choices],
     )
     death_cause = forms.ChoiceField(
-        label="Cause of death", required=False, choices=[("", "As its column says"), *DeathCause.choices]
+        label=gettext_lazy("Cause of death"), required=False, choices=[("", _AS_COLUMN), *DeathCause.choices]
     )
     event_kind = forms.ChoiceField(
-        label="Kind of disease events",
+        label=gettext_lazy("Kind of disease events"),
         required=False,
-        choices=[("", "As its column says"), *DiseaseEventKind.choices],
+        choices=[("", _AS_COLUMN), *DiseaseEventKind.choices],
     )
     save_as = forms.CharField(
-        label="Keep this mapping as",
+        label=gettext_lazy("Keep this mapping as"),
         required=False,
         max_length=60,
-        help_text="A name for the next sheet of this kind. One of the same name is replaced.",
+        help_text=gettext_lazy("A name for the next sheet of this kind. One of the same name is replaced."),
     )
     STATED_FIELDS = {
         "protocol": "courses.protocol",
@@ -219,18 +255,26 @@ class MappingForm(forms.Form):
         self.mapping = mapping
         protocols: Any = self.fields["protocol"]
         known = [(f"{one.code} {one.version}", str(one)) for one in Protocol.objects.all()]
-        protocols.choices = [("", "None"), *known]
+        protocols.choices = [("", pgettext("protocol", "None")), *known]
+        means, of_which, units = targets(), _of(), _units()
         for column in mapping.columns:
-            self.fields[f"target_{column.index}"] = _grouped(f"{column.name} means", "Leave out", TARGETS)
-            self.fields[f"of_{column.index}"] = _grouped(f"{column.name} is of", "–", _OF)
-            self.fields[f"unit_{column.index}"] = _grouped(f"Unit of {column.name}", "–", _UNIT_GROUPS)
+            names = {"name": column.name}
+            self.fields[f"target_{column.index}"] = _grouped(
+                pgettext("columns", "{name} means").format(**names), _("Leave out"), means
+            )
+            self.fields[f"of_{column.index}"] = _grouped(
+                pgettext("columns", "{name} is of").format(**names), "–", of_which
+            )
+            self.fields[f"unit_{column.index}"] = _grouped(
+                pgettext("columns", "Unit of {name}").format(**names), "–", units
+            )
             for kind in ("target", "of", "unit"):
                 self.initial[f"{kind}_{column.index}"] = getattr(column, kind)
 
     def clean_time_of_day(self) -> str:
         text: str = self.cleaned_data["time_of_day"].strip()
         if text and not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", text):
-            raise ValidationError("Write a time such as 10:00.")
+            raise ValidationError(_("Write a time such as 10:00."))
         return text.zfill(5) if text else ""
 
     def clean(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ planned anew, a reading derived anew) is forgotten. In words: docs/importing.md.
 """
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,8 @@ from django.apps import apps
 from django.db import connection, models
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.access import Act
 from accounts.errors import RegistryError
@@ -23,9 +25,21 @@ from accounts.models import Centre, User
 from accounts.records import ClinicalRecord, clinical_write, require_reason
 from exchange.columns import SHEETS
 from exchange.models import Import, ImportedRow, ImportState
+from languages.wording import day
 from patients.models import Patient, PatientIdentity
 
 MOST_SAID = 20  # records that stand in the way, named on the page
+# What became of a record, by what it is told from others by.
+_CHANGED = {
+    "day": gettext_lazy("{record} of {value} was changed after the import"),
+    "number": gettext_lazy("{record} of number {value} was changed after the import"),
+    "": gettext_lazy("{record} was changed after the import"),
+}
+_ENTERED = {
+    "day": gettext_lazy("{record} of {value} was entered after the import"),
+    "number": gettext_lazy("{record} of number {value} was entered after the import"),
+    "": gettext_lazy("{record} was entered after the import"),
+}
 
 
 def _models() -> list[type[ClinicalRecord]]:
@@ -93,7 +107,7 @@ def in_the_way(job: Import) -> tuple[list[InTheWay], int]:
         changed = model._default_manager.filter(pk__in=rows.values("record_id")).exclude(
             Exists(rows.filter(record_id=OuterRef("pk"), version=OuterRef("version")))
         )
-        n += _say(changed, "was changed after the import", found)
+        n += _say(changed, _CHANGED, found)
         created = rows.filter(was_created=True).values("record_id")
         for relation in model._meta.related_objects:
             other = relation.related_model
@@ -103,11 +117,11 @@ def in_the_way(job: Import) -> tuple[list[InTheWay], int]:
             attached = other._default_manager.filter(
                 **{f"{relation.field.name}__in": created}, voided_at__isnull=True
             ).exclude(Exists(own.filter(record_id=OuterRef("pk"))))
-            n += _say(attached, "was entered after the import", found)
+            n += _say(attached, _ENTERED, found)
     return found, n
 
 
-def _say(records: QuerySet[Any], what: str, found: list[InTheWay]) -> int:
+def _say(records: QuerySet[Any], said: Mapping[str, Any], found: list[InTheWay]) -> int:
     n = records.count()
     if n:
         path = records.model.PATIENT_PATH
@@ -117,17 +131,19 @@ def _say(records: QuerySet[Any], what: str, found: list[InTheWay]) -> int:
             for step in [] if path == "self" else path.split("__"):
                 patient = getattr(patient, step)
             name = str(record._meta.verbose_name)
-            on = next((f" of {value}" for value in (_dated(record),) if value), "")
-            found.append(InTheWay(patient, f"{name}{on} {what}"))
+            kind, value = _dated(record)
+            found.append(InTheWay(patient, str(said[kind]).format(record=name, value=value)))
     return n
 
 
-def _dated(record: Any) -> str:
+def _dated(record: Any) -> tuple[str, str]:
+    """Return by what a record is told from others: ``day`` or ``number`` and what it is; "" twice where by nothing."""
     for field in record._meta.concrete_fields:
         if isinstance(field, models.DateField) and field.name.endswith("_on"):
-            return str(getattr(record, field.name) or "")
+            on = getattr(record, field.name)
+            return ("day", day(on)) if on else ("", "")
     number = getattr(record, "number", None)
-    return f"number {number}" if number else ""
+    return ("number", str(number)) if number else ("", "")
 
 
 def undo(job: Import, *, by: User, reason: str) -> None:
@@ -143,17 +159,20 @@ def undo(job: Import, *, by: User, reason: str) -> None:
     with change_context(source="import"), clinical_write(by=by, reason=reason):
         locked = Import.objects.select_for_update().get(pk=job.pk)
         if locked.state != ImportState.DONE:
-            raise RegistryError("not_imported", "This import is not in force: there is nothing to undo.")
+            raise RegistryError("not_imported", _("This import is not in force: there is nothing to undo."))
         written = [model for model in _models() if _rows(locked, model).exists()]
         for model in written:
             by.require(model.EDIT_ACT, job.centre_id)
         _lock_patients(locked)
-        _, n = in_the_way(locked)
+        __, n = in_the_way(locked)
         if n:
             raise RegistryError(
                 "changed_since",
-                f"{n} record{'s' if n > 1 else ''} of this import {'were' if n > 1 else 'was'} changed or added to since."
-                " Nothing was undone.",
+                ngettext(
+                    "{n} record of this import was changed or added to since. Nothing was undone.",
+                    "{n} records of this import were changed or added to since. Nothing was undone.",
+                    n,
+                ).format(n=n),
             )
         for model in reversed(written):
             created = _rows(locked, model).filter(was_created=True)
@@ -232,7 +251,9 @@ def _restore(job: Import, model: type[ClinicalRecord]) -> None:
         if cursor.rowcount != n:
             raise RegistryError(
                 "no_history",
-                f"What {n} records held before the import is not in the history: correct them one by one.",
+                _(
+                    "What {n} records held before the import is not in the history: correct them one by one."
+                ).format(n=n),
             )
 
 

@@ -18,11 +18,13 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from accounts.access import Act
 from accounts.errors import RegistryError
@@ -44,6 +46,7 @@ from exchange.mapping import (
 )
 from exchange.models import ColumnMapping, FileKind, Import, ImportState, ImportWork
 from exchange.problems import ImportRefused, Problem
+from languages.wording import gettext_noop
 from patients.models import PatientIdentity
 from patients.services import next_registry_number
 from treatments.models import Course, Cycle
@@ -78,7 +81,13 @@ def receive(content: bytes, *, centre: Centre, by: User) -> Import:
     by.require(Act.IMPORT_FILES, centre.pk)
     if len(content) > MOST_BYTES:
         raise ImportRefused(
-            [Problem(f"is larger than {MOST_BYTES // 1024 // 1024} MB; split it by patients")]
+            [
+                Problem(
+                    gettext_noop("is larger than {n} MB; split it by patients").format(
+                        n=MOST_BYTES // 1024 // 1024
+                    )
+                )
+            ]
         )
     kind = sheets.kind_of(content)
     if kind == "zip":
@@ -107,7 +116,7 @@ def raw_sheets(job: Import) -> list[sheets.RawSheet]:
 def _content(job: Import) -> bytes:
     content = Import.objects.values_list("content", flat=True).get(pk=job.pk)
     if content is None:
-        raise RegistryError("no_content", "The file is no longer kept. Send it again.")
+        raise RegistryError("no_content", _("The file is no longer kept. Send it again."))
     return bytes(content)
 
 
@@ -179,7 +188,7 @@ def set_columns(job: Import, mapping: SheetMapping, *, by: User) -> None:
     """
     by.require(Act.IMPORT_FILES, job.centre_id)
     if missing := whats_missing(mapping):
-        raise ValidationError([sentence for _, sentence in missing])
+        raise ValidationError([sentence for __, sentence in missing])
     _change_open(
         job,
         mapping=mapping.as_json(),
@@ -194,7 +203,7 @@ def set_columns(job: Import, mapping: SheetMapping, *, by: User) -> None:
 def save_mapping(job: Import, mapping: SheetMapping, *, name: str, by: User) -> ColumnMapping:
     """Keep a mapping under a name for the centre's next sheets; one of the same name is replaced."""
     by.require(Act.IMPORT_FILES, job.centre_id)
-    saved, _ = ColumnMapping.objects.update_or_create(
+    saved, __ = ColumnMapping.objects.update_or_create(
         centre_id=job.centre_id,
         name=name,
         defaults={
@@ -241,11 +250,11 @@ def _change_open(job: Import, **values: Any) -> None:
 
 
 def _no_columns() -> RegistryError:
-    return RegistryError("no_columns", "Say first what the columns of this sheet mean.")
+    return RegistryError("no_columns", _("Say first what the columns of this sheet mean."))
 
 
 def _not_open() -> RegistryError:
-    return RegistryError("not_open", "This file is being imported, or was already. Nothing was changed.")
+    return RegistryError("not_open", _("This file is being imported, or was already. Nothing was changed."))
 
 
 # Asking for the work
@@ -285,7 +294,7 @@ def ask_import(job: Import, *, by: User) -> bool:
         transaction.on_commit(lambda: tasks.ask_for(job.pk), robust=True)
     elif job.work != ImportWork.IMPORT or job.state == ImportState.REFUSED:
         raise RegistryError(
-            "not_checked", "Check the file first: what it holds was not checked as it stands now."
+            "not_checked", _("Check the file first: what it holds was not checked as it stands now.")
         )
     return asked
 
@@ -314,7 +323,8 @@ def _ask(job: Import, work: ImportWork, by: User, *, states: Sequence[str], **va
 
 def run(pk: uuid.UUID) -> bool:
     """Do what an import waits for, unless another worker does; return whether it was done here."""
-    with _claimed(pk) as job:
+    # A small file is checked while its page waits: what is stored of it must not depend on who looked.
+    with translation.override(settings.LANGUAGE_CODE), _claimed(pk) as job:
         if job is None:
             return False
         _run(job)
@@ -356,7 +366,7 @@ def _run(job: Import) -> None:
     try:
         if job.attempts > MOST_ATTEMPTS:
             raise ImportRefused(
-                [Problem("given up: every worker that took it up was ended by it or meanwhile")]
+                [Problem(gettext_noop("given up: every worker that took it up was ended by it or meanwhile"))]
             )
         with (
             _Progress(job) as progress,
@@ -365,7 +375,7 @@ def _run(job: Import) -> None:
         ):
             Centre.objects.select_for_update().get(pk=job.centre_id)
             if job.is_own_sheet:
-                progress.tell("Reading the file", 0, 0)
+                progress.tell(gettext_noop("Reading the file"), 0, 0)
                 mapped = mapped_sheet(job)
             _import(job, mapped, progress, attempt)
     except Stopped:
@@ -388,7 +398,16 @@ def _run(job: Import) -> None:
         # Only where it happened: what an exception says may name a patient.
         place = "".join(traceback.format_tb(error.__traceback__))
         logger.error("Import %s failed: %s\n%s", job.pk, type(error).__name__, place)
-        _refuse(attempt, [Problem(f"a fault of the registry, which its log tells of under {job.pk}")])
+        _refuse(
+            attempt,
+            [
+                Problem(
+                    gettext_noop("a fault of the registry, which its log tells of under {number}").format(
+                        number=job.pk
+                    )
+                )
+            ],
+        )
 
 
 def _import(job: Import, mapped: MappedSheet | None, progress: "_Progress", attempt: Any) -> None:
@@ -446,7 +465,7 @@ def _numbers(centre: Centre, mrns: Sequence[str]) -> dict[str, str]:
         .filter(centre=centre, mrn__in=list(mrns), patient__voided_at__isnull=True)
         .values_list("mrn", "patient__registry_number")
     )
-    code, _, free = next_registry_number(centre).rpartition("-")
+    code, __, free = next_registry_number(centre).rpartition("-")
     number = int(free)
     for mrn in mrns:
         if mrn not in known:
@@ -494,8 +513,8 @@ def _as_json(problem: Problem, identity: frozenset[str]) -> dict[str, Any]:
     """
     expected, value = problem.expected, problem.value
     if problem.column in identity:
-        expected = _QUOTED.sub("another value", expected)
-        expected, value = _MRN_TOLD.sub("a file cannot take an identity away", expected), ""
+        expected = _QUOTED.sub(gettext_noop("another value"), expected)
+        expected, value = _MRN_TOLD.sub(gettext_noop("a file cannot take an identity away"), expected), ""
     return {
         "place": "" if problem.file == NAME else problem.file.removeprefix(f"{NAME}, sheet "),
         "row": problem.row,
@@ -519,12 +538,12 @@ class _Progress:
     def __enter__(self) -> "_Progress":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *__: object) -> None:
         self._connection.close()
 
     def tell(self, step: str, done: int, total: int) -> None:
         if self._is_away or (
-            time.monotonic() - self._last < self.EVERY_SECONDS and step != "Checking the rows"
+            time.monotonic() - self._last < self.EVERY_SECONDS and step != services.CHECKING
         ):
             return
         self._last = time.monotonic()

@@ -4,6 +4,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from exchange.values import EXPECTED
+from languages.wording import gettext_noop
 from treatments.models.laboratory import MOST_LAB_VALUE
 from treatments.rules.labs import (
     ANALYTES,
@@ -57,7 +59,10 @@ def convert(values: dict[str, Any]) -> str:
         unit = _known_unit(values.get("unit") or analyte.unit, analyte.code)
     except ValueError as error:
         raise NotConverted(
-            "unit", f"expected one of {', '.join(analyte.units)}, or nothing for {analyte.unit}"
+            "unit",
+            gettext_noop("expected one of {units}, or nothing for {unit}").format(
+                units=", ".join(analyte.units), unit=analyte.unit
+            ),
         ) from error
     for name in _CONVERTED:
         if values.get(name) is not None:
@@ -65,7 +70,14 @@ def convert(values: dict[str, Any]) -> str:
     values["unit"] = analyte.unit
     for name in ("lower_limit", "upper_limit"):
         if values.get(name) is not None and values[name] > MOST_LAB_VALUE:
-            raise NotConverted(name, f"expected at most {with_unit(f'{MOST_LAB_VALUE:,}', analyte.unit)}")
+            raise NotConverted(
+                name,
+                EXPECTED.format(
+                    what=gettext_noop("at most {most}").format(
+                        most=with_unit(f"{MOST_LAB_VALUE:,}", analyte.unit)
+                    )
+                ),
+            )
     if values["value"] is None:
         return ""
     try:
@@ -88,7 +100,6 @@ def contradicted_original(values: dict[str, Any]) -> str:
         return ""
     if original == values["value"]:
         return ""
-    return (
-        f"is {original.normalize():f} {analyte.unit}, not the value of this row: correct it, or leave original_value and"
-        " original_unit blank"
-    )
+    return gettext_noop(
+        "is {value}, not the value of this row: correct it, or leave original_value and original_unit blank"
+    ).format(value=f"{original.normalize():f} {analyte.unit}")

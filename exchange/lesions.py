@@ -13,10 +13,16 @@ from imaging.rules.recist import STATES_OF_ROLE, LesionRole, number
 from imaging.rules.selection import count_problems
 from imaging.selectors.response import CourseResponse, course_responses
 from imaging.services.readings import DERIVED_FIELDS, derive_reading
+from languages.wording import gettext_noop
 
 _OF_STATE = ("size_mm", "parts_mm", "merged_into")
 _SIZED = frozenset({LesionState.MEASURED.value, LesionState.SPLIT.value})
 _PATIENTS_AT_ONCE = 1_000
+_OF_ROLE = {
+    LesionRole.TARGET: gettext_noop("{label} is a target lesion: expected one of {states}"),
+    LesionRole.NON_TARGET: gettext_noop("{label} is a non-target lesion: expected one of {states}"),
+    LesionRole.NEW: gettext_noop("{label} is a new lesion: expected one of {states}"),
+}
 
 # Before anything is written
 
@@ -83,53 +89,70 @@ def _measurement(one: Fact) -> Iterator[Problem]:
     state, size_mm, parts = values["state"], values["size_mm"], values["parts_mm"]
     if not all(one.readable(column) for column in ("state", *_OF_STATE)):
         return
-    called = state or "blank"
+    called = state or gettext_noop("blank")
+    nothing = gettext_noop("expected nothing, since the state is {state}").format(state=called)
     if state in _SIZED and size_mm is None:
-        yield problem_at(f"expected a size in mm, since the state is {called}", (one, "size_mm"))
+        yield problem_at(
+            gettext_noop("expected a size in mm, since the state is {state}").format(state=called),
+            (one, "size_mm"),
+        )
     elif state not in _SIZED and size_mm is not None:
-        yield problem_at(f"expected nothing, since the state is {called}", (one, "size_mm"))
+        yield problem_at(nothing, (one, "size_mm"))
     if state != LesionState.SPLIT and parts:
-        yield problem_at(f"expected nothing, since the state is {called}, not split", (one, "parts_mm"))
+        yield problem_at(
+            gettext_noop("expected nothing, since the state is {state}, not split").format(state=called),
+            (one, "parts_mm"),
+        )
     elif state == LesionState.SPLIT and not parts:
         yield problem_at(
-            "expected two parts or more, such as 12+9, since the state is split", (one, "parts_mm")
+            gettext_noop("expected two parts or more, such as 12+9, since the state is split"),
+            (one, "parts_mm"),
         )
     elif parts and size_mm is not None and sum(parts, Decimal(0)) != size_mm:
         total = number(sum(parts, Decimal(0)))
-        yield problem_at(f"expected {total}, the sum of the parts, or a blank cell", (one, "size_mm"))
+        yield problem_at(
+            gettext_noop("expected {total}, the sum of the parts, or a blank cell").format(total=total),
+            (one, "size_mm"),
+        )
     if state != LesionState.MERGED and values["merged_into"]:
-        yield problem_at(f"expected nothing, since the state is {called}, not merged", (one, "merged_into"))
+        yield problem_at(
+            gettext_noop("expected nothing, since the state is {state}, not merged").format(state=called),
+            (one, "merged_into"),
+        )
     elif state == LesionState.MERGED and not values["merged_into"]:
         yield problem_at(
-            "expected the label of the lesion that it is a part of, since the state is merged",
+            gettext_noop("expected the label of the lesion that it is a part of, since the state is merged"),
             (one, "merged_into"),
         )
     if not state and values["suv_max"] is None and one.readable("suv_max"):
-        yield problem_at("expected a state, a size or an SUVmax", (one, "state"))
+        yield problem_at(gettext_noop("expected a state, a size or an SUVmax"), (one, "state"))
 
 
 def _of_role(one: Fact, lesion: Fact, lesions: dict[tuple[Any, ...], Fact]) -> Iterator[Problem]:
     """Yield what cannot be said of a lesion of this role, by itself or with the lesion it merges into."""
     values, role = one.values, LesionRole(lesion.values["role"])
-    name = role.value.replace("_", "-")
     if values["state"] and values["state"] not in STATES_OF_ROLE[role]:
         allowed = ", ".join(state for state in LesionState.values if state in STATES_OF_ROLE[role])
         yield problem_at(
-            f"{values['label']} is a {name} lesion: expected one of {allowed}",
+            _OF_ROLE[role].format(label=values["label"], states=allowed),
             (one, "state"),
             (lesion, "role"),
         )
     if not values["merged_into"] or not one.readable("merged_into"):
         return
     if values["merged_into"] == values["label"]:
-        yield problem_at("expected another lesion: none is a part of itself", (one, "merged_into"))
+        yield problem_at(
+            gettext_noop("expected another lesion: none is a part of itself"), (one, "merged_into")
+        )
         return
     other = lesions.get(_lesion_key(one, "merged_into"))
     if other is None or not other.readable("role"):
         return
     if role is LesionRole.TARGET and other.values["role"] != Role.TARGET:
         yield problem_at(
-            f"expected a target lesion: {values['label']} is one, and {values['merged_into']} is not",
+            gettext_noop("expected a target lesion: {label} is one, and {other} is not").format(
+                label=values["label"], other=values["merged_into"]
+            ),
             (one, "merged_into"),
             (other, "role"),
             (lesion, "role"),

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from exchange.cells import (
+    NEEDS_UNIT,
     DateStyle,
     DecimalSign,
     Reading,
@@ -24,6 +25,8 @@ from exchange.headers import column_of
 from exchange.problems import Problem
 from exchange.reading import Table
 from exchange.values import Cell, Code, as_text
+from languages.wording import gettext as _
+from languages.wording import gettext_noop
 from treatments.rules.labs import ANALYTES, Analyte
 from treatments.rules.labs import find_unit as find_lab_unit
 
@@ -124,34 +127,46 @@ def whats_missing(mapping: SheetMapping) -> list[tuple[int | None, str]]:
     for mapped in mapping.mapped:
         column = column_of(mapped.target)
         if column is None:
-            found.append((mapped.index, "The registry has no such column."))
+            found.append((mapped.index, _("The registry has no such column.")))
             continue
         other = taken.setdefault((mapped.target, mapped.of), mapped)
         if other is not mapped:
             found.append(
-                (mapped.index, f"“{other.name}” is already taken for this: leave one of the two out.")
+                (
+                    mapped.index,
+                    _("“{name}” is already taken for this: leave one of the two out.").format(
+                        name=other.name
+                    ),
+                )
             )
         if mapped.of and (mapped.sheet not in OF or not _is_of(mapped)):
-            found.append((mapped.index, "Say a number of a cycle, of columns of cycles alone."))
+            found.append((mapped.index, _("Say a number of a cycle, of columns of cycles alone.")))
         if mapped.unit and not mapped.of and mapped.unit not in units_of(column):
             units = ", ".join(units_of(column))
             found.append(
-                (mapped.index, f"Its unit is one of {units}." if units else "This column has no unit.")
+                (
+                    mapped.index,
+                    _("Its unit is one of {units}.").format(units=units)
+                    if units
+                    else _("This column has no unit."),
+                )
             )
     names = {mapped.target for mapped in mapping.mapped}
     if not names & {"patients.mrn"} and not any(
         mapped.column == "registry_number" for mapped in mapping.mapped
     ):
-        found.append((None, "Say in which column the patient's MRN or registry number stands."))
+        found.append((None, _("Say in which column the patient's MRN or registry number stands.")))
     if not mapping.written():
-        found.append((None, "Say what at least one more column means: nothing would be imported."))
+        found.append((None, _("Say what at least one more column means: nothing would be imported.")))
     for sheet in mapping.written():
         for column in sheet.columns:
             if column.required and not _is_said(mapping, sheet, column):
                 found.append(
                     (
                         None,
-                        f"{sheet.name} needs {column.name}: choose its column, or leave out the others of {sheet.name}.",
+                        _(
+                            "{sheet} needs {column}: choose its column, or leave out the others of {sheet}."
+                        ).format(sheet=sheet.name, column=column.name),
                     )
                 )
     return found
@@ -329,7 +344,9 @@ def _read(sheet: MappedSheet, rows: Iterable[Sequence[Cell]]) -> list[tuple[int,
         if same != number:
             sheet.problems.append(
                 Problem(
-                    f"says the same as row {same}: leave one of the two out", file=sheet.title, row=number
+                    gettext_noop("says the same as row {row}: leave one of the two out").format(row=same),
+                    file=sheet.title,
+                    row=number,
                 )
             )
             continue
@@ -370,12 +387,12 @@ class _CellReader:
         if not text:
             return ""
         analyte = ANALYTES[self.mapped.of]
-        number, _, beside = text.partition(" ")
+        number, __, beside = text.partition(" ")
         if not _is_unit(beside, analyte):  # "212 10^9/L" is not 212,109
             number, beside = split_unit(text)
         unit = beside or self.mapped.unit
         if not unit:
-            raise Unclear(f"expected a unit, one of {', '.join(analyte.units)}: state it in the columns step")
+            raise Unclear(NEEDS_UNIT.format(units=", ".join(analyte.units)))
         try:
             unit = find_lab_unit(unit, analyte=analyte)
         except ValueError as error:
@@ -422,7 +439,7 @@ def _whose(
         where = by_number or by_mrn
         sheet.problems.append(
             Problem(
-                "expected the patient's MRN or registry number: this row is nobody's",
+                gettext_noop("expected the patient's MRN or registry number: this row is nobody's"),
                 file=sheet.title,
                 row=row,
                 column=where.name if where is not None else "",
@@ -478,7 +495,7 @@ class _Writer:
         if of and sheet.name in OF:
             values[OF[sheet.name]] = of
         if sheet.name == "lab_results" and of and not values["value"].startswith(_UNREAD):
-            values["value"], _, values["unit"] = values["value"].partition(" ")
+            values["value"], __, values["unit"] = values["value"].partition(" ")
         for column in sheet.columns:
             if values.get(column.name):
                 continue
@@ -497,7 +514,7 @@ class _Writer:
         if column.name == "course_number":
             return self.mapping.stated.get("courses.course_number", "") or "1"
         if sheet.name == "courses" and column.name.startswith("protocol_"):
-            code, _, version = self.mapping.stated.get("courses.protocol", "").rpartition(" ")
+            code, __, version = self.mapping.stated.get("courses.protocol", "").rpartition(" ")
             return code if column.name == "protocol_code" else version
         return self.mapping.stated.get(f"{sheet.name}.{column.name}", "")
 
@@ -531,10 +548,12 @@ class _Writer:
                 before.elsewhere = (before.elsewhere or {}) | {name: row}
             elif text and text != held and not text.startswith(_UNREAD) and not held.startswith(_UNREAD):
                 mapped = self.sheet._mapped(sheet.name, name, of)
-                what = "another value" if name in IDENTITY else f"“{held}”"
+                what = gettext_noop("another value") if name in IDENTITY else f"“{held}”"
                 self.sheet.problems.append(
                     Problem(
-                        f"row {before.row} says {what} of the same {_called(sheet)}: correct one, or leave it out",
+                        gettext_noop(
+                            "row {row} says {what} of the same {record}: correct one, or leave it out"
+                        ).format(row=before.row, what=what, record=_called(sheet)),
                         file=self.sheet.title,
                         row=row,
                         column=mapped.name if mapped is not None else "",

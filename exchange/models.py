@@ -7,31 +7,32 @@ from django.core.validators import MinLengthValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Act
 from accounts.models import Centre, User
 
 
 class FileKind(models.TextChoices):
-    COHORT_ZIP = "cohort_zip", "Cohort file (.zip of CSV)"
-    COHORT_XLSX = "cohort_xlsx", "Cohort file (.xlsx)"
-    XLSX = "xlsx", "Own sheet (.xlsx)"
-    CSV = "csv", "Own sheet (CSV)"
+    COHORT_ZIP = "cohort_zip", _("Cohort file (.zip of CSV)")
+    COHORT_XLSX = "cohort_xlsx", _("Cohort file (.xlsx)")
+    XLSX = "xlsx", _("Own sheet (.xlsx)")
+    CSV = "csv", _("Own sheet (CSV)")
 
 
 class ImportState(models.TextChoices):
-    UPLOADED = "uploaded", "To be checked"
-    CHECKED = "checked", "Checked, not imported"
-    REFUSED = "refused", "Has problems"
-    WAITING = "waiting", "Waiting"
-    RUNNING = "running", "Running"
-    DONE = "done", "Imported"
-    UNDONE = "undone", "Undone"
+    UPLOADED = "uploaded", _("To be checked")
+    CHECKED = "checked", _("Checked, not imported")
+    REFUSED = "refused", _("Has problems")
+    WAITING = "waiting", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Imported")
+    UNDONE = "undone", _("Undone")
 
 
 class ImportWork(models.TextChoices):
-    CHECK = "check", "Check"
-    IMPORT = "import", "Import"
+    CHECK = "check", _("Check")
+    IMPORT = "import", _("Import")
 
 
 class OfCentre(models.QuerySet):
@@ -89,12 +90,14 @@ class Import(models.Model):
                 condition=Q(state="undone", undone_at__isnull=False) & ~Q(undo_reason="")
                 | ~Q(state="undone") & Q(undone_at__isnull=True, undo_reason=""),
                 name="exchange_import_undone_with_reason",
-                violation_error_message="An undone import needs a time and a reason, and only it has them.",
+                violation_error_message=_(
+                    "An undone import needs a time and a reason, and only it has them."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(state__in=("done", "undone")) | Q(content__isnull=False) | Q(state="refused"),
                 name="exchange_import_has_content",
-                violation_error_message="A file that is still to be imported needs its content.",
+                violation_error_message=_("A file that is still to be imported needs its content."),
             ),
         ]
         indexes = [
@@ -166,7 +169,7 @@ class ColumnMapping(models.Model):
             models.UniqueConstraint(
                 fields=["centre", "name"],
                 name="exchange_columnmapping_name_once",
-                violation_error_message="This centre already has a mapping of this name.",
+                violation_error_message=_("This centre already has a mapping of this name."),
             ),
         ]
 

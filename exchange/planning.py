@@ -22,6 +22,7 @@ from exchange.rows import Key, Row, SheetRows, blanks
 from exchange.values import tidy
 from imaging.models import Reading, ReadingStatus, Role, Timepoint
 from imaging.services.readings import DERIVED_FIELDS
+from languages.wording import gettext_noop
 from patients.models import Patient, PatientIdentity
 from treatments.models import OPEN, CycleStatus, Protocol
 from treatments.services import fit_cycles, replan
@@ -137,9 +138,9 @@ class Plan:
             for patient in Patient.objects.filter(registry_number__in=chunk).select_for_update(of=("self",)):
                 number = patient.registry_number
                 if patient.centre_id != self.centre.pk:
-                    self.unusable[number] = "this number belongs to a patient of another centre"
+                    self.unusable[number] = gettext_noop("this number belongs to a patient of another centre")
                 elif patient.voided_at is not None:
-                    self.unusable[number] = "this patient was voided in the registry"
+                    self.unusable[number] = gettext_noop("this patient was voided in the registry")
                 else:
                     patient_ids.append(patient.pk)
         is_of_lives = "patients" in self.found or "deaths" in self.found
@@ -254,7 +255,11 @@ class Plan:
             if "mrn" not in row.unreadable:
                 self.problems.append(
                     row.problem(
-                        "mrn", f"expected {stored.extra.mrn}: a file cannot take an identity away", value=""
+                        "mrn",
+                        gettext_noop("expected {mrn}: a file cannot take an identity away").format(
+                            mrn=stored.extra.mrn
+                        ),
+                        value="",
                     )
                 )
             return
@@ -263,9 +268,11 @@ class Plan:
                 self.problems.append(
                     row.problem(
                         column.name,
-                        f"the registry holds “{column.kind.write(stored.values[column.name])}”, and a reader has signed it:"
-                        " it is changed on the imaging page, with a reason and a new signature",
-                        value=column.kind.write(row.values[column.name]) or "(blank)",
+                        gettext_noop(
+                            "the registry holds {held}, and a reader has signed it: it is changed on the imaging page, with"
+                            " a reason and a new signature"
+                        ).format(held=f"“{column.kind.write(stored.values[column.name])}”"),
+                        value=column.kind.write(row.values[column.name]) or gettext_noop("(blank)"),
                     )
                 )
             return
@@ -273,7 +280,7 @@ class Plan:
             self.problems.append(
                 row.problem(
                     "is_draft",
-                    "expected no: it counts in the registry, and does not become a draft again",
+                    gettext_noop("expected no: it counts in the registry, and does not become a draft again"),
                     value="yes",
                 )
             )
@@ -282,9 +289,10 @@ class Plan:
                 self.problems.append(
                     row.problem(
                         column.name,
-                        f"the registry holds “{column.kind.write(stored.values[column.name])}”: a correction, which"
-                        " needs a reason",
-                        value=column.kind.write(row.values[column.name]) or "(blank)",
+                        gettext_noop("the registry holds {held}: a correction, which needs a reason").format(
+                            held=f"“{column.kind.write(stored.values[column.name])}”"
+                        ),
+                        value=column.kind.write(row.values[column.name]) or gettext_noop("(blank)"),
                     )
                 )
         if own:
@@ -312,7 +320,8 @@ class Plan:
         if rests:
             self.problems.append(
                 row.problem(
-                    "label", "a reader has signed what this changes: a correction, which needs a reason"
+                    "label",
+                    gettext_noop("a reader has signed what this changes: a correction, which needs a reason"),
                 )
             )
 
@@ -321,7 +330,10 @@ class Plan:
         number = key[0]
         if not number.startswith(f"{self.centre.code}-"):
             self.problems.append(
-                row.problem("registry_number", f"expected a number of the centre, {self.centre.code}-…")
+                row.problem(
+                    "registry_number",
+                    gettext_noop("expected a number of the centre, {code}-…").format(code=self.centre.code),
+                )
             )
             return False
         if number in self.unusable:
@@ -347,7 +359,10 @@ class Plan:
         what = ", ".join(str(part) for part in key)
         self.problems.append(
             row.problem(
-                column, f"there is no such row in {sheet.name}, nor such a record in the registry ({what})"
+                column,
+                gettext_noop(
+                    "there is no such row in {sheet}, nor such a record in the registry ({key})"
+                ).format(sheet=sheet.name, key=what),
             )
         )
         return False
@@ -358,7 +373,12 @@ class Plan:
             return
         known = ", ".join(f"{code} version {version}" for code, version in self.protocols)
         self.problems.append(
-            row.problem("protocol_code", f"unknown protocol (version {version}); known: {known}")
+            row.problem(
+                "protocol_code",
+                gettext_noop("unknown protocol (version {version}); known: {known}").format(
+                    version=version, known=known
+                ),
+            )
         )
 
     def _fill_prescription(self, row: Row, stored: _Stored | None) -> None:
@@ -413,7 +433,12 @@ class Plan:
             said[_NET] = net.net_mbq
         elif abs(said[_NET] - net.net_mbq) > _NET_TOLERANCE_MBQ:
             self.problems.append(
-                row.problem(_NET, f"expected {net.net_mbq}, which syringe and residual give, or a blank cell")
+                row.problem(
+                    _NET,
+                    gettext_noop("expected {net}, which syringe and residual give, or a blank cell").format(
+                        net=net.net_mbq
+                    ),
+                )
             )
 
     def _take_cancel_reason_back(self, row: Row) -> None:
@@ -444,7 +469,9 @@ class Plan:
                 self.problems.append(
                     row.problem(
                         "value",
-                        f"{unlikely} If it is right, say yes in is_unlikely_confirmed",
+                        gettext_noop("{why} If it is right, say yes in is_unlikely_confirmed").format(
+                            why=unlikely
+                        ),
                         value=str(written["value"]),
                     )
                 )
@@ -471,12 +498,21 @@ class Plan:
         for row in rows.rows.values():
             mrn = row.values.get("mrn")
             if mrn and first.setdefault(mrn, row) is not row:
-                self.problems.append(row.problem("mrn", f"the same MRN as in row {first[mrn].number}"))
+                self.problems.append(
+                    row.problem(
+                        "mrn",
+                        gettext_noop("the same MRN as in row {row}").format(row=first[mrn].number),
+                    )
+                )
         for chunk in _chunks(sorted(first)):
             held = PatientIdentity.objects.current().filter(centre=self.centre, mrn__in=chunk)
             for mrn, number in held.values_list("mrn", "patient__registry_number"):
                 if first[mrn].values["registry_number"] != number:
-                    self.problems.append(first[mrn].problem("mrn", f"{number} has this MRN in the registry"))
+                    self.problems.append(
+                        first[mrn].problem(
+                            "mrn", gettext_noop("{number} has this MRN in the registry").format(number=number)
+                        )
+                    )
         # A voided identity still takes its patient's place: it is restored at the correction desk, not by a file.
         wanting = {
             key[0]: row for key, row in rows.rows.items()
@@ -488,7 +524,7 @@ class Plan:
             )
             for number in voided.values_list("patient__registry_number", flat=True):
                 self.problems.append(
-                    wanting[number].problem("mrn", "the identity of this patient was voided")
+                    wanting[number].problem("mrn", gettext_noop("the identity of this patient was voided"))
                 )
 
     def _facts_of_touched(self) -> Iterator[PatientFacts]:

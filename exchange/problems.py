@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
+from languages.wording import gettext as _
+
 
 @dataclass(frozen=True)
 class Problem:
     """One thing that keeps a file out.
 
     Attributes:
-        expected: what was expected, or what is wrong; a sentence part without a full stop.
+        expected: what was expected, or what is wrong; a sentence part without a full stop, in English: it is stored.
         file: ``cycles.csv``, or ``cohort.xlsx, sheet cycles``; "" where there is no place.
         row: as a spreadsheet counts, 1 is the header; None where it is the file or sheet as a whole.
         column, value: "" where they do not apply.
@@ -23,7 +25,7 @@ class Problem:
     def __str__(self) -> str:
         place = [self.file] if self.file else []
         if self.row is not None:
-            place.append(f"row {self.row}")
+            place.append(_("row {n}").format(n=self.row))
         if self.column:
             place.append(self.column)
         said = f"“{_shortened(self.value)}”: " if self.value else ""

@@ -17,6 +17,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from exchange.columns import SHEET, Sheet
 from exchange.problems import ImportRefused, Problem
 from exchange.values import Cell
+from languages.wording import gettext_noop
 
 MAX_BYTES = 512 * 1024 * 1024  # of all sheets, unpacked
 MAX_ROWS = 500_000  # of all sheets; an import holds about 2 kB of memory for each
@@ -25,6 +26,13 @@ MAX_COLUMNS = 200
 Source = Path | IO[bytes]
 _CHUNK = 1024 * 1024
 _DELIMITERS = (",", ";", "\t")
+TOO_MANY_ROWS = gettext_noop("a file may hold {n} rows; split it by patients")
+NOT_UTF8 = gettext_noop("expected UTF-8; save it as “CSV UTF-8”")
+NO_CSV = gettext_noop("is no CSV: {error}")
+CSV_ZIP = gettext_noop("a .zip of CSV files")
+WORKBOOK = gettext_noop("an .xlsx workbook")
+_NOT_OPENED = gettext_noop("expected {what}; it cannot be opened as one")
+_DAMAGED = gettext_noop("expected {what}; it is damaged ({error})")
 
 
 @dataclass(frozen=True)
@@ -54,12 +62,12 @@ def open_cohort(path: Path) -> list[Table]:
     if path.is_dir():
         return _in_order(_open_folder(path), path.name)
     if not path.is_file():
-        raise _refuse("there is no such file or folder", str(path))
+        raise _refuse(gettext_noop("there is no such file or folder"), str(path))
     if path.suffix.lower() == ".zip":
         return open_zip(path, path.name)
     if path.suffix.lower() == ".xlsx":
         return open_workbook(path, path.name)
-    raise _refuse("expected a folder, a .zip of CSV files or an .xlsx workbook", path.name)
+    raise _refuse(gettext_noop("expected a folder, a .zip of CSV files or an .xlsx workbook"), path.name)
 
 
 def open_zip(source: Source, name: str) -> list[Table]:
@@ -74,7 +82,7 @@ def open_workbook(source: Source, name: str) -> list[Table]:
 
 def _in_order(tables: list[Table], name: str) -> list[Table]:
     if not tables:
-        raise _refuse(f"holds none of the sheets {', '.join(SHEET)}", name)
+        raise _refuse(gettext_noop("holds none of the sheets {sheets}").format(sheets=", ".join(SHEET)), name)
     order = list(SHEET)
     return sorted(tables, key=lambda table: order.index(table.sheet.name))
 
@@ -93,7 +101,7 @@ def _open_folder(path: Path) -> list[Table]:
 
 
 def _open_zip(source: Source, name: str) -> list[Table]:
-    archive = checked_archive(source, name, "a .zip of CSV files")
+    archive = checked_archive(source, name, CSV_ZIP)
     entries: dict[str, zipfile.ZipInfo] = {}
     for entry in archive.infolist():
         inside = PurePosixPath(entry.filename)
@@ -104,10 +112,11 @@ def _open_zip(source: Source, name: str) -> list[Table]:
             continue
         if len(inside.parts) > 2:
             raise _refuse(
-                "expected the CSV files side by side, not in folders within folders", entry.filename
+                gettext_noop("expected the CSV files side by side, not in folders within folders"),
+                entry.filename,
             )
         if inside.name in entries:
-            raise _refuse("is in the archive twice", inside.name)
+            raise _refuse(gettext_noop("is in the archive twice"), inside.name)
         entries[inside.name] = entry
     opened = {name: (lambda entry=entry: archive.open(entry)) for name, entry in entries.items()}
     return _csv_tables(opened)
@@ -118,16 +127,21 @@ def checked_archive(source: Source, name: str, what: str) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(source)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise _refuse(f"expected {what}; it cannot be opened as one", name) from error
+        raise _refuse(_NOT_OPENED.format(what=what), name) from error
     entries = archive.infolist()
     if len(entries) > MAX_ENTRIES:
-        raise _refuse(f"expected at most {MAX_ENTRIES} files in the archive, not {len(entries)}", name)
+        raise _refuse(
+            gettext_noop("expected at most {most} files in the archive, not {n}").format(
+                most=MAX_ENTRIES, n=len(entries)
+            ),
+            name,
+        )
     for entry in entries:
         inside = PurePosixPath(entry.filename)
         if inside.is_absolute() or ".." in inside.parts or "\\" in entry.orig_filename or not inside.parts:
-            raise _refuse("a name in the archive leads out of it", entry.filename)
+            raise _refuse(gettext_noop("a name in the archive leads out of it"), entry.filename)
         if entry.flag_bits & 0x1:
-            raise _refuse("the archive is encrypted; expected one without a password", name)
+            raise _refuse(gettext_noop("the archive is encrypted; expected one without a password"), name)
     if sum(entry.file_size for entry in entries) > MAX_BYTES:
         raise _too_large(name)
     # What the directory says of sizes need not be true: the content itself is counted, and its checksums with it.
@@ -140,17 +154,19 @@ def checked_archive(source: Source, name: str, what: str) -> zipfile.ZipFile:
                     if total > MAX_BYTES:
                         raise _too_large(name)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, RuntimeError) as error:
-        raise _refuse(f"expected {what}; it is damaged ({error})", name) from error
+        raise _refuse(_DAMAGED.format(what=what, error=error), name) from error
     except Exception as error:  # zlib.error, lzma.LZMAError, …: one for each way of packing
         if isinstance(error, ImportRefused):
             raise
-        raise _refuse(f"expected {what}; it is damaged ({error})", name) from error
+        raise _refuse(_DAMAGED.format(what=what, error=error), name) from error
     return archive
 
 
 def _too_large(name: str) -> ImportRefused:
     return _refuse(
-        f"holds more than {MAX_BYTES // 1024 // 1024} MB unpacked; split it into files of fewer patients",
+        gettext_noop("holds more than {n} MB unpacked; split it into files of fewer patients").format(
+            n=MAX_BYTES // 1024 // 1024
+        ),
         name,
     )
 
@@ -161,7 +177,12 @@ def _csv_tables(files: dict[str, Callable[..., IO[bytes]]], binary_mode: str = "
         sheet = SHEET.get(Path(name).stem.lower())
         if sheet is None:
             problems.append(
-                Problem(f"unknown file; expected {', '.join(f'{known}.csv' for known in SHEET)}", file=name)
+                Problem(
+                    gettext_noop("unknown file; expected {files}").format(
+                        files=", ".join(f"{known}.csv" for known in SHEET)
+                    ),
+                    file=name,
+                )
             )
             continue
         content = opener(binary_mode) if binary_mode else opener()
@@ -178,9 +199,9 @@ def _csv_rows(content: IO[bytes], name: str, sheet: Sheet) -> Iterator[list[str]
             reader = csv.reader(_with_first(header, text), delimiter=_delimiter(header, sheet), strict=True)
             yield from reader
         except UnicodeDecodeError as error:
-            raise _refuse("expected UTF-8; save it as “CSV UTF-8”", name) from error
+            raise _refuse(NOT_UTF8, name) from error
         except csv.Error as error:
-            raise _refuse(f"is no CSV: {error}", name) from error
+            raise _refuse(NO_CSV.format(error=error), name) from error
 
 
 def _with_first(first: str, rest: Iterable[str]) -> Iterator[str]:
@@ -207,7 +228,7 @@ def load_checked(source: Source, name: str) -> Workbook:
     Raises:
         ImportRefused: it is none, is damaged, or holds more than a file may.
     """
-    checked_archive(source, name, "an .xlsx workbook").close()
+    checked_archive(source, name, WORKBOOK).close()
     try:
         # Read row by row: a cell far out in an empty sheet must not become a sheet full of empty cells.
         return load_workbook(source, read_only=True, data_only=True)
@@ -220,7 +241,7 @@ def load_checked(source: Source, name: str) -> Workbook:
         SyntaxError,
         TypeError,
     ) as error:
-        raise _refuse("expected an .xlsx workbook; it cannot be opened as one", name) from error
+        raise _refuse(_NOT_OPENED.format(what=WORKBOOK), name) from error
 
 
 def _open_workbook(source: Source, name: str) -> list[Table]:
@@ -237,7 +258,12 @@ def _open_workbook(source: Source, name: str) -> list[Table]:
             for row in worksheet.iter_rows(max_row=5, max_col=5, values_only=True)
             for value in row
         ):
-            problems.append(Problem(f"unknown sheet; expected {', '.join(SHEET)}", file=place))
+            problems.append(
+                Problem(
+                    gettext_noop("unknown sheet; expected {sheets}").format(sheets=", ".join(SHEET)),
+                    file=place,
+                )
+            )
     if problems:
         raise ImportRefused(problems)
     return tables
@@ -248,4 +274,6 @@ def workbook_rows(rows: Iterator[Sequence[Cell]], place: str) -> Iterator[Sequen
         for row in rows:
             yield row[:MAX_COLUMNS]
     except (KeyError, ValueError, SyntaxError, TypeError, AttributeError, OverflowError) as error:
-        raise _refuse(f"the sheet cannot be read ({error})", place) from error
+        raise _refuse(
+            gettext_noop("the sheet cannot be read ({error})").format(error=error), place
+        ) from error

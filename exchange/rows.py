@@ -10,7 +10,8 @@ from exchange import reading
 from exchange.columns import Column, Sheet
 from exchange.problems import ImportRefused, Problem
 from exchange.reading import Table
-from exchange.values import Cell, as_text, in_zone
+from exchange.values import EXPECTED, Cell, as_text, in_zone
+from languages.wording import gettext_noop
 
 Key = tuple[Any, ...]
 
@@ -91,7 +92,7 @@ def read_rows(table: Table, *, zone: ZoneInfo, problems: list[Problem], at_most:
             raise ImportRefused(
                 [
                     Problem(
-                        f"a file may hold {reading.MAX_ROWS:,} rows; split it by patients",
+                        reading.TOO_MANY_ROWS.format(n=f"{reading.MAX_ROWS:,}"),
                         file=table.place,
                         row=number,
                     )
@@ -110,14 +111,22 @@ def read_rows(table: Table, *, zone: ZoneInfo, problems: list[Problem], at_most:
                 values[column.name] = None
                 unreadable.add(column.name)
                 problems.append(
-                    Problem(f"expected {error}", file=table.place, row=number, column=column.name, value=text)
+                    Problem(
+                        EXPECTED.format(what=error),
+                        file=table.place,
+                        row=number,
+                        column=column.name,
+                        value=text,
+                    )
                 )
         if len(cells) > len(headed):
             for index in range(len(cells)):
                 if index not in headed and as_text(cells[index]):
                     problems.append(
                         Problem(
-                            "a value without a column name above it; is there one delimiter too many?",
+                            gettext_noop(
+                                "a value without a column name above it; is there one delimiter too many?"
+                            ),
                             file=table.place,
                             row=number,
                             value=as_text(cells[index]),
@@ -131,7 +140,9 @@ def read_rows(table: Table, *, zone: ZoneInfo, problems: list[Problem], at_most:
         if (first := found.rows.setdefault(key, row)) is not row:
             problems.append(
                 Problem(
-                    f"the same {', '.join(key_names)} as in row {first.number}",
+                    gettext_noop("the same {columns} as in row {row}").format(
+                        columns=", ".join(key_names), row=first.number
+                    ),
                     file=table.place,
                     row=number,
                     column=key_names[-1],
@@ -156,16 +167,16 @@ def _columns(
         if not name:
             continue
         if name not in known:
-            expected = f"unknown column; expected {', '.join(known)}"
+            expected = gettext_noop("unknown column; expected {columns}").format(columns=", ".join(known))
         elif name in found:
-            expected = "this column is there twice"
+            expected = gettext_noop("this column is there twice")
         else:
             found[name] = index
             continue
         problems.append(Problem(expected, file=table.place, row=1, column=name))
     missing = [column.name for column in known.values() if column.required and column.name not in found]
     for name in missing:
-        problems.append(Problem("this column is missing", file=table.place, row=1, column=name))
+        problems.append(Problem(gettext_noop("this column is missing"), file=table.place, row=1, column=name))
     if missing:
         return None
     return [(index, known[name]) for name, index in found.items()]
@@ -183,7 +194,7 @@ class _Reader:
     def __call__(self, text: str) -> Any:
         if not text:
             if self.column.required:
-                raise ValueError(f"a value; {self.column.kind.expected}")
+                raise ValueError(gettext_noop("a value; {what}").format(what=self.column.kind.expected))
             return list(self.blank) if isinstance(self.blank, list) else self.blank
         if text in self.remembered:
             value = self.remembered[text]

@@ -17,6 +17,7 @@ from exchange.planning import IDENTITY_COLUMNS, Counts, Plan
 from exchange.problems import ImportRefused, Problem
 from exchange.rows import SheetRows, blanks, read_rows
 from imaging.models import Reading
+from languages.wording import gettext_noop
 
 __all__ = [
     "Counts",
@@ -28,6 +29,14 @@ __all__ = [
     "import_cohort",
     "import_tables",
 ]
+
+
+# What an import is at, and what it says: stored in English and told again (exchange.telling).
+CHECKING = gettext_noop("Checking the rows")
+WRITING = gettext_noop("Writing {records}")
+DIFFERING = gettext_noop(
+    "{number}, {timepoint} of {day}, {reader}: {response} was read; derived is {derived}"
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +119,7 @@ def import_tables(
         PermissionDenied, ImportRefused: as ``import_cohort``.
     """
     reason = reason.strip()
-    tell("Reading the file", 0, 0)
+    tell(gettext_noop("Reading the file"), 0, 0)
     found, problems = _read(tables, centre, blanks_say_nothing=blanks_say_nothing)
     problems += known_problems
     if by is not None:
@@ -121,14 +130,14 @@ def import_tables(
         with change_context(source="import"), clinical_write(by=by, reason=reason):
             # Two imports, or an import and a desk, must not give one number to two patients.
             Centre.objects.select_for_update().get(pk=centre.pk)
-            tell("Checking the rows", 0, total)
+            tell(CHECKING, 0, total)
             revive_undone(centre, {key[0] for rows in found.values() for key in rows.rows})
             plan = Plan(centre=centre, found=found, reason=reason, problems=problems)
             summary.counts.update(plan.make())
             if problems:
                 raise ImportRefused(sorted(problems, key=_place))
-            plan.write(lambda sheet, n: tell(f"Writing {sheet}", n, total))
-            tell("Checking it against the registry", total, total)
+            plan.write(lambda sheet, n: tell(WRITING.format(records=sheet), n, total))
+            tell(gettext_noop("Checking it against the registry"), total, total)
             summary.differing.extend(
                 sorted(_differing(reading) for reading in plan.derived if reading.is_overridden)
             )
@@ -141,17 +150,23 @@ def import_tables(
         pass
     except ValidationError as error:
         raise ImportRefused(
-            [Problem(f"the database refused the file: {text}") for text in error.messages]
+            [
+                Problem(gettext_noop("the database refused the file: {said}").format(said=text))
+                for text in error.messages
+            ]
         ) from error
     return summary
 
 
 def _differing(reading: Reading) -> str:
     study = reading.study
-    return (
-        f"{study.patient.registry_number}, {study.get_timepoint_display().lower()} of {study.performed_on},"
-        f" {reading.get_reader_role_display().lower()}: {reading.overall_response} was read; derived is"
-        f" {reading.derived_reason}"
+    return DIFFERING.format(
+        number=study.patient.registry_number,
+        timepoint=study.get_timepoint_display().lower(),
+        day=study.performed_on,
+        reader=reading.get_reader_role_display().lower(),
+        response=reading.overall_response,
+        derived=reading.derived_reason,
     )
 
 
@@ -172,7 +187,7 @@ def _read(
     left = reading.MAX_ROWS
     for table in tables:
         if table.sheet.name in found:
-            raise ImportRefused([Problem("this sheet is there twice", file=table.place)])
+            raise ImportRefused([Problem(gettext_noop("this sheet is there twice"), file=table.place)])
         rows = read_rows(table, zone=centre.zone, problems=problems, at_most=left)
         if blanks_say_nothing:
             _forget_blanks(rows)

@@ -17,12 +17,14 @@ from exchange import reading
 from exchange.columns import SHEET
 from exchange.problems import ImportRefused, Problem
 from exchange.values import Cell, as_text
+from languages.wording import gettext_noop
 
 PREVIEW_ROWS = 40  # of a sheet, among which its header is looked for
 _MOST_MERGED = 20_000
 _MERGED_REF = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})"')
 _CHUNK = 1024 * 1024
 OLE = b"\xd0\xcf\x11\xe0"
+_NO_TABLE = gettext_noop("expected a CSV file, an .xlsx workbook or a .zip of CSV files")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class RawSheet:
     Attributes:
         title: of the worksheet; "CSV" of a file that is one.
         merged: first row to (first column, last column, last row) of the cells merged there; all from 1.
-        note: what was assumed while reading, for people; "" where nothing was.
+        note: what was assumed while reading, for people, in English; "" where nothing was.
     """
 
     title: str
@@ -51,7 +53,7 @@ class RawSheet:
         for number, cells in enumerate(self.plain_rows(), start=1):
             if number > reading.MAX_ROWS:
                 raise ImportRefused(
-                    [Problem(f"a file may hold {reading.MAX_ROWS:,} rows; split it by patients", row=number)]
+                    [Problem(reading.TOO_MANY_ROWS.format(n=f"{reading.MAX_ROWS:,}"), row=number)]
                 )
             row = list(cells)
             spread = [one for one in spread if one[0] >= number]
@@ -90,16 +92,18 @@ def kind_of(content: bytes) -> str:
     """
     if content.startswith(b"PK"):
         archive = reading.checked_archive(
-            io.BytesIO(content), "the file", "an .xlsx workbook or a .zip of CSV files"
+            io.BytesIO(content), "the file", gettext_noop("an .xlsx workbook or a .zip of CSV files")
         )
         with archive:
             return "xlsx" if "xl/workbook.xml" in archive.namelist() else "zip"
     if content.startswith(OLE):
-        raise _refuse("is an old .xls workbook, or one with a password; save it as .xlsx without one")
+        raise _refuse(
+            gettext_noop("is an old .xls workbook, or one with a password; save it as .xlsx without one")
+        )
     if not content.strip():
-        raise _refuse("is empty")
+        raise _refuse(gettext_noop("is empty"))
     if b"\0" in content[:4096] and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise _refuse("expected a CSV file, an .xlsx workbook or a .zip of CSV files")
+        raise _refuse(_NO_TABLE)
     return "csv"
 
 
@@ -168,7 +172,10 @@ def require_computed(content: bytes) -> None:
                 while chunk := stream.read(_CHUNK):
                     if _UNCOMPUTED.search(rest + chunk):
                         raise _refuse(
-                            "holds formulas that were never computed; open it in a spreadsheet, save it and send it again"
+                            gettext_noop(
+                                "holds formulas that were never computed; open it in a spreadsheet, save it and send it"
+                                " again"
+                            )
                         )
                     rest = chunk[-2000:]
 
@@ -185,20 +192,20 @@ def _decoded(content: bytes) -> tuple[str, str]:
     except UnicodeDecodeError:
         pass
     try:
-        return content.decode(
-            "cp1252"
-        ), "The file is not UTF-8 and was read as Windows-1252: look at its accented letters."
+        return content.decode("cp1252"), gettext_noop(
+            "The file is not UTF-8 and was read as Windows-1252: look at its accented letters."
+        )
     except UnicodeDecodeError as error:
-        raise _refuse("expected UTF-8; save it as “CSV UTF-8”") from error
+        raise _refuse(reading.NOT_UTF8) from error
 
 
 def _csv_rows(content: bytes) -> tuple[Iterator[list[str]], str]:
     try:
         text, note = _decoded(content)
     except UnicodeError as error:
-        raise _refuse("expected UTF-8; save it as “CSV UTF-8”") from error
+        raise _refuse(reading.NOT_UTF8) from error
     if "\0" in text:
-        raise _refuse("expected a CSV file, an .xlsx workbook or a .zip of CSV files")
+        raise _refuse(_NO_TABLE)
     return _parsed(text, delimiter_of(text)), note
 
 
@@ -207,7 +214,7 @@ def _parsed(text: str, delimiter: str) -> Iterator[list[str]]:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
             yield [unguarded(cell) for cell in row[: reading.MAX_COLUMNS]]
     except csv.Error as error:
-        raise _refuse(f"is no CSV: {error}") from error
+        raise _refuse(reading.NO_CSV.format(error=error)) from error
 
 
 def unguarded(text: str) -> str:

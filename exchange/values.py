@@ -12,8 +12,15 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from languages.wording import gettext_noop
+
 # What a cell can hold: text from CSV; from a workbook also what a spreadsheet makes of it.
 Cell = str | int | float | bool | date | datetime | time | timedelta | None
+
+EXPECTED = gettext_noop("expected {what}")
+YES_OR_NO = gettext_noop("yes or no")
+_NO_NUL = gettext_noop("text without NUL characters")
+_ONE_OF = gettext_noop("one of {codes}")
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _WHOLE = re.compile(r"-?\d{1,9}", re.ASCII)
@@ -79,9 +86,11 @@ class Text(Kind):
 
     def read(self, text: str) -> str:
         if "\0" in text:
-            raise ValueError("text without NUL characters")
+            raise ValueError(_NO_NUL)
         if len(text) > self.max_length:
-            raise ValueError(f"at most {self.max_length} characters, not {len(text)}")
+            raise ValueError(
+                gettext_noop("at most {most} characters, not {n}").format(most=self.max_length, n=len(text))
+            )
         if self.pattern and not re.fullmatch(self.pattern, text, re.ASCII):
             raise ValueError(self.expected)
         return text
@@ -99,19 +108,19 @@ def _read_date(text: str) -> date:
         try:
             return date.fromisoformat(text)
         except ValueError:
-            raise ValueError("a date that exists, as 2019-01-07 (year-month-day)") from None
-    raise ValueError("a date as 2019-01-07 (year-month-day); other styles are ambiguous")
+            raise ValueError(gettext_noop("a date that exists, as 2019-01-07 (year-month-day)")) from None
+    raise ValueError(gettext_noop("a date as 2019-01-07 (year-month-day); other styles are ambiguous"))
 
 
 @dataclass(frozen=True)
 class Date(Kind):
-    expected: str = "a date as 2019-01-07"
+    expected: str = gettext_noop("a date as 2019-01-07")
     earliest: date = date(1890, 1, 1)
 
     def read(self, text: str) -> date:
         value = _read_date(text)
         if value < self.earliest:
-            raise ValueError(f"{self.earliest} or later")
+            raise ValueError(gettext_noop("{day} or later").format(day=self.earliest))
         return value
 
     def write(self, value: Any) -> str:
@@ -126,7 +135,7 @@ class Moment(Kind):
         is_date_enough: a date alone stands for local midnight, the registry's sign of a time that is not known.
     """
 
-    expected: str = (
+    expected: str = gettext_noop(
         "a date and time as 2019-01-07T09:30+01:00, or 2019-01-07T09:30 in the centre's local time"
     )
     is_date_enough: bool = False
@@ -156,20 +165,25 @@ def in_zone(moment: datetime, zone: ZoneInfo) -> datetime:
     first, second = moment.replace(tzinfo=zone), moment.replace(tzinfo=zone, fold=1)
     if first.utcoffset() != second.utcoffset():
         exists = first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == moment
-        how_often = "twice" if exists else "not at all"
-        raise ValueError(f"an offset such as +01:00: clocks changed, this local time exists {how_often}")
+        raise ValueError(
+            gettext_noop("an offset such as +01:00: clocks changed, this local time exists twice")
+            if exists
+            else gettext_noop("an offset such as +01:00: clocks changed, this local time exists not at all")
+        )
     return first
 
 
 @dataclass(frozen=True)
 class Whole(Kind):
-    expected: str = "a whole number"
+    expected: str = gettext_noop("a whole number")
     least: int = 0
     most: int = 32767
 
     def read(self, text: str) -> int:
         if not _WHOLE.fullmatch(text) or not self.least <= int(text) <= self.most:
-            raise ValueError(f"a whole number from {self.least} to {self.most}")
+            raise ValueError(
+                gettext_noop("a whole number from {least} to {most}").format(least=self.least, most=self.most)
+            )
         return int(text)
 
 
@@ -186,17 +200,22 @@ class Number(Kind):
 
     def read(self, text: str) -> Decimal:
         if not _NUMBER.fullmatch(text):
-            comma = "; a comma is ambiguous" if "," in text else ""
-            raise ValueError(f"{self.expected}{comma}")
+            if "," in text:
+                raise ValueError(gettext_noop("{what}; a comma is ambiguous").format(what=self.expected))
+            raise ValueError(self.expected)
         value = Decimal(text)
         whole, _, decimals = text.partition(".")
         if len(decimals.rstrip("0")) > self.decimal_places:
-            raise ValueError(f"at most {self.decimal_places} decimal place(s)")
+            raise ValueError(gettext_noop("at most {n} decimal place(s)").format(n=self.decimal_places))
         if len(whole.lstrip("-0")) > self.max_digits - self.decimal_places:
-            raise ValueError(f"a number up to {self.most}")
+            raise ValueError(gettext_noop("a number up to {most}").format(most=self.most))
         if value < self.least or value > self.most or (self.above_least and value == self.least):
             raise ValueError(
-                f"a number {'above' if self.above_least else 'from'} {self.least} up to {self.most}"
+                (
+                    gettext_noop("a number above {least} up to {most}")
+                    if self.above_least
+                    else gettext_noop("a number from {least} up to {most}")
+                ).format(least=self.least, most=self.most)
             )
         return value
 
@@ -223,7 +242,7 @@ _MOST_PARTS = 12
 class Parts(Kind):
     """Diameters of the parts of a lesion, with a plus between them."""
 
-    expected: str = f"2 to {_MOST_PARTS} numbers with + between them, such as 12+9"
+    expected: str = gettext_noop("2 to {n} numbers with + between them, such as 12+9").format(n=_MOST_PARTS)
 
     def read(self, text: str) -> Any:
         found = [part.strip() for part in text.split("+")]
@@ -233,7 +252,9 @@ class Parts(Kind):
             return [_PART.read(part) for part in found]
         except ValueError:
             raise ValueError(
-                f"{self.expected}, each above 0 up to {_PART.most} with at most 1 decimal place"
+                gettext_noop("{what}, each above 0 up to {most} with at most 1 decimal place").format(
+                    what=self.expected, most=_PART.most
+                )
             ) from None
 
     def write(self, value: Any) -> str:
@@ -247,11 +268,11 @@ class Code(Kind):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "known", frozenset(self.codes))
-        object.__setattr__(self, "expected", self.expected or f"one of {', '.join(self.codes)}")
+        object.__setattr__(self, "expected", self.expected or _ONE_OF.format(codes=", ".join(self.codes)))
 
     def read(self, text: str) -> str:
         if text not in self.known:
-            raise ValueError(f"one of {', '.join(self.codes)}")
+            raise ValueError(_ONE_OF.format(codes=", ".join(self.codes)))
         return text
 
 
@@ -261,14 +282,18 @@ class Codes(Code):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "expected", f"codes with | between them, of {', '.join(self.codes)}")
+        object.__setattr__(
+            self,
+            "expected",
+            gettext_noop("codes with | between them, of {codes}").format(codes=", ".join(self.codes)),
+        )
 
     def read(self, text: str) -> Any:
         found = [part.strip() for part in text.split("|")]
         if not self.known.issuperset(found):
             raise ValueError(self.expected)
         if len(set(found)) < len(found):
-            raise ValueError("each code once")
+            raise ValueError(gettext_noop("each code once"))
         return found
 
     def write(self, value: Any) -> str:
@@ -279,7 +304,7 @@ class Codes(Code):
 class Words(Kind):
     """Codes that are not held to a list, with a bar between them."""
 
-    expected: str = "codes such as outside_window with | between them"
+    expected: str = gettext_noop("codes such as outside_window with | between them")
 
     def read(self, text: str) -> Any:
         found = [part.strip() for part in text.split("|")]
@@ -298,11 +323,11 @@ class Words(Kind):
 class Lines(Kind):
     """Several texts, each a line of its own."""
 
-    expected: str = "lines of at most 500 characters each"
+    expected: str = gettext_noop("lines of at most 500 characters each")
 
     def read(self, text: str) -> Any:
         if "\0" in text:
-            raise ValueError("text without NUL characters")
+            raise ValueError(_NO_NUL)
         lines = text.split("\n")
         if max(map(len, lines)) > 500:
             raise ValueError(self.expected)
@@ -317,12 +342,12 @@ class Lines(Kind):
 
 @dataclass(frozen=True)
 class YesNo(Kind):
-    expected: str = "yes or no"
+    expected: str = YES_OR_NO
 
     def read(self, text: str) -> bool:
         answer = {"yes": True, "true": True, "no": False, "false": False}.get(text.lower())
         if answer is None:
-            raise ValueError("yes or no")
+            raise ValueError(YES_OR_NO)
         return answer
 
     def write(self, value: Any) -> str:

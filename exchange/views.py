@@ -5,6 +5,7 @@ Addresses hold the import's UUID alone. In words: docs/importing.md.
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -27,6 +29,7 @@ from exchange.mapping import SheetMapping
 from exchange.models import ColumnMapping, Import, ImportState
 from exchange.problems import ImportRefused
 from exchange.sheets import RawSheet
+from exchange.telling import SHEET_WORDS, told
 from exchange.upload import ImportUploadHandler
 from exchange.values import Cell, as_text
 
@@ -35,6 +38,7 @@ MOST_SHOWN = 100  # problems on the page; the annotated file has them all
 EXAMPLES = 3
 PREVIEW_ROWS = 12
 POLL_SECONDS = 1
+MOST_DIFFERING = 50  # readings named on the page
 MOST_UNDONE = 100_000  # records that are taken back while a page waits
 
 
@@ -71,12 +75,15 @@ def _list(request: SignedInRequest, upload: ImportUploadHandler | None) -> HttpR
     if upload is not None and upload.is_too_large:
         most = importing.MOST_BYTES // 1024 // 1024
         return _list_page(
-            request, form, refused=f"The file is larger than {most} MB. Split it by patients.", status=413
+            request,
+            form,
+            refused=_("The file is larger than {most} MB. Split it by patients.").format(most=most),
+            status=413,
         )
     if not form.is_valid():
         return _list_page(request, form, status=422)
     if upload is None or upload.content is None:
-        return _list_page(request, form, refused="Choose a file first.", status=422)
+        return _list_page(request, form, refused=_("Choose a file first."), status=422)
     try:
         job = importing.receive(upload.content, centre=form.cleaned_data["centre"], by=request.user)
     except ImportRefused as refused:
@@ -87,9 +94,10 @@ def _list(request: SignedInRequest, upload: ImportUploadHandler | None) -> HttpR
 
 def _sentence(expected: str) -> str:
     """Return a problem of a whole file as a sentence."""
+    said = told(expected)
     if expected.startswith(("expected", "unknown", "a ", "the ")):
-        return f"{expected[0].upper()}{expected[1:]}."
-    return f"The file {expected}."
+        return f"{said[0].upper()}{said[1:]}."
+    return _("The file {what}.").format(what=said)
 
 
 def _list_page(
@@ -194,7 +202,7 @@ def _columns_page(
             )
             for number, row in enumerate(plain, start=1)
         ],
-        "note": raw[mapping.sheet].note,
+        "note": told(raw[mapping.sheet].note),
         "is_refused": status != 200,
     }
     return render(request, "exchange/import_columns.html", context, status=status)
@@ -223,7 +231,7 @@ def import_detail(request: SignedInRequest, import_id: uuid.UUID) -> HttpRespons
 
 def _context(request: SignedInRequest, job: Import, form: ReasonForm | None = None) -> dict[str, Any]:
     counts = [
-        {"name": sheet.name.replace("_", " "), **job.counts[sheet.name]}
+        {"name": SHEET_WORDS[sheet.name], **job.counts[sheet.name]}
         for sheet in SHEETS
         if sheet.name in job.counts
     ]
@@ -233,8 +241,18 @@ def _context(request: SignedInRequest, job: Import, form: ReasonForm | None = No
         "counts": counts,
         "n_new": sum(row["new"] for row in counts),
         "n_changed": sum(row["changed"] for row in counts),
-        "shown": job.problems[:MOST_SHOWN],
+        "step": told(job.step),
+        "shown": [
+            one
+            | {
+                "value": _(one["value"]) if one["value"] == "(blank)" else one["value"],
+                "expected": told(one["expected"]),
+            }
+            for one in job.problems[:MOST_SHOWN]
+        ],
+        "differing": [told(sentence) for sentence in job.differing[:MOST_DIFFERING]],
         "most_shown": MOST_SHOWN,
+        "most_named": importing.MOST_PROBLEMS,
         "poll_seconds": POLL_SECONDS,
     }
 
@@ -276,7 +294,7 @@ def import_discard(request: SignedInRequest, import_id: uuid.UUID) -> HttpRespon
     except RegistryError as refused:
         messages.error(request, refused.message)
         return redirect("import-detail", job.pk)
-    messages.success(request, "The file was thrown away. Nothing of it was stored.")
+    messages.success(request, _("The file was thrown away. Nothing of it was stored."))
     return redirect("import-list")
 
 
@@ -292,7 +310,13 @@ def import_download(request: SignedInRequest, import_id: uuid.UUID) -> HttpRespo
         messages.error(request, refused.message)
         return redirect("import-detail", job.pk)
     except ImportRefused as refused:  # it cannot be read to its end
-        messages.error(request, f"There is no file with its problems: {refused.problems[0]}.")
+        first = refused.problems[0]
+        messages.error(
+            request,
+            _("There is no file with its problems: {problem}.").format(
+                problem=replace(first, file=told(first.file), expected=told(first.expected))
+            ),
+        )
         return redirect("import-detail", job.pk)
     kinds = {
         "csv": "text/csv; charset=utf-8",
@@ -313,12 +337,12 @@ def import_undo(request: SignedInRequest, import_id: uuid.UUID) -> HttpResponse:
     job = _visible(request, import_id)
     form, status = UndoForm(), 200
     if job.state != ImportState.DONE:
-        messages.error(request, "This import is not in force: there is nothing to undo.")
+        messages.error(request, _("This import is not in force: there is nothing to undo."))
         return redirect("import-detail", job.pk)
     if request.method == "POST":
         form, status = UndoForm(request.POST), 422
         if job.rows.count() > MOST_UNDONE:
-            form.add_error(None, "It is too large to be undone here.")
+            form.add_error(None, _("It is too large to be undone here."))
         elif form.is_valid():
             try:
                 imported.undo(job, by=request.user, reason=form.cleaned_data["reason"])
@@ -328,7 +352,7 @@ def import_undo(request: SignedInRequest, import_id: uuid.UUID) -> HttpResponse:
             except ValidationError as refused:
                 form.add_error(None, ValidationError(refused.messages))
             else:
-                messages.success(request, "The import was undone.")
+                messages.success(request, _("The import was undone."))
                 return redirect("import-detail", job.pk)
     in_the_way, n = imported.in_the_way(job)
     context = {
