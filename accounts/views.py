@@ -27,7 +27,7 @@ from accounts.errors import RegistryError
 from accounts.forms import PersonForm, ReasonForm, RoleForm
 from accounts.http import SignedInRequest
 from accounts.models import Membership, User
-from languages.cases import within_sentence
+from languages.wording import within
 
 PAGE = 100
 
@@ -115,7 +115,7 @@ def _give_role(request: SignedInRequest, somebody: User, context: dict[str, Any]
             _refuse(form, refused)
         else:
             said = _("{person} is {role} at {centre} now.").format(
-                person=somebody, role=within_sentence(made.get_role_display()), centre=made.centre.code
+                person=somebody, role=within(made.get_role_display()), centre=made.centre.code
             )
             messages.success(request, said)
             return True
@@ -131,7 +131,7 @@ def _end_role(request: SignedInRequest, somebody: User, context: dict[str, Any])
         raise Http404
     services.end_role(membership=membership, reason=request.POST.get("reason", "")[:500], by=request.user)
     said = _("The role {role} at {centre} has ended.").format(
-        role=within_sentence(membership.get_role_display()), centre=membership.centre.code
+        role=within(membership.get_role_display()), centre=membership.centre.code
     )
     messages.success(request, said)
     return True

@@ -20,12 +20,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from accounts.access import Act
 from accounts.models import Centre, User
 from analytics import results, tallies
-from analytics.charts.numbers import keeps_capitals, localised
+from analytics.charts.numbers import localised
 from analytics.models import ENDPOINTS, Cohort, Outcome
 from analytics.rules.endpoints import EVALUABLE_REASONS, PROBLEMS, TimeToEvent
 from imaging.models import Reading, SstrResponse, Timepoint
 from imaging.selectors.response import DERIVED_REASON
-from languages.wording import day
+from languages.wording import day, keeps_capitals
 from patients.models import (
     DeathCause,
     FunctionalSyndrome,

@@ -22,9 +22,10 @@ from accounts.models import Centre, User
 from accounts.records import ClinicalRecord
 from analytics import results, tallies
 from analytics.behind import shown
-from analytics.charts.numbers import day_text, keeps_capitals, localised, lowered
+from analytics.charts.numbers import day_text, localised
 from analytics.models import ENDPOINTS, Cohort, Result, ResultRevision
 from analytics.rules.endpoints import PROBLEMS, TimeToEvent
+from languages.wording import keeps_capitals, within
 from patients.models import (
     DeathCause,
     FunctionalSyndrome,
@@ -418,7 +419,7 @@ def _corrections(patient_ids: set[UUID]) -> dict[UUID, list[Correction]]:
 
 def _what(change: RecordChange) -> str:
     if change.what != What.CHANGED:
-        return lowered(_(str(change.what)))
+        return within(_(str(change.what)))
     return "; ".join(f"{one.label}: {one.old} → {one.new}" for one in change.fields)
 
 

@@ -15,9 +15,10 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from analytics import strata, telling
 from analytics.behind import Cell
-from analytics.charts.numbers import RESPONSES, localised, lowered, whole
+from analytics.charts.numbers import RESPONSES, localised, whole
 from analytics.small_cells import WITHHELD
 from imaging.models import SstrResponse, Timepoint
+from languages.wording import within
 from patients.models import DeathCause
 from treatments.models import DiscontinuationReason
 
@@ -361,7 +362,7 @@ def _size(n: int | str) -> int:
 
 
 def _causes(result: Result, behind: Behind) -> list[Context]:
-    names = {code: lowered(str(label)) for code, label in DeathCause.choices}
+    names = {code: within(str(label)) for code, label in DeathCause.choices}
     found = sorted((result["os"].get("deaths_by_cause") or {}).items(), key=lambda item: (-item[1], item[0]))
     return [{"name": names.get(code, code), "n": behind.number(n, "death", code)} for code, n in found if n]
 
@@ -627,7 +628,7 @@ def _category(measure: str, category: str) -> str:
         reason = begin.partition(":")[2]
         if not reason:
             return _("discontinued")
-        words = lowered(str(dict(DiscontinuationReason.choices).get(reason, reason)))
+        words = within(str(dict(DiscontinuationReason.choices).get(reason, reason)))
         return _("discontinued: {reason}").format(reason=words)
     if measure == "assessment":
         timepoint, _colon, rest = begin.partition(":")
@@ -640,12 +641,12 @@ def _category(measure: str, category: str) -> str:
         recist, _colon, sstr = category.partition(":")
         return _("{recist} with {sstr}").format(
             recist=RESPONSES.get(recist, recist),
-            sstr=lowered(str(dict(SstrResponse.choices).get(sstr, sstr))),
+            sstr=within(str(dict(SstrResponse.choices).get(sstr, sstr))),
         )
     if measure in {"death", "os_cause"} and category in DeathCause.values:
-        return _("cause: {cause}").format(cause=lowered(str(DeathCause(category).label)))
+        return _("cause: {cause}").format(cause=within(str(DeathCause(category).label)))
     if measure == "ttd_cause" and category in DiscontinuationReason.values:
-        return lowered(str(DiscontinuationReason(category).label))
+        return within(str(DiscontinuationReason(category).label))
     return str(_WORDS.get(category, category.replace("_", " ")))
 
 

@@ -19,15 +19,7 @@ from accounts.http import SignedInRequest
 from analytics import cohorts, compute, dashboard, exploring, pairs, results, strata, tallies, views
 from analytics.behind import small_cell
 from analytics.charts import curves
-from analytics.charts.numbers import (
-    begun_small,
-    confidence,
-    counted,
-    day_text,
-    localised,
-    median_limits_text,
-    months_text,
-)
+from analytics.charts.numbers import confidence, counted, day_text, localised, median_limits_text, months_text
 from analytics.charts.specs import Spec
 from analytics.cohort_forms import ExploreForm, canonical, definitions_for
 from analytics.dashboard import ENDPOINT_WORDS
@@ -35,6 +27,7 @@ from analytics.exploring import Question
 from analytics.models import Cohort
 from analytics.rules.endpoints import EndpointDefinition
 from analytics.small_cells import suppressed
+from languages.wording import begun_small
 from patients.models import DeathCause
 from treatments.models import DiscontinuationReason
 

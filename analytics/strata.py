@@ -6,9 +6,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from analytics.charts.numbers import keeps_capitals
 from analytics.models import Strata
 from analytics.tallies import UNKNOWN_STRATUM
+from languages.wording import keeps_capitals
 from patients.models import PrimarySite, Sex, TumourType, WhoGrade
 from treatments.models import Intent
 

@@ -19,10 +19,10 @@ from clinic.dicom_check import (
     timepoint_at_first,
 )
 from clinic.forms import CHOOSE, ISO_DATE, NO_DATE, date_input, reason_field
-from clinic.typed import DayField, within
+from clinic.typed import DayField
 from imaging.models import Lesion, LesionOrgan, Modality, ReaderRole, Role, Study, Timepoint
 from imaging.services import ReportedLesion
-from languages.wording import day
+from languages.wording import day, within
 from patients.models import Patient
 
 

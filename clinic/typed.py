@@ -244,11 +244,6 @@ def told(make: Callable[[], str]) -> str:
     return lazy(make, str)()
 
 
-def within(words: Any) -> str:
-    """Return words as they stand within a sentence: small in English; in German, whose nouns are not, as they are."""
-    return str(words) if is_german() else str(words).lower()
-
-
 def moment(at: datetime) -> str:
     """Return a day and a time as the reader writes them, by the clock of the value's own zone."""
     return formats.date_format(at, "DATETIME_FORMAT")

@@ -20,9 +20,8 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from exchange.columns import SHEETS
 from imaging.models import LesionState, ReaderRole, Timepoint
-from imaging.rules.telling import in_sentence
 from imaging.selectors.response import DERIVED_REASON
-from languages.wording import day, gettext_noop
+from languages.wording import day, gettext_noop, within
 from treatments.models import CycleStatus, DoseAdvice
 
 # Those whose sentences stand within problems, the nearest first.
@@ -109,7 +108,7 @@ def _place(name: str, held: str, depth: int) -> str:
         return DERIVED_REASON.retold(held)
     if name == "organ":
         label = f"{held[:1].upper()}{held[1:]}"
-        return in_sentence(_(label))
+        return within(_(label))
     words = _labels()
     return str(words[name, held]) if (name, held) in words else _told(held, depth + 1)
 

@@ -93,6 +93,23 @@ def day(on: date) -> str:
     return _speaker["day"](on)
 
 
+def keeps_capitals() -> bool:
+    """Return whether the reader's language writes its nouns with a capital also within a sentence."""
+    # Translators: "small" where nouns within a sentence are written small, "capital" where they keep their capital.
+    return pgettext("nouns within a sentence", "small") != "small"
+
+
+def within(label: object) -> str:
+    """Return a label as it stands within a sentence: small, but for nouns that keep their capital."""
+    return str(label) if keeps_capitals() else str(label).lower()
+
+
+def begun_small(text: object) -> str:
+    """Return a line as it goes on within a sentence, its names and abbreviations as they are."""
+    words = str(text)
+    return words if keeps_capitals() else words[:1].lower() + words[1:]
+
+
 Key = TypeVar("Key")
 
 

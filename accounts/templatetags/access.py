@@ -9,7 +9,7 @@ from django.utils.text import capfirst
 from accounts.access import Act
 from accounts.models import Centre
 from accounts.services import NOTES
-from languages.cases import within_sentence
+from languages.wording import within
 
 register = template.Library()
 
@@ -27,7 +27,7 @@ def may(context: dict[str, Any], act: str, centre_id: uuid.UUID | None = None) -
 @register.filter
 def sentence_case(words: str) -> str:
     """Return words that were written In Title Case as a sentence begins."""
-    return capfirst(within_sentence(str(words).strip()))
+    return capfirst(within(str(words).strip()))
 
 
 @register.filter

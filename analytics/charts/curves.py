@@ -14,7 +14,6 @@ from analytics.charts import theme as look
 from analytics.charts.numbers import (
     DAYS_PER_MONTH,
     SurvivalTable,
-    begun_small,
     confidence,
     counted,
     localised,
@@ -35,6 +34,7 @@ from analytics.charts.specs import (
     locale,
     when_expression,
 )
+from languages.wording import begun_small
 from languages.wording import gettext as _
 
 WIDTH, HEIGHT = 600, 320

@@ -13,7 +13,7 @@ from datetime import date
 from itertools import accumulate, pairwise
 from typing import Any, Literal
 
-from languages.wording import Words, day, gettext_noop, ngettext, number, pgettext
+from languages.wording import Words, day, gettext_noop, ngettext, number, within
 from languages.wording import gettext as _
 
 DAYS_PER_MONTH = 30.4375
@@ -202,21 +202,6 @@ def whole(n: int) -> str:
     return localised(f"{n:,}")
 
 
-def keeps_capitals() -> bool:
-    """Whether a word that begins a line is written the same within a sentence, as nouns are in German."""
-    return pgettext("small or same: first letters of words within a sentence", "small") != "small"
-
-
-def lowered(text: str) -> str:
-    """Return the words of a line as they stand within a sentence."""
-    return text if keeps_capitals() else text.lower()
-
-
-def begun_small(text: str) -> str:
-    """Return a line as it stands within a sentence, its names and abbreviations as they are."""
-    return text if keeps_capitals() else text[:1].lower() + text[1:]
-
-
 _COUNTED: dict[str, Callable[[int], str]] = {
     "patient": lambda n: ngettext("{n} patient", "{n} patients", n),
     "treated patient": lambda n: ngettext("{n} treated patient", "{n} treated patients", n),
@@ -315,7 +300,7 @@ def causes_of_death(result: Result) -> list[tuple[str, int]]:
 def _in_words(counts: Mapping[str, int], labels: Mapping[str, str]) -> list[tuple[str, int]]:
     # Labels begin a line elsewhere; here they stand within a sentence.
     # What is withheld (a text in place of a number) is not said.
-    said = [(lowered(str(labels.get(key, key))), n) for key, n in counts.items() if n and isinstance(n, int)]
+    said = [(within(str(labels.get(key, key))), n) for key, n in counts.items() if n and isinstance(n, int)]
     return sorted(said, key=lambda item: (-item[1], item[0]))
 
 

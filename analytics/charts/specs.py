@@ -23,7 +23,6 @@ from analytics.charts.numbers import (
     Result,
     Share,
     SurvivalTable,
-    begun_small,
     cohort_name,
     counted,
     course_shares,
@@ -40,8 +39,8 @@ from analytics.charts.numbers import (
     tick_months,
     whole,
 )
+from languages.wording import begun_small, gettext_noop, ngettext
 from languages.wording import gettext as _
-from languages.wording import gettext_noop, ngettext
 
 if TYPE_CHECKING:
     import altair as alt

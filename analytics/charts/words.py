@@ -4,25 +4,24 @@ from analytics.charts.numbers import (
     ENDPOINT_NAMES,
     Endpoint,
     Result,
-    begun_small,
     cohort_name,
     counted,
     course_shares,
     cutoff_text,
     localised,
-    lowered,
     median_lines,
     percent,
     response_shares,
     whole,
 )
+from languages.wording import begun_small, within
 from languages.wording import gettext as _
 
 
 def survival_alt(result: Result, endpoint: Endpoint) -> str:
     """Return the curve's sentence: patients, events, median, and the landmarks that were reached."""
     outcome = result[endpoint]
-    name = lowered(ENDPOINT_NAMES[endpoint])
+    name = within(ENDPOINT_NAMES[endpoint])
     if not outcome["n"]:
         return _("No treated patients in {cohort}, so there is no curve of {endpoint}.").format(
             cohort=cohort_name(result), endpoint=name
@@ -81,7 +80,7 @@ def courses_alt(result: Result) -> str:
             cohort=cohort_name(result)
         )
     parts = "; ".join(
-        f"{lowered(share.name)}: {whole(share.n)} ({localised(f'{share.percent:.1f} %')})"
+        f"{within(share.name)}: {whole(share.n)} ({localised(f'{share.percent:.1f} %')})"
         for share in shares
         if share.n
     )

@@ -16,6 +16,7 @@ from analytics.charts.numbers import localised, median_limits_text
 from analytics.charts.response.courses import WORDS, signed_percent
 from analytics.dashboard import Number
 from analytics.rules.endpoints import MONTH_DAYS
+from languages.wording import within
 
 register = template.Library()
 
@@ -142,7 +143,7 @@ def figure(value: Any) -> str:
 @register.filter
 def lowered(text: Any) -> str:
     """Return the words of a line as they stand within a sentence."""
-    return numbers.lowered(str(text))
+    return within(text)
 
 
 @register.filter

@@ -16,8 +16,8 @@ from accounts.access import Act
 from accounts.models import User
 from clinic.selectors import due
 from clinic.selectors.whose import ALL, Whose
-from clinic.selectors.words import within
 from imaging.models import Study
+from languages.wording import within
 from patients.models import Death
 from treatments.models import Administration, Cycle, CycleStatus, Discontinuation
 

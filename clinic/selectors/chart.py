@@ -24,11 +24,10 @@ from clinic.selectors.care_team import Team, team_of
 from clinic.selectors.imaging import reading_words
 from clinic.selectors.matrix import Line, matrix_of
 from clinic.selectors.response import study_flags
-from clinic.selectors.words import lower_first
 from clinic.selectors.worklist import Due
 from imaging.models import Reading, ReadingStatus, Study, Timepoint
 from languages import wording
-from languages.wording import day, gettext_noop, number
+from languages.wording import begun_small, day, gettext_noop, number
 from patients.models import (
     Contact,
     Death,
@@ -266,7 +265,7 @@ class CourseChart:
     def response_reason(self) -> str:
         """Why the response can be evaluated or not, as it goes on after a colon."""
         reason = self.outcome.response_evaluable_reason if self.outcome is not None else ""
-        return lower_first(EVALUABLE_REASONS.retold(reason))
+        return begun_small(EVALUABLE_REASONS.retold(reason))
 
     @property
     def given(self) -> int:

@@ -27,8 +27,8 @@ from clinic.letters.placeholders import (
 from clinic.letters.shipped import SHIPPED, Wording
 from clinic.models import LetterTemplate
 from clinic.selectors.chart import CourseChart, CycleRow, PatientChart, StudyRow, patient_chart
-from clinic.selectors.words import state_within, within
-from languages.wording import day
+from clinic.selectors.words import state_within
+from languages.wording import day, within
 from patients.models import Patient
 from treatments.models import CycleStatus
 from treatments.rules.labs import ANALYTES, with_unit

@@ -10,7 +10,6 @@ from django.utils.translation import ngettext
 
 from analytics.facts import fetch
 from clinic.selectors.due import FOLLOW_UP_DAYS
-from clinic.selectors.words import lower_first
 from imaging.models import OverallResponse, Study, Timepoint
 from imaging.rules.best_response import (
     BestResponse,
@@ -21,7 +20,7 @@ from imaging.rules.best_response import (
     duration_of_response,
 )
 from imaging.rules.quality import uptake_time_flag
-from languages.wording import day, gettext_noop, number
+from languages.wording import begun_small, day, gettext_noop, number
 from treatments.models import Course
 from treatments.rules.schedule import PlannedImaging
 from treatments.rules.words import DAYS_PER_MONTH
@@ -151,4 +150,4 @@ def _window_flag(study: Study, imaging: Iterable[PlannedImaging], given: Mapping
     if not windows:
         return ""
     why = min(windows)[1]
-    return _("outside the protocol's window: {why}").format(why=lower_first(why))
+    return _("outside the protocol's window: {why}").format(why=begun_small(why))

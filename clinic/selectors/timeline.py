@@ -10,8 +10,8 @@ from django.utils.translation import pgettext
 
 from clinic.charts.numbers import plain
 from clinic.selectors.chart import CourseChart, PatientChart
-from clinic.selectors.words import state_within, within
-from languages.wording import Words, gettext_noop, number
+from clinic.selectors.words import state_within
+from languages.wording import Words, gettext_noop, number, within
 from patients.models import DiseaseEventKind
 from treatments.models import CycleStatus
 from treatments.rules.labs import ANALYTES, with_unit

@@ -19,9 +19,9 @@ from clinic.selectors import due, queries
 from clinic.selectors.due import Item
 from clinic.selectors.names import names_of
 from clinic.selectors.whose import ALL, Whose
-from clinic.selectors.words import state_within, within
+from clinic.selectors.words import state_within
 from imaging.models import ReadingRole, ReadingStatus
-from languages.wording import day
+from languages.wording import day, within
 from patients.models import Patient
 from treatments.models import Cycle, CycleStatus
 from treatments.rules.advice import until_retold

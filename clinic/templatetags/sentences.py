@@ -1,9 +1,10 @@
 """Words that stand inside a sentence, and sentences that were stored in English."""
 
 from django import template
-from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext
 
 from imaging.selectors.response import DERIVED_REASON
+from languages.wording import within
 from treatments.rules.advice import until_retold
 
 register = template.Library()
@@ -11,8 +12,8 @@ register = template.Library()
 
 @register.filter
 def midsentence(words: object) -> str:
-    """Return a label as it stands inside a sentence: in small letters, but in German as it is, where nouns keep theirs."""
-    return str(words) if get_language() == "de" else str(words).lower()
+    """Return a label as it stands inside a sentence."""
+    return within(words)
 
 
 @register.filter

@@ -26,12 +26,12 @@ from clinic.imaging_forms import LesionForm, NewLesionForm, ReadingSignForm, Voi
 from clinic.lesion_grid import FIELDS, MOST_TYPED, LesionGrid, cell_of, lesion_grid
 from clinic.selectors import imaging as selectors
 from clinic.selectors.response import course_summary, study_flags
-from clinic.typed import plain_numbers, within
+from clinic.typed import plain_numbers
 from clinic.views.patients import visible_patient
 from clinic.views.records import record_page
 from imaging import services
 from imaging.models import Lesion, Measurement, ReaderRole, ReadingRole, Study, Timepoint
-from languages.wording import day
+from languages.wording import day, within
 from patients.models import Patient
 from treatments.models import Course
 from treatments.selectors.schedule import CoursePlan, plan_of

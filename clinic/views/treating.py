@@ -22,10 +22,10 @@ from accounts.http import SignedInRequest
 from accounts.records import create_record
 from clinic import forms as clinic_forms
 from clinic.selectors import history
-from clinic.typed import moment, within
+from clinic.typed import moment
 from clinic.views.patients import visible_patient
 from clinic.views.records import Answer, record_page, submitted
-from languages.wording import day
+from languages.wording import day, within
 from patients.models import Patient
 from treatments import services as treatments
 from treatments.models import (

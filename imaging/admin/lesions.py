@@ -22,7 +22,7 @@ from imaging import services
 from imaging.admin.links import OfLesion, OfStudy, list_of, page_of
 from imaging.models import Lesion, LesionState, Measurement
 from imaging.rules.cells import written_cell
-from imaging.rules.telling import in_sentence
+from languages.wording import within
 from patients.admin import OfPatientAdmin
 
 
@@ -146,7 +146,7 @@ class MeasurementAdmin(ClinicalAdmin):
 
     @display(description=_("Lesion"), ordering="lesion__label")
     def lesion_label(self, obj: Measurement) -> str:
-        return f"{obj.lesion.label} ({in_sentence(str(obj.lesion.get_reader_role_display()))})"
+        return f"{obj.lesion.label} ({within(str(obj.lesion.get_reader_role_display()))})"
 
     @display(description=_("Performed on"), ordering="study__performed_on")
     def performed_on(self, obj: Measurement) -> date:

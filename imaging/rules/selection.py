@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from imaging.rules.recist import NORMAL_NODE_BELOW_MM, Lesion, LesionRole, State
-from imaging.rules.telling import Message, Told, in_sentence
-from languages.wording import gettext_noop
+from imaging.rules.telling import Message, Told
+from languages.wording import gettext_noop, within
 
 MOST_TARGETS = 5
 MOST_TARGETS_PER_ORGAN = 2
@@ -90,7 +90,7 @@ class _Organ:
     name: object
 
     def __str__(self) -> str:
-        return in_sentence(str(self.name))
+        return within(str(self.name))
 
 
 def selection_problems(

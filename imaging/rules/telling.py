@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from languages import wording
-from languages.wording import gettext, pgettext
+from languages.wording import gettext
 
 _DAY = r"\d{4}-\d\d-\d\d"
 # What can stand in a place of a message, by its name; in all others a number can.
@@ -91,11 +91,6 @@ def listed(labels: Iterable[Any]) -> str:
     """Return labels as a sentence names them, such as ``L1, L2 and L4``."""
     *others, last = [str(label) for label in labels]
     return gettext("{labels} and {last}").format(labels=", ".join(others), last=last) if others else last
-
-
-def in_sentence(name: str) -> str:
-    """Return a name as it stands within a sentence: small in English, while German nouns keep their capital."""
-    return name.lower() if pgettext("nouns within a sentence", "small") == "small" else name
 
 
 def _english(value: Any) -> str:

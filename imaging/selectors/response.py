@@ -13,8 +13,8 @@ from imaging.models import Lesion, LesionOrgan, Measurement, Modality, ReaderRol
 from imaging.rules import recist, sstr
 from imaging.rules.best_response import Assessment
 from imaging.rules.selection import PROBLEMS, SelectionProblem, selection_problems
-from imaging.rules.telling import Message, Stored, Told, in_sentence
-from languages.wording import gettext, gettext_noop
+from imaging.rules.telling import Message, Stored, Told
+from languages.wording import gettext, gettext_noop, within
 from patients.models import Patient
 
 Key = tuple[UUID, int, str]  # patient, course number, reader role
@@ -30,7 +30,7 @@ DRAFTS_WAITING = Message(
 
 
 def _organ(english: str) -> str:
-    return in_sentence(gettext(english[:1].upper() + english[1:]))
+    return within(gettext(english[:1].upper() + english[1:]))
 
 
 # Tells ``Reading.derived_reason`` in the reader's language.

@@ -23,8 +23,8 @@ from accounts.records import (
     require_reason,
 )
 from imaging.models import OverallResponse, Reading, ReadingRole, ReadingStatus, Study, Timepoint
-from imaging.rules.telling import in_sentence
 from imaging.selectors.response import CourseResponse, course_response
+from languages.wording import within
 
 DERIVED_FIELDS = (
     "derived_response",
@@ -188,7 +188,7 @@ def sign_reading(
 
 
 def _word(response: str) -> str:
-    return in_sentence(str(OverallResponse(response).label))
+    return within(str(OverallResponse(response).label))
 
 
 def _locked(study: Study, reader_role: str, expected_version: int | None) -> tuple[Reading, CourseResponse]:

@@ -17,7 +17,8 @@ from clinic.charts.numbers import plain, signed
 from clinic.selectors import laboratory, roster, timeline, worklist
 from clinic.selectors.chart import patient_chart
 from clinic.selectors.response import _span
-from clinic.selectors.words import state_within, within
+from clinic.selectors.words import state_within
+from languages.wording import within
 from tests.clinic.test_pages import signed_in
 from tests.factories import AdverseEventFactory, CourseFactory, LabResultFactory, PatientFactory, make_user
 

@@ -14,7 +14,7 @@ from django.utils import translation
 from accounts import services
 from accounts.changes import changes_of
 from accounts.models import Role, User
-from languages.cases import within_sentence
+from languages.wording import within
 from prrt_registry import failing
 from tests.clinic.test_pages import signed_in
 from tests.factories import DiagnosisFactory, PatientFactory, make_user
@@ -158,9 +158,9 @@ def test_the_correction_desk_speaks_german(data_manager, centre):
 
 
 def test_nouns_keep_their_capital_within_german_sentences():
-    assert within_sentence("Coordinator") == "coordinator"
+    assert within("Coordinator") == "coordinator"
     with translation.override("de"):
-        assert within_sentence("Koordination") == "Koordination"
+        assert within("Koordination") == "Koordination"
 
 
 def test_a_service_refuses_in_the_language_of_who_asked(user_with):

@@ -19,6 +19,7 @@ from accounts.desk.local_times import LocalTimesAdmin
 from accounts.desk.records import ClinicalAdmin
 from accounts.models import User
 from accounts.records import ClinicalRecord, clinical_write
+from languages.wording import within
 from patients.admin import OfPatientAdmin
 from treatments import services
 from treatments.admin.administrations import ADMINISTRATION_FIELDS, ADMINISTRATION_SECTIONS
@@ -34,7 +35,7 @@ from treatments.models import (
     Hold,
 )
 from treatments.rules.advice import ADVICE_WORDS, fact_retold
-from treatments.rules.words import within, written
+from treatments.rules.words import written
 from treatments.selectors.advice import advice_for
 from treatments.services.courses import today_at
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from languages.wording import day, ngettext, number, pgettext
+from languages.wording import day, ngettext, number
 from languages.wording import gettext as _
 
 DAYS_PER_YEAR = 365.25
@@ -23,12 +23,6 @@ def sentences(*parts: str) -> str:
     return " ".join(
         [part if part.endswith((".", "!", "?")) else f"{part}." for part in said[:-1]] + said[-1:]
     )
-
-
-def within(label: str) -> str:
-    """Return a label as it stands within a sentence; a language that writes its nouns with a capital keeps it."""
-    # Translators: "lower" where labels are put in lower case within a sentence, "keep" where nouns begin with a capital.
-    return label.lower() if pgettext("labels within a sentence", "lower") == "lower" else label
 
 
 def written(english: str) -> str:

@@ -7,7 +7,7 @@ from django.db.models import Max
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
-from languages.wording import day
+from languages.wording import day, within
 from languages.wording import gettext as stored
 from treatments.models import (
     Administration,
@@ -28,7 +28,6 @@ from treatments.rules.checks import (
     prescription_warnings,
     window_warnings,
 )
-from treatments.rules.words import within
 from treatments.selectors.advice import LAB_WORDS, advice_for, given_cycles
 from treatments.selectors.exposure import exposure_of
 
