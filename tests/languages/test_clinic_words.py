@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.utils import timezone, translation
+from django.utils import translation
 from openpyxl import load_workbook
 
 from accounts.models import Role
@@ -24,7 +24,7 @@ from tests.factories import AdverseEventFactory, CourseFactory, LabResultFactory
 
 pytestmark = pytest.mark.django_db
 GERMAN = {"HTTP_ACCEPT_LANGUAGE": "de"}
-NOW = timezone.now()
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)  # noon: the same day at every centre
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ def test_a_cohort_file_annotated_in_german_is_read_again(station: Centre, german
         (
             "STA-0001, interim of 2019-05-13, first reader: SD was read; derived is PR: sum 30 mm is 59.5 % below the"
             " baseline of 74 mm on 2018-12-17; non-target lesion L4 not evaluated",
-            "STA-0001, Zwischenuntersuchung vom 13.05.2019, Erstbefundung: befundet wurde SD; abgeleitet ist PR: Summe 30 mm"
+            "STA-0001, Interim vom 13.05.2019, Erstbefundung: befundet wurde SD; abgeleitet ist PR: Summe 30 mm"
             " liegt 59,5 % unter der Baseline von 74 mm am 17.12.2018; Non-Target-Läsion L4 nicht beurteilt",
         ),
         ("cycles: this column is missing", "cycles: diese Spalte fehlt"),

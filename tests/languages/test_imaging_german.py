@@ -258,5 +258,5 @@ def test_records_are_named_in_german(studies):
     one = MeasurementFactory(study=studies[1], lesion__patient=studies[1].patient)
     with translation.override("de"):
         assert str(one) == f"{one.lesion.label} am 01.04.2019"
-        assert str(studies[1]) == (f"Zwischenuntersuchung, PET/CT von {studies[1].patient} am 01.04.2019")
+        assert str(studies[1]) == (f"Interim, PET/CT von {studies[1].patient} am 01.04.2019")
     assert str(studies[1]) == f"Interim PET/CT of {studies[1].patient} on 2019-04-01"
