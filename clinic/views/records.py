@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -278,6 +278,8 @@ def submitted(
         answers: says what was saved, for a form that is looked over first: sent with ``check`` it is saved for the look
             alone and taken back, sent with ``change`` it is filled in again.
     """
+    if asked := request.headers.get("X-Check-Field", ""):
+        return _field_checked(form_list, asked)
     if answers is not None and (wanted := request.POST.get("change")):
         if wanted in form_list[0].fields:
             form_list[0].fields[wanted].widget.attrs["autofocus"] = True
@@ -318,6 +320,15 @@ def submitted(
             target: Any = patient or saved
             return redirect("patient-chart", target.pk)
     return record_page(request, patient, form_list, status, **context)
+
+
+def _field_checked(form_list: list[forms.BaseForm], asked: str) -> HttpResponse:
+    """Say what is wrong with one field of a form that is still being filled. Nothing is stored."""
+    for form in form_list:
+        for name in form.fields:
+            if form.add_prefix(name) == asked:
+                return JsonResponse({"errors": [str(error) for error in form.errors.get(name, ())]})
+    return JsonResponse({"errors": []})
 
 
 def _looked_over(

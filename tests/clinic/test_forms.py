@@ -161,6 +161,33 @@ def test_a_cycle_is_given_in_the_clock_of_the_centre_and_moves_the_plan(patient,
     assert Administration.objects.filter(cycle=cycle).count() == 1
 
 
+def test_a_field_is_checked_while_the_form_is_filled_and_nothing_is_stored(patient, desk):
+    url = reverse("cycle-administer", args=[patient.pk, patient.courses.get().cycles.get(number=3).pk])
+
+    def said(field: str, **values: str) -> list[str]:
+        answer = desk.post(url, values, headers={"X-Check-Field": field})
+        assert answer.status_code == 200
+        return answer.json()["errors"]
+
+    assert said("administered_at", administered_at="6.5.2019 10 Uhr") == [
+        "Type the date and the time as YYYY-MM-DD HH:MM."
+    ]
+    assert said("administered_at", administered_at="2019-05-06 10:30") == []
+    (words,) = said("syringe_activity_mbq", syringe_activity_mbq="lots")
+    assert words.startswith("Type the activity as a number")
+    assert said("no_such_field", administered_at="x") == []
+    assert not Administration.objects.filter(cycle__number=3).exists()
+
+
+def test_fields_of_several_forms_on_one_page_are_checked(desk):
+    url = reverse("patient-register")
+    page = desk.get(url).content.decode()
+    assert "data-checked" in page
+    (name,) = re.findall(r'name="([\w-]*birth_date)"', page)
+    answer = desk.post(url, {name: "31.02.1957"}, headers={"X-Check-Field": name})
+    assert len(answer.json()["errors"]) == 1
+
+
 def given(patient: Patient, number: int, **changes: str) -> tuple[str, dict[str, str]]:
     cycle = patient.courses.get().cycles.get(number=number)
     return reverse("cycle-administer", args=[patient.pk, cycle.pk]), {

@@ -64,7 +64,7 @@ def test_a_cycle_is_entered_with_its_net_activity_in_sight_and_its_warnings_conf
     page.get_by_label("Why it is recorded all the same").fill("Values are on paper")
     page.get_by_role("button", name="Check the entry").click()
     expect(page.locator(".answers")).to_contain_text("Values are on paper")
-    page.get_by_role("button", name="Change: Residual activity").click()
+    page.locator("button[name=change][value=residual_activity_mbq]").click()
     assert page.evaluate("document.activeElement.name") == "residual_activity_mbq"
     assert page.locator("[name=residual_activity_mbq]").input_value() == "0.05"
     page.get_by_role("button", name="Check the entry").click()
@@ -72,6 +72,23 @@ def test_a_cycle_is_entered_with_its_net_activity_in_sight_and_its_warnings_conf
 
     expect(page.locator(".message")).to_contain_text("Cycle 3 was recorded as given")
     expect(page.locator("main")).to_contain_text("8\N{NO-BREAK SPACE}weeks after cycle 3, given 2019-04-29")
+    assert page.evaluate("window.violations") == []
+
+
+def test_what_is_wrong_is_said_when_a_field_is_left_and_gone_once_it_is_right(page: Any) -> None:
+    from playwright.sync_api import expect
+
+    field = page.locator("[name=syringe_measured_at]")
+    field.fill("29/04/2019 9 am")
+    field.press("Tab")
+    said = page.locator(f"#{field.get_attribute('id')}_error")
+    expect(said).to_contain_text("Type the date and the time as YYYY-MM-DD HH:MM")
+    assert field.get_attribute("aria-invalid") == "true"
+    assert said.get_attribute("id") in field.get_attribute("aria-describedby")
+    field.fill("2019-04-29 09:30")
+    field.press("Tab")
+    expect(said).to_have_count(0)
+    assert field.get_attribute("aria-invalid") is None
     assert page.evaluate("window.violations") == []
 
 
