@@ -96,3 +96,33 @@ def test_the_form_fits_a_telephone_without_scrolling_sideways(page: Any) -> None
     page.set_viewport_size({"width": 360, "height": 740})
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_cycle_is_entered_in_german(page: Any) -> None:
+    from playwright.sync_api import expect
+
+    page.get_by_role("button", name="Deutsch").click()
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    page.locator("[name=activity_unit]").select_option("GBq")
+    fill(
+        page,
+        prescribed_activity_mbq="7,4",
+        syringe_activity_mbq="7,45",
+        syringe_measured_at="29.04.2019 09:30",
+        administered_at="29.04.2019 09:30",
+        residual_activity_mbq="0,05",
+        residual_measured_at="29.04.2019 09:30",
+        confirmation_reason="Werte liegen auf Papier vor",
+    )
+    expect(page.locator(".net")).to_contain_text("7.400,0\N{NO-BREAK SPACE}MBq")
+    page.locator("[name=prescribed_activity_mbq]").fill("7.400")
+    page.locator("[name=prescribed_activity_mbq]").press("Tab")
+    expect(page.locator("#id_prescribed_activity_mbq_error")).to_contain_text("7.400")
+    fill(page, prescribed_activity_mbq="7,4")
+    page.get_by_role("button", name="Eintrag prüfen").click()
+    expect(page.locator(".answers")).to_contain_text("Zyklus 4 am 24.06.2019")
+    page.get_by_role("button", name="Zyklus dokumentieren").click()
+    expect(page.locator(".message")).to_contain_text("Zyklus 3")
+    row = page.locator("main").get_by_role("row").filter(has_text="29.04.2019 09:30")
+    expect(row.first).to_contain_text("7.400,0")
+    assert page.evaluate("window.violations") == []
