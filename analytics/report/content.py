@@ -244,7 +244,7 @@ def _flow(payload: Document) -> Section:
     aside = [] if everybody else [Box(_("Not evaluable for response"), _n(orr["not_in_denominator"]))]
     levels.append(Level([Box(title, _n(orr["of"]))], aside))
     blocks: list[Block] = [Flow(levels)]
-    crossed = courses["discontinued"].get("reasons_after_cycle")
+    crossed = courses.get("reasons_after_cycle")
     if crossed:
         blocks.append(_reasons(courses["discontinued"], crossed))
     deaths = dict(causes_of_death(payload))
@@ -481,7 +481,7 @@ def _strata(payload: Document, names: Mapping[str, str]) -> list[Section]:
         )
     ]
     for endpoint, name in SHORT.items():
-        compared = (found.get("comparison") or {}).get(endpoint)
+        compared = (found.get("comparisons") or {}).get(endpoint)
         blocks += _comparison(name, telling.comparison(compared, names) if compared else None)
     return [Section("strata", _("Strata"), blocks)]
 

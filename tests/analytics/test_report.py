@@ -124,6 +124,17 @@ def test_the_flow_adds_up(treated, cohort, physician):
     assert ends["Ongoing"].count == "0 of 6 (0.0 %)"
     evaluable, other = flow.levels[3].boxes[0].count, flow.levels[3].aside[0].count
     assert int(evaluable) + int(other) == 6
+    reasons = table(section(content.report(cohort, physician), "flow"))
+    assert reasons.caption == "Main reason of discontinuation, by the last cycle given"
+    assert [row.cells for row in reasons.rows] == [["Co-morbidity", "1", "1"], ["All", "1", "1"]]
+
+
+def test_strata_are_told_with_their_comparison(treated, cohort, physician):
+    cohort.strata_by = "sex"
+    cohort.save()
+    freshness.refresh_inline()
+    said = " ".join(content.texts_of([section(content.report(cohort, physician), "strata")]))
+    assert "log-rank test" in said
 
 
 def test_what_is_not_computed_is_said_to_be(db):
