@@ -258,7 +258,7 @@ def read_number(text: str, sign: DecimalSign) -> Decimal:
     mark, group = (",", ".") if sign is DecimalSign.COMMA else (".", ",")
     whole, _, decimals = text.partition(mark)
     if group in whole:
-        if not re.fullmatch(rf"[-+]?\d{{1,3}}(?:\{group}\d{{3}})+", whole, re.ASCII):
+        if not re.fullmatch(rf"[-+]?[1-9]\d{{0,2}}(?:\{group}\d{{3}})+", whole, re.ASCII):
             raise Unclear(
                 gettext_noop("expected a number with decimals behind a comma")
                 if mark == ","

@@ -29,12 +29,12 @@ STATIC = Path(__file__).resolve().parents[2] / "clinic" / "static" / "clinic"
 CSP = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:"
 PAGE = """<!doctype html><html lang="en"><head><title>Figures</title>
 <link rel="stylesheet" href="/charts.css"><link rel="stylesheet" href="/page.css">
-<script src="/charts.js" data-vega-src="/vega.js" defer></script></head><body>
+<script src="/registry.js"></script><script src="/charts.js" data-vega-src="/vega.js" defer></script></head><body>
 <figure data-vega-spec="{url}"><img data-vega-fallback alt="" src="data:,"><a href="/numbers.csv">Numbers</a></figure>
 </body></html>"""
 # As _figure.html has it.
 SERVED = """<!doctype html><html lang="en"><head><title>Figures</title>
-<script src="/charts.js" data-vega-src="{library}" defer></script></head><body>
+<script src="/registry.js"></script><script src="/charts.js" data-vega-src="{library}" defer></script></head><body>
 <figure data-vega-spec="/spec/pfs.json"><noscript><img loading="lazy" alt="The curve in words" src="{image}"></noscript>
 </figure></body></html>"""
 # As _freshness.html has it, with an answer that comes sooner.
@@ -65,6 +65,7 @@ def page(result: dict[str, Any], library: str) -> Iterator[Any]:
     from playwright.sync_api import Route, sync_playwright
 
     files = {
+        "/registry.js": ("text/javascript", (STATIC / "registry.js").read_text()),
         "/charts.js": ("text/javascript", (STATIC / "charts.js").read_text()),
         "/charts.css": ("text/css", (STATIC / "charts.css").read_text()),
         "/page.css": ("text/css", PAGE_CSS),

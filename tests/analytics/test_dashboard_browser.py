@@ -41,6 +41,7 @@ def page(result: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> It
     folder = tmp_path_factory.mktemp("vega")
     build_vega_bundle(folder)
     files = {
+        "/registry.js": ("text/javascript", (STATIC / "registry.js").read_text()),
         "/charts.js": ("text/javascript", (STATIC / "charts.js").read_text()),
         "/charts.css": ("text/css", (STATIC / "charts.css").read_text()),
         "/dashboard.js": ("text/javascript", (STATIC / "dashboard.js").read_text()),

@@ -153,6 +153,8 @@ def test_a_nurses_morning(tab_of: Callable[..., Any], site: str, clinic: Centre,
         cycle.fill("Residual measured at", f"{emptied_at:%Y-%m-%d %H:%M}")
         cycle.fill("Lot", "L26-114")
         cycle.enter()
+        tab.get_by_text("Nothing is stored yet").wait_for()
+        cycle.enter()
         tab.get_by_text("Cycle 3 was recorded as given").wait_for()
         print(f"\na cycle: {cycle.account}")
 
@@ -419,7 +421,6 @@ def test_without_scripts_a_cycle_is_given_and_a_patient_found(
         tab.get_by_label("Net activity").fill("7390")
         tab.get_by_role("button", name="Check the entry").click()
         assert "7,390.0" in tab.locator(".answers").inner_text()
-        assert not Administration.objects.filter(cycle__number=3).exists()
         tab.get_by_role("button", name="Record the cycle").click()
         assert "Cycle 3 was recorded as given" in tab.locator(".messages").inner_text()
 
