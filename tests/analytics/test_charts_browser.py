@@ -40,7 +40,7 @@ SERVED = """<!doctype html><html lang="en"><head><title>Figures</title>
 # As _freshness.html has it, with an answer that comes sooner.
 LIVE = """<!doctype html><html lang="en"><head><title>Live</title>
 <meta name="htmx-config" content='{"includeIndicatorStyles":false,"allowEval":false}'>
-<script src="/htmx.js"></script><script src="/live.js" defer></script></head><body>
+<script src="/htmx.js"></script><script src="/registry.js"></script><script src="/live.js" defer></script></head><body>
 <div id="freshness" hx-get="/live?revision=1" hx-trigger="every 100ms" hx-target="this" hx-swap="outerHTML"
  hx-request='{"timeout": 1000}' data-sign-in="/sign-in?next=/live-page">
 <span data-freshness>Up to date</span></div></body></html>"""
