@@ -334,7 +334,8 @@ def test_a_mark_that_nobody_answers_says_so_until_somebody_does(
 def signed_out_site() -> Iterator[str]:
     """The address of a server that sends every poll to the sign-in page (a browser follows no made-up redirect)."""
     files = {"/live-page": LIVE, "/sign-in": "<form>Sign in</form>"}
-    files |= {"/live.js": (STATIC / "live.js").read_text(), "/htmx.js": HTMX.read_text()}
+    files |= {f"/{name}.js": (STATIC / f"{name}.js").read_text() for name in ("live", "registry")}
+    files |= {"/htmx.js": HTMX.read_text()}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
