@@ -21,9 +21,10 @@ class LanguageMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info.startswith(("/api/", "/health/", "/jsi18n/")):
             return self.get_response(request)
-        with translation.override(language_of(request)):
+        language = language_of(request)
+        with translation.override(language):
             response = self.get_response(request)
-        response.headers.setdefault("Content-Language", translation.to_locale(language_of(request))[:2])
+        response.headers.setdefault("Content-Language", translation.to_locale(language)[:2])
         patch_vary_headers(response, ["Accept-Language", "Cookie"])
         return response
 
